@@ -1,0 +1,9 @@
+"""App configuration of feed."""
+
+from django.apps import AppConfig
+
+
+class FeedConfig(AppConfig):
+    """The feed app."""
+
+    name = "feed"
