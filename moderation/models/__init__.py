@@ -1,0 +1,29 @@
+"""What happened, to what, by whom: one module per entity."""
+
+from moderation.models.audit import AuditEvent
+from moderation.models.bank import HashBank, HashEntry
+from moderation.models.clearance import Clearance, ClearanceRevision
+from moderation.models.decision import Decision
+from moderation.models.finding import DetectorResult, Finding
+from moderation.models.item import Creator, Item, MediaFile
+from moderation.models.outbox import OutboxMessage
+from moderation.models.report import Report
+from moderation.models.review import Job, Queue
+
+__all__ = [
+    "AuditEvent",
+    "Clearance",
+    "ClearanceRevision",
+    "Creator",
+    "Decision",
+    "DetectorResult",
+    "Finding",
+    "HashBank",
+    "HashEntry",
+    "Item",
+    "Job",
+    "MediaFile",
+    "OutboxMessage",
+    "Queue",
+    "Report",
+]

@@ -1,0 +1,22 @@
+"""What a key may do: every API view names the scope that each method needs; a view that names none is closed."""
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from console.models import ApiKey
+
+
+class HasScope(BasePermission):
+    """Allows a key that has `view.scopes[method]`."""
+
+    message = "This key lacks the scope that the call needs."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Return whether the caller's key covers the call; a missing declaration denies."""
+        scopes: dict[str, str] = getattr(view, "scopes", {})
+        needed = scopes.get(request.method or "")
+        if needed is None:
+            return request.method not in view.allowed_methods  # let REST framework answer 405
+        self.message = f"This key lacks the scope {needed}."
+        return isinstance(request.user, ApiKey) and needed in request.user.scopes

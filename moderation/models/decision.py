@@ -1,0 +1,90 @@
+"""Verdicts that were applied. Append-only; each stores all that is needed to replay it."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, territories_field
+from policies.choices import Outcome
+
+
+class DecisionStage(models.TextChoices):
+    """What led to a decision."""
+
+    ON_PATH = "on_path", "On the upload path"
+    DEEP = "deep", "After the slow models"
+    REVIEW = "review", "By a reviewer"
+    SENIOR = "senior", "By a senior, over an earlier decision"
+    ACTIVATION = "activation", "A policy version went live"
+    WITHDRAWAL = "withdrawal", "Withdrawn by the platform"
+
+
+#: Stages in which a named person decided.
+PERSON_STAGES = (DecisionStage.REVIEW, DecisionStage.SENIOR)
+#: Stages in which one body of evidence under one policy version can be decided only once.
+MACHINE_STAGES = (DecisionStage.ON_PATH, DecisionStage.DEEP)
+
+
+class Decision(PublicKeyModel):
+    """A verdict that was applied, by a machine or a person.
+
+    `evidence` holds what `policies.decide` was given: `{"scores": {category: float}, "hard": {category: int},
+    "missing": {detector: why}, "context": {...}}`; `reasons` is what it answered.
+    """
+
+    item = models.ForeignKey("moderation.Item", on_delete=models.PROTECT, related_name="decisions")
+    outcome = models.PositiveSmallIntegerField(choices=Outcome.choices)
+    min_age = min_age_field()
+    territories_blocked = territories_field()
+    stage = models.CharField(max_length=12, choices=DecisionStage.choices)
+    decided_by = models.CharField(max_length=80)
+    category = models.CharField(max_length=40, blank=True)
+    reasons = models.JSONField(default=list)
+    evidence = models.JSONField(default=dict)
+    evidence_digest = models.CharField(max_length=64)
+    policy_version = models.ForeignKey("policies.PolicyVersion", on_delete=models.PROTECT, related_name="+")
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="decisions")
+    note = models.TextField(blank=True)
+    supersedes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="superseded_by")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="moderation_decision_outcome_known", condition=Q(outcome__in=Outcome.values)),
+            min_age_check("moderation_decision_min_age_known"),
+            models.CheckConstraint(
+                name="moderation_decision_clear_is_unrestricted",
+                condition=~Q(outcome=Outcome.CLEAR) | Q(min_age=0, territories_blocked=[]),
+            ),
+            models.CheckConstraint(
+                name="moderation_decision_person_named",
+                condition=Q(stage__in=PERSON_STAGES, actor__isnull=False)
+                | Q(~Q(stage__in=PERSON_STAGES), actor__isnull=True),
+            ),
+            # Retries are safe: the same evidence under the same version is decided once, however often a task runs.
+            models.UniqueConstraint(
+                fields=["item", "evidence_digest", "policy_version"],
+                condition=Q(stage__in=MACHINE_STAGES),
+                name="moderation_decision_once_per_evidence",
+            ),
+            # A chain, never a tree, with one beginning.
+            models.UniqueConstraint(
+                fields=["item"], condition=Q(supersedes__isnull=True), name="moderation_decision_one_first"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["item", "id"], name="moderation_decision_history"),  # the item page
+            models.Index(fields=["-created_at"], name="moderation_decision_recent"),  # dashboards
+            # creator history on the upload path: recent blocks
+            models.Index(
+                fields=["item", "created_at"], name="moderation_decision_blocks", condition=Q(outcome=Outcome.BLOCK)
+            ),
+        ]
+        triggers = [append_only()]
+
+    def __str__(self) -> str:
+        return f"{self.get_outcome_display()} by {self.decided_by}"
+
+    @property
+    def is_by_person(self) -> bool:
+        """True where a named person decided."""
+        return self.stage in PERSON_STAGES

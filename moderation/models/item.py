@@ -1,0 +1,146 @@
+"""Uploads, their creators and their files. Content never changes after it was accepted."""
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+
+from moderation.models.base import PublicKeyModel
+from policies.choices import Band, ItemKind, Standing
+
+
+class Creator(PublicKeyModel):
+    """Who uploaded; known to us by the platform's id only."""
+
+    external_id = models.CharField(max_length=128, unique=True)
+    display_name = models.CharField(max_length=128, blank=True)
+    region = models.CharField(max_length=2, blank=True)
+    standing = models.PositiveSmallIntegerField(choices=Standing.choices, default=Standing.NEW)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="moderation_creator_standing_known", condition=Q(standing__in=Standing.values)),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class MediaFile(PublicKeyModel):
+    """One file by content: the same bytes are stored once, whoever sends them."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    storage_key = models.CharField(max_length=200)
+    mime = models.CharField(max_length=64)
+    n_bytes = models.PositiveBigIntegerField()
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    pdq = models.CharField(max_length=64, blank=True)
+    pdq_quality = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="moderation_mediafile_sha256_hex", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
+            models.CheckConstraint(name="moderation_mediafile_not_empty", condition=Q(n_bytes__gt=0)),
+        ]
+        triggers = [pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+    @property
+    def is_video(self) -> bool:
+        """True for moving pictures."""
+        return self.mime.startswith("video/")
+
+
+class ItemState(models.TextChoices):
+    """What the platform is told; follows the current decision."""
+
+    PENDING = "pending", "Pending"
+    CLEARED = "cleared", "Cleared"
+    RESTRICTED = "restricted", "Restricted"
+    HELD = "held", "Held"
+    BLOCKED = "blocked", "Blocked"
+
+
+class DeepState(models.TextChoices):
+    """How far the slow models are with an item."""
+
+    QUEUED = "queued", "Queued"
+    DONE = "done", "Done"
+    NOT_NEEDED = "not_needed", "Not needed"
+    FAILED = "failed", "Failed"
+
+
+class Item(PublicKeyModel):
+    """One upload: caption, media, creator, language, region."""
+
+    external_id = models.CharField(max_length=128, unique=True)
+    kind = models.PositiveSmallIntegerField(choices=ItemKind.choices)
+    caption = models.TextField(blank=True)
+    creator = models.ForeignKey(Creator, on_delete=models.PROTECT, related_name="items")
+    language_claimed = models.CharField(max_length=35, blank=True)
+    language_detected = models.CharField(max_length=35, blank=True)
+    region = models.CharField(max_length=2, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    audience_claim = models.PositiveSmallIntegerField(choices=Band.choices, null=True)
+    media = models.ForeignKey(MediaFile, on_delete=models.PROTECT, null=True, related_name="items")
+    cover = models.ForeignKey(MediaFile, on_delete=models.PROTECT, null=True, related_name="cover_items")
+    content_hash = models.CharField(max_length=64)
+    state = models.CharField(max_length=12, choices=ItemState.choices, default=ItemState.PENDING)
+    deep_state = models.CharField(max_length=12, choices=DeepState.choices, default=DeepState.NOT_NEEDED)
+    current_decision = models.ForeignKey("moderation.Decision", on_delete=models.PROTECT, null=True, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="moderation_item_kind_known", condition=Q(kind__in=ItemKind.values)),
+            models.CheckConstraint(name="moderation_item_state_known", condition=Q(state__in=ItemState.values)),
+            models.CheckConstraint(name="moderation_item_deep_known", condition=Q(deep_state__in=DeepState.values)),
+            models.CheckConstraint(
+                name="moderation_item_media_present", condition=Q(kind=ItemKind.TEXT) | Q(media__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="moderation_item_region_iso", condition=Q(region="") | Q(region__regex=r"^[A-Z]{2}$")
+            ),
+            models.CheckConstraint(name="moderation_item_id_not_blank", condition=~Q(external_id="")),
+            # A state other than pending is only ever the consequence of a decision.
+            models.CheckConstraint(
+                name="moderation_item_state_decided",
+                condition=Q(state=ItemState.PENDING) | Q(current_decision__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at"], name="moderation_item_recent"),  # items explorer, newest first
+            models.Index(fields=["creator", "-created_at"], name="moderation_item_creator"),  # velocity, creator page
+            # items_reconcile: what still waits for a decision or for the slow models
+            models.Index(
+                fields=["created_at"],
+                name="moderation_item_waiting",
+                condition=Q(state=ItemState.PENDING) | Q(deep_state=DeepState.QUEUED),
+            ),
+        ]
+        permissions = [
+            ("explore_items", "Can search items and read their history"),
+            ("redrive_deadletters", "Can re-drive dead letters"),
+            ("view_dashboards", "Can see dashboards"),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="content_fixed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange(
+                    "key", "external_id", "kind", "caption", "creator", "media", "cover", "content_hash", "created_at"
+                ),
+            ),
+            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+    @property
+    def language(self) -> str:
+        """The language that detectors are asked for: the detected one, else the claim, else `und`."""
+        return self.language_detected or self.language_claimed or "und"

@@ -1,0 +1,110 @@
+"""Where work for people waits: queues, jobs and the leases on them."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from moderation.models.base import PublicKeyModel
+
+
+class Queue(PublicKeyModel):
+    """A line of jobs of one sort."""
+
+    slug = models.SlugField(max_length=40, unique=True)
+    title = models.CharField(max_length=80)
+    severity = models.PositiveSmallIntegerField(default=1)
+    sla_minutes = models.PositiveIntegerField(default=240)
+    is_restricted = models.BooleanField(default=False, help_text="Only people with the restricted permission see it.")
+    position = models.PositiveSmallIntegerField(default=100)
+
+    class Meta:
+        ordering = ["position", "slug"]
+        constraints = [
+            models.CheckConstraint(name="moderation_queue_severity_range", condition=Q(severity__range=(1, 5))),
+            models.CheckConstraint(name="moderation_queue_sla_positive", condition=Q(sla_minutes__gt=0)),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class JobState(models.TextChoices):
+    """Where a job is."""
+
+    OPEN = "open", "Open"
+    LEASED = "leased", "Being reviewed"
+    DECIDED = "decided", "Decided"
+    CLOSED = "closed", "Closed without a decision"
+
+
+ACTIVE_JOB_STATES = (JobState.OPEN, JobState.LEASED)
+
+
+class Job(PublicKeyModel):
+    """One unit of review. A lease is its claim: holder, token and expiry together, or none of them."""
+
+    item = models.ForeignKey("moderation.Item", on_delete=models.PROTECT, related_name="jobs")
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="jobs")
+    state = models.CharField(max_length=8, choices=JobState.choices, default=JobState.OPEN)
+    category = models.CharField(max_length=40, blank=True)
+    reason = models.CharField(max_length=120)
+    priority = models.FloatField(default=0.0)
+    base_priority = models.FloatField(default=0.0)
+    due_at = models.DateTimeField()
+    lease_holder = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="leased_jobs"
+    )
+    lease_token = models.UUIDField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    n_leases = models.PositiveIntegerField(default=0)
+    decision = models.OneToOneField("moderation.Decision", on_delete=models.PROTECT, null=True, related_name="job")
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="moderation_job_lease_whole",
+                condition=Q(
+                    state=JobState.LEASED,
+                    lease_holder__isnull=False,
+                    lease_token__isnull=False,
+                    lease_expires_at__isnull=False,
+                )
+                | Q(
+                    ~Q(state=JobState.LEASED),
+                    lease_holder__isnull=True,
+                    lease_token__isnull=True,
+                    lease_expires_at__isnull=True,
+                ),
+            ),
+            models.CheckConstraint(
+                name="moderation_job_decided_has_decision",
+                condition=Q(state=JobState.DECIDED, decision__isnull=False)
+                | Q(~Q(state=JobState.DECIDED), decision__isnull=True),
+            ),
+            models.CheckConstraint(name="moderation_job_state_known", condition=Q(state__in=JobState.values)),
+            models.UniqueConstraint(
+                fields=["item"], condition=Q(state__in=ACTIVE_JOB_STATES), name="moderation_job_one_active"
+            ),
+            models.UniqueConstraint(
+                fields=["lease_holder"], condition=Q(state=JobState.LEASED), name="moderation_job_one_lease_each"
+            ),
+        ]
+        indexes = [
+            # job_claim: best open job of some queues
+            models.Index(
+                fields=["queue", "-priority", "id"], name="moderation_job_claim", condition=Q(state=JobState.OPEN)
+            ),
+            # leases_expire
+            models.Index(
+                fields=["lease_expires_at"], name="moderation_job_leases", condition=Q(state=JobState.LEASED)
+            ),
+        ]
+        permissions = [
+            ("review_jobs", "Can claim jobs and decide them"),
+            ("review_restricted", "Can list, count and open restricted jobs"),
+            ("overturn_decisions", "Can decide any item over an earlier decision"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.queue_id}: {self.reason}"
