@@ -1,0 +1,15 @@
+"""What can be wrong with a policy."""
+
+
+class PolicyError(ValueError):
+    """A policy that contradicts itself, or a step its life does not allow. `field` names the place."""
+
+    def __init__(self, field: str, message: str) -> None:
+        """Keep the place and the sentence apart, so that a form can show one beside the other."""
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class PolicyUnavailable(RuntimeError):  # noqa: N818 - it names a state, as callers read it
+    """No version decides, or none can be read. Callers fail closed: nothing is cleared."""
