@@ -243,7 +243,6 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BEAT_SCHEDULE = {
     "leases-expire": {"task": "moderation.tasks.leases_expire", "schedule": 15.0, "options": {"expires": 15}},
-    "jobs-age": {"task": "moderation.tasks.jobs_age", "schedule": 60.0, "options": {"expires": 60}},
     "clearances-expire": {"task": "moderation.tasks.clearances_expire", "schedule": 60.0, "options": {"expires": 60}},
     "items-reconcile": {"task": "moderation.tasks.items_reconcile", "schedule": 30.0, "options": {"expires": 30}},
     "feed-popularity": {"task": "feed.tasks.popularity_refresh", "schedule": 20.0, "options": {"expires": 20}},
@@ -252,7 +251,9 @@ CELERY_BEAT_SCHEDULE = {
 # --- moderation --------------------------------------------------------------------------------------------------
 ONPATH_DEADLINE_MS = env_int("ONPATH_DEADLINE_MS", 50, minimum=5)
 OUTBOX_MAX_ATTEMPTS = env_int("OUTBOX_MAX_ATTEMPTS", 5, minimum=1)
-OUTBOX_RESEND_AFTER_SECONDS = env_int("OUTBOX_RESEND_AFTER_SECONDS", 330, minimum=1)
+#: A message that no consumer took up is sent again after this long; consumers renew their claim while they work.
+OUTBOX_RESEND_AFTER_SECONDS = env_int("OUTBOX_RESEND_AFTER_SECONDS", 120, minimum=1)
+OUTBOX_CLAIM_SECONDS = env_int("OUTBOX_CLAIM_SECONDS", 30, minimum=3)
 CLEARANCE_VALID_DAYS = env_int("CLEARANCE_VALID_DAYS", 90, minimum=1)
 LEASE_SECONDS = env_int("LEASE_SECONDS", 600, minimum=10)
 #: A gate whose view is older than this denies everything: with polls every GATE_POLL_MS it bounds revocation.

@@ -27,6 +27,7 @@ class OutboxMessage(PublicKeyModel):
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     available_at = models.DateTimeField(default=timezone.now)
+    claimed_until = models.DateTimeField(null=True, help_text="A consumer works on it and says so until then.")
     done_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=500, blank=True)
 

@@ -48,8 +48,8 @@ class Job(PublicKeyModel):
     state = models.CharField(max_length=8, choices=JobState.choices, default=JobState.OPEN)
     category = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=120)
-    priority = models.FloatField(default=0.0)
-    base_priority = models.FloatField(default=0.0)
+    priority = models.FloatField(help_text="Larger first; see routing.job_priority.")
+    score = models.FloatField(default=0.0)
     due_at = models.DateTimeField()
     lease_holder = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="leased_jobs"

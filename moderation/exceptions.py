@@ -1,0 +1,37 @@
+"""What can go wrong in moderation, as one family. Messages are for people: what was wrong and what to do."""
+
+
+class ModerationError(Exception):
+    """Base of all errors that services raise on purpose."""
+
+
+class ItemConflict(ModerationError):
+    """The external id is taken by an item with other content."""
+
+
+class ItemNotOpen(ModerationError):
+    """The item was withdrawn or is otherwise past deciding."""
+
+
+class LeaseLost(ModerationError):
+    """The lease expired, was released, or belongs to somebody else."""
+
+
+class DecisionInvalid(ModerationError):
+    """A person's decision lacks something; `field` names it."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class DecisionChanged(ModerationError):
+    """Somebody decided in the meantime."""
+
+
+class DeadLetterInvalid(ModerationError):
+    """The message is not a dead letter (any more)."""
+
+
+class BankInvalid(ModerationError):
+    """A bank or an entry cannot be stored as given."""
