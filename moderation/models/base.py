@@ -25,7 +25,7 @@ def append_only() -> pgtrigger.Protect:
     return pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
 
 
-def min_age_field() -> models.PositiveSmallIntegerField[int, int]:
+def min_age_field() -> "models.PositiveSmallIntegerField[int, int]":
     """Return a column for the youngest age in years that may see an item: 0, 13, 16 or 18."""
     return models.PositiveSmallIntegerField(default=0)
 
@@ -35,6 +35,6 @@ def min_age_check(name: str) -> models.CheckConstraint:
     return models.CheckConstraint(name=name, condition=models.Q(min_age__in=BAND_MIN_AGES))
 
 
-def territories_field() -> ArrayField[list[str], list[str]]:
+def territories_field() -> "ArrayField[list[str], list[str]]":
     """Return a column of ISO 3166-1 alpha-2 codes where an item must not be shown."""
     return ArrayField(models.CharField(max_length=2), default=list, blank=True)
