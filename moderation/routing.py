@@ -1,35 +1,25 @@
 """Where a job goes and how soon: pure functions over the policy's routing rules."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
-from policies.compile import CompiledPolicy
+from policies.compiled import CompiledPolicy, Route
 
-#: Work that no rule routes, and held items that no machine could finish.
-DEFAULT_QUEUE = "general"
+#: Decisions to be made over an earlier one.
 SENIOR_QUEUE = "seniors"
+#: Held items that no machine could finish.
 UNEXAMINED_QUEUE = "unexamined"
 RESTRICTED_QUEUE = "child-safety"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A queue, the severity of what waits there (1..5) and the minutes within which it should be decided."""
+def route_job(policy: CompiledPolicy, *, category: str, language: str, kind: int, queue: str = "") -> Route:
+    """Return where the policy sends a job.
 
-    queue: str
-    severity: int
-    sla_minutes: int
-
-
-def route_job(policy: CompiledPolicy, *, category: str, language: str, kind: str) -> Route:
-    """Return the first routing rule that fits, else the default queue."""
-    for rule in policy.routing:
-        if _fits(rule.category, category) and _fits(rule.language, language) and _fits(rule.kind, kind):
-            return Route(rule.queue, rule.severity, rule.sla_minutes)
-    return Route(DEFAULT_QUEUE, 2, 240)
-
-
-def _fits(wanted: str | None, value: str) -> bool:
-    return not wanted or wanted == value
+    Child safety has a partition of its own that no rule can widen; `queue`, where given, overrides the rules' queue.
+    """
+    route = policy.route_of(category, language, kind)
+    if category in policy.child_safety:
+        return replace(route, queue=RESTRICTED_QUEUE, severity=5)
+    return replace(route, queue=queue, severity=max(route.severity, 3)) if queue else route
 
 
 def job_priority(*, score: float, route: Route, created_epoch: float) -> float:

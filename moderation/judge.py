@@ -1,0 +1,166 @@
+"""From detector results to a verdict that can be stored and replayed. Pure: the policy and the results come in.
+
+`judge` decides what is new; `replay` decides again from what a decision stored. Both go through `policies.decide`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from moderation.detectors.base import Finding, Result
+from moderation.fusion import fuse
+from policies.choices import BAND_MIN_AGES, DETECTORS, ItemKind, Outcome
+from policies.compiled import CompiledPolicy
+from policies.decide import EvidenceBatch, Reason, decide, explain
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a verdict depends on besides evidence. `claim` is a Band or None, `standing` a Standing or None."""
+
+    kind: int
+    market: str  # ISO 3166-1 alpha-2, "" when unknown
+    language: str  # BCP 47, "und" when unknown
+    claim: int | None
+    standing: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with all that a decision row stores of it."""
+
+    outcome: Outcome
+    min_age: int
+    territories: tuple[str, ...]
+    decided_by: str
+    category: str
+    reasons: tuple[dict[str, Any], ...]
+    evidence: dict[str, Any]
+    digest: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def score(self) -> float:
+        """The fused score of the deciding category, in [0, 1]; 0 where no category decided."""
+        return float(self.evidence["scores"].get(self.category, 0.0))
+
+    @property
+    def is_hard(self) -> bool:
+        """True where hard evidence, such as a bank match, decided."""
+        return self.decided_by.startswith("hard.")
+
+
+def judge(results: Sequence[Result], context: Context, policy: CompiledPolicy) -> Judgement:
+    """Return what `policy` says of the results of all detectors for one item.
+
+    A detector that is not among the results counts as missing (pending).
+    """
+    fused = fuse(results, policy)
+    scores = {c: round(float(s), 6) for c, s in zip(policy.categories, fused.scores, strict=True) if s != 0}
+    hard = {c: int(h) for c, h in zip(policy.categories, fused.hard, strict=True) if h}
+    evidence = {
+        "scores": scores,
+        "hard": hard,
+        "missing": _why_missing(results),
+        "versions": {r.detector: r.version for r in results if not r.missing},
+        "context": asdict(context),
+    }
+    findings = tuple(f for r in results for f in r.findings)
+    return _verdict(evidence, policy, findings)
+
+
+def replay(evidence: Mapping[str, Any], policy: CompiledPolicy) -> Judgement:
+    """Return the verdict on a stored decision's evidence; under the same version it is the stored verdict."""
+    return _verdict(dict(evidence), policy, ())
+
+
+def _why_missing(results: Sequence[Result]) -> dict[str, str]:
+    why = dict.fromkeys(DETECTORS, "pending")
+    for result in results:
+        if result.missing:
+            why[result.detector] = result.missing.why
+        else:
+            why.pop(result.detector, None)
+    return why
+
+
+def _verdict(evidence: dict[str, Any], policy: CompiledPolicy, findings: tuple[Finding, ...]) -> Judgement:
+    batch = evidence_batch([evidence], policy)
+    verdict = decide(batch, policy)
+    category = int(verdict.category[0])
+    return Judgement(
+        outcome=Outcome(int(verdict.outcome[0])),
+        min_age=int(verdict.min_age[0]),
+        territories=policy.territories_of(int(verdict.territories[0])),
+        decided_by=policy.rules[int(verdict.rule[0])],
+        category=policy.categories[category] if category >= 0 else "",
+        reasons=tuple(_reason(r, findings) for r in explain(batch, 0, policy)),
+        evidence=evidence,
+        digest=digest_of(evidence),
+        findings=findings,
+    )
+
+
+def evidence_batch(rows: Sequence[Mapping[str, Any]], policy: CompiledPolicy) -> EvidenceBatch:
+    """Turn stored evidence into the arrays that `decide` takes, one row each, in order."""
+    contexts = [row["context"] for row in rows]
+    return EvidenceBatch(
+        scores=np.array([[r["scores"].get(c, 0.0) for c in policy.categories] for r in rows], dtype=np.float32),
+        missing=np.array([[d in r["missing"] for d in DETECTORS] for r in rows], dtype=bool),
+        hard=np.array([[r["hard"].get(c, 0) for c in policy.categories] for r in rows], dtype=np.uint8),
+        kind=np.array([c["kind"] if c["kind"] in ItemKind.values else -1 for c in contexts], dtype=np.int8),
+        market=np.array([policy.market_index(c["market"]) for c in contexts], dtype=np.int16),
+        language=np.array([policy.language_index(c["language"]) for c in contexts], dtype=np.int16),
+        claim=np.array([c["claim"] or 0 for c in contexts], dtype=np.int8),  # no claim: meant for everyone
+        standing=np.array([_or_unknown(c["standing"]) for c in contexts], dtype=np.int8),
+    )
+
+
+def _or_unknown(value: int | None) -> int:
+    return -1 if value is None else value
+
+
+def digest_of(evidence: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of evidence in canonical form; equal evidence has equal digests."""
+    canonical = json.dumps(evidence, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _reason(reason: Reason, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return one reason as API.md gives it: the rule, and the strongest finding behind it."""
+    behind = [f for f in findings if f.category == reason.category]
+    best = max(behind, key=lambda f: (f.hard or 0, f.score), default=None)
+    return {
+        "rule": reason.rule,
+        "category": reason.category,
+        "detector": best.detector if best else _detector_in(reason.rule),
+        "score": None if reason.score is None else round(float(reason.score), 4),
+        "threshold": None if reason.threshold is None else round(float(reason.threshold), 4),
+        "where": dict(best.where) if best else {},
+        "detail": reason.detail,
+    }
+
+
+def _detector_in(rule: str) -> str:
+    family, _, name = rule.partition(".")
+    return name if family == "missing" else ""
+
+
+def state_of(outcome: Outcome) -> str:
+    """Return the item state that the platform is told for an outcome."""
+    return {
+        Outcome.CLEAR: "cleared",
+        Outcome.RESTRICT: "restricted",
+        Outcome.ESCALATE: "held",
+        Outcome.HOLD: "held",
+        Outcome.BLOCK: "blocked",
+    }[outcome]
+
+
+def is_valid_min_age(min_age: int) -> bool:
+    """Return whether an age starts an audience band."""
+    return min_age in BAND_MIN_AGES

@@ -1,0 +1,268 @@
+"""Recording decisions: the only place where items change state, clearances follow, and jobs open or close."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AbstractUser
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+
+from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
+from moderation.judge import Judgement, digest_of, is_valid_min_age, state_of
+from moderation.models import Decision, Finding, Item
+from moderation.models.decision import DecisionStage
+from moderation.models.item import ItemState
+from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
+from moderation.services.audit import Actor, audit_write
+from moderation.services.clearances import clearance_follow
+from moderation.services.job_opening import job_close, job_open
+from policies.choices import Outcome
+from policies.compiled import CompiledPolicy
+from policies.models import PolicyVersion
+from policies.selectors import compiled_active
+
+
+@dataclass(frozen=True, slots=True)
+class PersonVerdict:
+    """What a person decided about an item. Everything but CLEAR needs a category and a note."""
+
+    outcome: Outcome
+    category: str = ""
+    note: str = ""
+    min_age: int = 0
+    territories: Sequence[str] = field(default_factory=tuple)
+
+    def check(self, policy: CompiledPolicy) -> None:
+        """Raise DecisionInvalid where something is missing or contradicts itself."""
+        if self.outcome == Outcome.HOLD:
+            raise DecisionInvalid("outcome", "People clear, restrict, block, or escalate to a senior; they do not hold.")
+        if self.outcome != Outcome.CLEAR and self.category not in policy.categories:
+            raise DecisionInvalid("category", "Choose the policy that this decision rests on.")
+        if self.outcome != Outcome.CLEAR and not self.note.strip():
+            raise DecisionInvalid("note", "Say in a sentence why; the creator may ask.")
+        if not is_valid_min_age(self.min_age):
+            raise DecisionInvalid("min_age", "The minimum age is 13, 16 or 18.")
+        if self.outcome == Outcome.RESTRICT and not (self.min_age or self.territories):
+            raise DecisionInvalid("min_age", "Choose a minimum age or a territory to restrict to.")
+        if self.outcome != Outcome.RESTRICT and (self.min_age or self.territories):
+            raise DecisionInvalid("min_age", "Ages and territories belong to the outcome Restrict only.")
+
+
+@transaction.atomic
+def decision_by_machine(
+    *, item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, is_final: bool, now: datetime
+) -> Decision:
+    """Apply a machine's verdict to an item and return the decision that stands afterwards.
+
+    1. lock the item,
+    2. the same evidence under the same version was decided already: that decision stands (retries are safe),
+    3. withdrawn, or decided by a person: nothing changes, unless hard evidence is new; then the item is held for a senior,
+    4. record, change the item, let the clearance follow, open or close the job.
+
+    Args:
+        is_final: no further evidence is under way, so a held item needs a person.
+    """
+    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
+    current = item.current_decision
+    if current and _stands(item, current, judgement, policy):
+        return current
+    if current and current.is_by_person:
+        return _hold_for_senior(item, judgement, policy, stage, now)
+    return _apply(item, judgement, policy, stage, is_final, now)
+
+
+@lru_cache(maxsize=64)
+def _pk_of_version(key: str) -> int:
+    return PolicyVersion.objects.only("pk").get(key=key).pk
+
+
+def version_pk(policy: CompiledPolicy) -> int:
+    """Return the primary key of a compiled version's row."""
+    return _pk_of_version(policy.key)
+
+
+def _stands(item: Item, current: Decision, judgement: Judgement, policy: CompiledPolicy) -> bool:
+    same = current.evidence_digest == judgement.digest and current.policy_version_id == version_pk(policy)
+    already = same or _was_decided(item, judgement, policy)
+    by_person = current.is_by_person and not _is_new_and_hard(current, judgement)
+    return already or by_person or item.withdrawn_at is not None
+
+
+def _was_decided(item: Item, judgement: Judgement, policy: CompiledPolicy) -> bool:
+    return Decision.objects.filter(
+        item=item, evidence_digest=judgement.digest, policy_version_id=version_pk(policy), actor__isnull=True
+    ).exists()
+
+
+def _is_new_and_hard(current: Decision, judgement: Judgement) -> bool:
+    """Whether hard evidence speaks for blocking what a person let pass without having seen it."""
+    known = current.evidence.get("hard", {})
+    new = any(level > known.get(category, 0) for category, level in judgement.evidence["hard"].items())
+    return new and judgement.outcome > current.outcome
+
+
+def _hold_for_senior(
+    item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
+) -> Decision:
+    decision = _record(item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by="new_hard_evidence", now=now)
+    job_close(item=item, now=now)
+    job_open(
+        item=item, policy=policy, category=judgement.category, score=1.0, reason="New hard evidence after a decision",
+        queue_slug=SENIOR_QUEUE, now=now,
+    )
+    return decision
+
+
+def _apply(
+    item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, is_final: bool, now: datetime
+) -> Decision:
+    decision = _record(
+        item, judgement, policy, stage, outcome=judgement.outcome, decided_by=judgement.decided_by, now=now
+    )
+    needs_person = judgement.outcome == Outcome.ESCALATE or (judgement.outcome == Outcome.HOLD and is_final)
+    if needs_person:
+        job_open(
+            item=item, policy=policy, category=judgement.category, score=judgement.score,
+            reason=judgement.decided_by, queue_slug=UNEXAMINED_QUEUE if judgement.outcome == Outcome.HOLD else "", now=now,
+        )
+    else:
+        job_close(item=item, now=now)
+    return decision
+
+
+def _record(
+    item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, *,
+    outcome: Outcome, decided_by: str, now: datetime,
+) -> Decision:
+    servable = outcome.is_servable
+    decision = Decision.objects.create(
+        item=item,
+        outcome=outcome,
+        min_age=judgement.min_age if servable else 0,
+        territories_blocked=list(judgement.territories) if servable else [],
+        stage=stage,
+        decided_by=decided_by,
+        category=judgement.category,
+        reasons=list(judgement.reasons),
+        evidence=judgement.evidence,
+        evidence_digest=judgement.digest,
+        policy_version_id=version_pk(policy),
+        supersedes=item.current_decision,
+        created_at=now,
+    )
+    _store_findings(decision, judgement)
+    _follow(item, decision, now)
+    return decision
+
+
+def _store_findings(decision: Decision, judgement: Judgement) -> None:
+    Finding.objects.bulk_create(
+        Finding(
+            decision=decision, item_id=decision.item_id, detector=f.detector, detector_version=f.version,
+            category=f.category, score=f.score, hard=f.hard, where=dict(f.where),
+        )
+        for f in judgement.findings
+    )
+
+
+def _follow(item: Item, decision: Decision, now: datetime) -> None:
+    """Make the item's state and clearance those of its new decision."""
+    item.current_decision = decision
+    item.state = ItemState(state_of(Outcome(decision.outcome)))
+    item.save(update_fields=["current_decision", "state"])
+    clearance_follow(decision=decision, now=now)
+
+
+def decision_by_person(
+    *, actor: AbstractBaseUser, item: Item, verdict: PersonVerdict, stage: DecisionStage, now: datetime
+) -> Decision:
+    """Record a person's decision, inside the caller's transaction with the item locked.
+
+    The evidence that the machines had is kept with it, so that later hard evidence can be told from known evidence.
+
+    Raises:
+        DecisionInvalid: the verdict lacks something.
+        ItemNotOpen: the item was withdrawn.
+    """
+    policy = compiled_active()
+    verdict.check(policy)
+    if item.withdrawn_at:
+        raise ItemNotOpen("The creator has withdrawn this item; there is nothing left to decide.")
+    before = item.current_decision
+    evidence = _evidence_seen(before)
+    decision = Decision.objects.create(
+        item=item, outcome=verdict.outcome, min_age=verdict.min_age, territories_blocked=sorted(verdict.territories),
+        stage=stage, decided_by=f"person.{stage}", category=verdict.category, note=verdict.note.strip(),
+        reasons=[{"rule": f"person.{stage}", "category": verdict.category, "detail": verdict.note.strip()}],
+        evidence=evidence, evidence_digest=digest_of(evidence), policy_version_id=version_pk(policy),
+        actor_id=actor.pk, supersedes=before, created_at=now,
+    )
+    _follow(item, decision, now)
+    return decision
+
+
+def _evidence_seen(before: Decision | None) -> dict[str, Any]:
+    return dict(before.evidence) if before else {}
+
+
+@transaction.atomic
+def item_overturn(
+    *,
+    actor: AbstractUser,
+    item_key: str,
+    outcome: Outcome,
+    category: str,
+    note: str,
+    min_age: int,
+    territories: Sequence[str],
+    now: datetime,
+    expected_decision: str = "",
+) -> Decision:
+    """Decide an item over an earlier decision: a senior takes down, restores or restricts.
+
+    1. check the permission, lock the item, check that nobody decided since the senior looked,
+    2. record, close the job that waits for the item, audit.
+
+    Args:
+        expected_decision: public key of the decision that the senior saw; empty to skip the check.
+
+    Raises:
+        PermissionDenied, DecisionInvalid, DecisionChanged, ItemNotOpen.
+    """
+    if not actor.has_perm("moderation.overturn_decisions"):
+        raise PermissionDenied("Only seniors overturn decisions.")
+    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(key=item_key)
+    current = item.current_decision
+    if expected_decision and current and str(current.key) != expected_decision:
+        raise DecisionChanged("Somebody decided this item while you looked at it; read the new decision first.")
+    verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories))
+    decision = decision_by_person(actor=actor, item=item, verdict=verdict, stage=DecisionStage.SENIOR, now=now)
+    job_close(item=item, now=now)
+    audit_write(
+        actor=actor, action="decision.overturned", object_type="item", object_key=item.external_id,
+        outcome=outcome.name, decision=str(decision.key),
+    )
+    return decision
+
+
+@transaction.atomic
+def item_withdraw(*, actor: Actor, item: Item, now: datetime) -> Decision:
+    """Take an item out for good at the platform's wish; a second call returns the first one's decision."""
+    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
+    if item.withdrawn_at and item.current_decision:
+        return item.current_decision
+    evidence = _evidence_seen(item.current_decision)
+    decision = Decision.objects.create(
+        item=item, outcome=Outcome.BLOCK, stage=DecisionStage.WITHDRAWAL, decided_by="platform.withdrawn",
+        reasons=[{"rule": "platform.withdrawn"}], evidence=evidence, evidence_digest=digest_of(evidence),
+        policy_version_id=version_pk(compiled_active()), supersedes=item.current_decision, created_at=now,
+    )
+    _follow(item, decision, now)
+    item.withdrawn_at = now
+    item.save(update_fields=["withdrawn_at"])
+    job_close(item=item, now=now)
+    audit_write(actor=actor, action="item.withdrawn", object_type="item", object_key=item.external_id)
+    return decision

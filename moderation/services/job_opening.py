@@ -1,0 +1,43 @@
+"""Opening and closing jobs as a consequence of decisions and reports; reviewers' own acts are in jobs.py."""
+
+from datetime import datetime, timedelta
+
+from moderation.models import Item, Job, Queue
+from moderation.models.review import ACTIVE_JOB_STATES, JobState
+from moderation.routing import RESTRICTED_QUEUE, job_priority, route_job
+from policies.compiled import CompiledPolicy, Route
+
+
+def job_open(
+    *, item: Item, policy: CompiledPolicy, category: str, score: float, reason: str, now: datetime,
+    queue_slug: str = "",
+) -> Job:
+    """Open a job for an item, inside the caller's transaction with the item locked; an active one is returned as it is."""
+    active = Job.objects.filter(item=item, state__in=ACTIVE_JOB_STATES).first()
+    if active:
+        return active
+    route = route_job(policy, category=category, language=item.language, kind=item.kind, queue=queue_slug)
+    return Job.objects.create(
+        item=item, queue=_queue(route), category=category, reason=reason[:120], score=score, created_at=now,
+        priority=job_priority(score=score, route=route, created_epoch=now.timestamp()),
+        due_at=now + timedelta(minutes=route.sla_minutes),
+    )
+
+
+def _queue(route: Route) -> Queue:
+    """Return the queue that a policy routes to; a slug that is new to the database becomes a queue, never a loss."""
+    queue, _ = Queue.objects.get_or_create(
+        slug=route.queue,
+        defaults={
+            "title": route.queue.replace("-", " ").capitalize(),
+            "severity": route.severity,
+            "sla_minutes": route.sla_minutes,
+            "is_restricted": route.queue == RESTRICTED_QUEUE,
+        },
+    )
+    return queue
+
+
+def job_close(*, item: Item, now: datetime) -> int:
+    """Close the job that nobody works on because the item needs no person any more; a leased one stays with its holder."""
+    return Job.objects.filter(item=item, state=JobState.OPEN).update(state=JobState.CLOSED, closed_at=now)

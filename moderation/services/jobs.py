@@ -1,0 +1,206 @@
+"""Jobs and their leases: opened by decisions, claimed by one reviewer at a time, given back when a lease ends."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from moderation.exceptions import LeaseLost
+from moderation.models import Decision, Item, Job, Queue
+from moderation.models.decision import DecisionStage
+from moderation.models.review import JobState
+from moderation.routing import SENIOR_QUEUE
+from moderation.services.audit import audit_write
+from moderation.services.decisions import PersonVerdict, decision_by_person
+from moderation.services.job_opening import job_open
+from policies.choices import Outcome
+from policies.selectors import compiled_active
+
+
+#: The claim, as one statement: pick the best open job of the given queues that nobody else is picking, lease it.
+_CLAIM = """
+UPDATE moderation_job SET state = 'leased', lease_holder_id = %(actor)s, lease_token = %(token)s,
+       lease_expires_at = %(expires)s, n_leases = n_leases + 1
+WHERE id = (
+    SELECT j.id FROM unnest(%(queues)s::bigint[]) AS q(id)
+    CROSS JOIN LATERAL (
+        SELECT id, priority FROM moderation_job
+        WHERE queue_id = q.id AND state = 'open'
+        ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    ) AS j
+    ORDER BY j.priority DESC, j.id LIMIT 1
+)
+RETURNING id
+"""
+
+
+def job_claim(*, actor: AbstractUser, queue_slugs: Sequence[str] | None = None, now: datetime) -> Job | None:
+    """Lease the best open job to the actor, or return the one they hold already; None when there is nothing to do.
+
+    1. a live lease of the actor's own is returned again (a second tab, a repeated click),
+    2. one UPDATE picks and leases with SKIP LOCKED: two claims never win the same job,
+    3. two claims of the same person at once: the database allows one lease each, the loser gets the winner's job.
+
+    Raises:
+        PermissionDenied: the actor may not review.
+    """
+    if not actor.has_perm("moderation.review_jobs"):
+        raise PermissionDenied("Only reviewers claim jobs.")
+    leases_expire(now=now, holder=actor)
+    held = job_held(actor)
+    if held:
+        return held
+    try:
+        with transaction.atomic():
+            return _claim(actor, _queue_ids(actor, queue_slugs), now)
+    except IntegrityError:
+        return job_held(actor)
+
+
+def _claim(actor: AbstractUser, queue_ids: list[int], now: datetime) -> Job | None:
+    parameters = {
+        "actor": actor.pk, "token": uuid.uuid4(), "queues": queue_ids,
+        "expires": now + timedelta(seconds=settings.LEASE_SECONDS),
+    }
+    rows = list(Job.objects.raw(_CLAIM, parameters))
+    if not rows:
+        return None
+    job = Job.objects.select_related("queue", "item").get(pk=rows[0].pk)
+    audit_write(actor=actor, action="job.claimed", object_type="job", object_key=job.key, queue=job.queue.slug)
+    return job
+
+
+def job_held(actor: AbstractUser) -> Job | None:
+    """Return the job that the actor holds a lease on."""
+    return Job.objects.select_related("queue", "item").filter(lease_holder=actor, state=JobState.LEASED).first()
+
+
+def _queue_ids(actor: AbstractUser, slugs: Sequence[str] | None) -> list[int]:
+    queues = Queue.objects.all() if slugs is None else Queue.objects.filter(slug__in=slugs)
+    if not actor.has_perm("moderation.review_restricted"):
+        queues = queues.filter(is_restricted=False)
+    if slugs is None and not actor.has_perm("moderation.overturn_decisions"):
+        queues = queues.exclude(slug=SENIOR_QUEUE)
+    return list(queues.values_list("pk", flat=True))
+
+
+def _leased(job_key: str, actor: AbstractUser, token: str, now: datetime) -> Job:
+    """Lock the actor's leased job.
+
+    Raises:
+        LeaseLost: the lease is over or is not theirs.
+    """
+    job = Job.objects.select_for_update(of=("self",)).select_related("queue").filter(key=job_key).first()
+    live = job is not None and job.state == JobState.LEASED and job.lease_holder_id == actor.pk
+    if not (job and live and str(job.lease_token) == str(token) and job.lease_expires_at and job.lease_expires_at > now):
+        raise LeaseLost("Your claim on this job is over, so it went back to its queue. Claim the next one.")
+    return job
+
+
+@transaction.atomic
+def job_heartbeat(*, actor: AbstractUser, job_key: str, lease_token: str, now: datetime) -> datetime:
+    """Extend a live lease and return its new end.
+
+    Raises:
+        LeaseLost: it ended before.
+    """
+    job = _leased(job_key, actor, lease_token, now)
+    job.lease_expires_at = now + timedelta(seconds=settings.LEASE_SECONDS)
+    job.save(update_fields=["lease_expires_at"])
+    return job.lease_expires_at
+
+
+@transaction.atomic
+def job_release(*, actor: AbstractUser, job_key: str, lease_token: str, now: datetime) -> Job:
+    """Give a job back undecided.
+
+    Raises:
+        LeaseLost: it is not the actor's any more.
+    """
+    job = _leased(job_key, actor, lease_token, now)
+    _unlease(job, JobState.OPEN)
+    job.save()
+    audit_write(actor=actor, action="job.released", object_type="job", object_key=job.key)
+    return job
+
+
+def _unlease(job: Job, state: JobState) -> None:
+    job.state = state
+    job.lease_holder, job.lease_token, job.lease_expires_at = None, None, None
+
+
+def leases_expire(*, now: datetime, holder: AbstractUser | None = None) -> int:
+    """Give jobs back whose lease is over, however often that happens; return how many.
+
+    Concurrency: guarded by state and expiry in one UPDATE, so a heartbeat that came first wins.
+    """
+    over = Job.objects.filter(state=JobState.LEASED, lease_expires_at__lte=now)
+    if holder is not None:
+        over = over.filter(lease_holder=holder)
+    return over.update(
+        state=JobState.OPEN, lease_holder=None, lease_token=None, lease_expires_at=None, n_leases=F("n_leases")
+    )
+
+
+@transaction.atomic
+def job_decide(
+    *,
+    actor: AbstractUser,
+    job_key: str,
+    lease_token: str,
+    outcome: Outcome,
+    category: str,
+    note: str,
+    min_age: int,
+    territories: Sequence[str],
+    now: datetime,
+) -> Decision:
+    """Decide the item of a job that the actor holds.
+
+    1. lock the item, then the job (the order every writer keeps), and check the lease,
+    2. record the decision; the item's state and clearance follow in the same transaction,
+    3. end the job; ESCALATE opens another for seniors,
+    4. audit.
+
+    Args:
+        outcome: CLEAR, RESTRICT, BLOCK, or ESCALATE to a senior.
+        category: slug of the policy it rests on; required but for CLEAR, as is the note.
+
+    Raises:
+        PermissionDenied, LeaseLost, DecisionInvalid, ItemNotOpen.
+    """
+    if not actor.has_perm("moderation.review_jobs"):
+        raise PermissionDenied("Only reviewers decide jobs.")
+    item = _item_of(job_key)
+    job = _leased(job_key, actor, lease_token, now)
+    verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories))
+    decision = decision_by_person(actor=actor, item=item, verdict=verdict, stage=DecisionStage.REVIEW, now=now)
+    _end(job, decision, now)
+    if outcome == Outcome.ESCALATE:
+        job_open(
+            item=item, policy=compiled_active(), category=category, score=max(job.score, 0.5),
+            reason=f"Escalated: {note.strip()}", queue_slug=SENIOR_QUEUE, now=now,
+        )
+    audit_write(
+        actor=actor, action="job.decided", object_type="job", object_key=job.key,
+        outcome=outcome.name, category=category, item=item.external_id,
+    )
+    return decision
+
+
+def _item_of(job_key: str) -> Item:
+    item = Item.objects.select_for_update(of=("self",)).filter(jobs__key=job_key).first()
+    if item is None:
+        raise LeaseLost("There is no such job.")
+    return Item.objects.select_related("current_decision").get(pk=item.pk)
+
+
+def _end(job: Job, decision: Decision, now: datetime) -> None:
+    _unlease(job, JobState.DECIDED)
+    job.decision, job.closed_at = decision, now
+    job.save()
