@@ -32,6 +32,7 @@ class Picture:
     role: str  # "media" or "cover"
     sha256: str  # 64 lower-case hex digits
     pixels: npt.NDArray[np.uint8]  # (height, width, 3) RGB, already reduced to at most 512 on the long side
+    pdq: tuple[str, int] | None = None  # hexadecimal hash and quality 0..100, where it was computed already
 
 
 @dataclass(frozen=True, slots=True)

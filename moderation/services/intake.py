@@ -1,0 +1,226 @@
+"""Taking an upload in: judge it on the path, then store item, decision, findings, clearance, job and promises at once.
+
+The caller has checked and stored the files; nothing here reads a request.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from moderation.detectors.base import Picture, Subject
+from moderation.exceptions import ItemConflict
+from moderation.judge import Context, Judgement, judge
+from moderation.language import detect
+from moderation.metrics import verdict_total
+from moderation.models import Creator, Item, MediaFile
+from moderation.models.decision import DecisionStage
+from moderation.models.item import DeepState
+from moderation.onpath import onpath_run
+from moderation.selectors import creator_history
+from moderation.services.audit import audit_write
+from moderation.services.decisions import decision_by_machine
+from moderation.services.outbox import message_add
+from policies.choices import DEEP_DETECTORS, Band, ItemKind, Outcome, Standing
+from policies.compiled import CompiledPolicy
+from policies.selectors import compiled_active
+
+TOPIC_EXAMINE = "moderation.tasks.item_examine"
+TOPIC_REEXAMINE = "moderation.tasks.item_reexamine"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedMedia:
+    """A file that was checked by content and stored under its hash. `picture` is its decoded still, where it is one."""
+
+    sha256: str
+    storage_key: str
+    mime: str
+    n_bytes: int
+    width: int | None = None
+    height: int | None = None
+    duration_ms: int | None = None
+    picture: Picture | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An upload as the platform describes it. `language` and `region` are claims, "" when absent."""
+
+    external_id: str
+    kind: ItemKind
+    caption: str
+    creator: str
+    language: str
+    region: str
+    duration_ms: int | None
+    audience: Band | None
+    media: UploadedMedia | None
+    cover: UploadedMedia | None
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over all that makes two submissions the same."""
+        parts = [
+            int(self.kind), self.caption, self.creator, self.language, self.region, self.duration_ms, self.audience,
+            self.media and self.media.sha256, self.cover and self.cover.sha256,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    @property
+    def uploads(self) -> Mapping[str, UploadedMedia]:
+        """The files by role."""
+        return {role: file for role, file in (("media", self.media), ("cover", self.cover)) if file}
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The item that stands after a submission, and whether this submission made it."""
+
+    item: Item
+    is_new: bool
+
+
+def item_submit(*, actor: str, submission: Submission, now: datetime | None = None) -> Submitted:
+    """Judge and store an upload.
+
+    1. an identical submission was taken before: that item is the answer,
+    2. detectors run outside any transaction, under their deadline,
+    3. one transaction stores everything, or nothing,
+    4. a twin that was quicker wins; this call answers as a repeat would.
+
+    Raises:
+        ItemConflict: the external id belongs to an item with other content.
+        policies.exceptions.PolicyUnavailable: no policy can decide, so nothing is taken.
+    """
+    now = now or timezone.now()
+    existing = _existing(submission)
+    if existing:
+        return Submitted(existing, is_new=False)
+    policy = compiled_active()
+    language = detect(submission.caption)[0]
+    creator = Creator.objects.filter(external_id=submission.creator).first()
+    subject = _subject(submission, language, now)
+    judgement = judge(onpath_run(subject, policy), _context(submission, language, creator), policy)
+    try:
+        item = _store(actor, submission, language, creator, judgement, policy, now)
+    except IntegrityError:
+        existing = _existing(submission)
+        if existing is None:
+            raise
+        return Submitted(existing, is_new=False)
+    verdict_total.labels(judgement.outcome.name, judgement.decided_by).inc()
+    return Submitted(item, is_new=True)
+
+
+def _existing(submission: Submission) -> Item | None:
+    """Return the item of the same id.
+
+    Raises:
+        ItemConflict: its content differs.
+    """
+    item = (
+        Item.objects.select_related("current_decision__policy_version").filter(external_id=submission.external_id).first()
+    )
+    if item and item.content_hash != submission.content_hash:
+        raise ItemConflict(
+            f"{submission.external_id!r} was submitted before with other content. Content never changes: "
+            "use a new external_id for a new version."
+        )
+    return item
+
+
+def _subject(submission: Submission, language: str, now: datetime) -> Subject:
+    pictures = tuple(file.picture for file in submission.uploads.values() if file.picture)
+    return Subject(
+        kind=submission.kind,
+        caption=submission.caption,
+        language=language,
+        region=submission.region,
+        file_hashes={role: file.sha256 for role, file in submission.uploads.items()},
+        pictures=pictures,
+        history=creator_history(submission.creator, now),
+    )
+
+
+def _context(submission: Submission, language: str, creator: Creator | None) -> Context:
+    return Context(
+        kind=int(submission.kind),
+        market=submission.region,
+        language=language if language != "und" else submission.language or "und",
+        claim=None if submission.audience is None else int(submission.audience),
+        standing=int(creator.standing) if creator else int(Standing.NEW),
+    )
+
+
+@transaction.atomic
+def _store(
+    actor: str, submission: Submission, language: str, creator: Creator | None, judgement: Judgement,
+    policy: CompiledPolicy, now: datetime,
+) -> Item:
+    needs_deep = needs_deep_pass(policy, submission.kind)
+    files = {role: media_file(file) for role, file in submission.uploads.items()}
+    item = Item.objects.create(
+        external_id=submission.external_id,
+        kind=submission.kind,
+        caption=submission.caption,
+        creator=creator or _creator(submission),
+        language_claimed=submission.language,
+        language_detected="" if language == "und" else language,
+        region=submission.region,
+        duration_ms=submission.duration_ms,
+        audience_claim=submission.audience,
+        media=files.get("media"),
+        cover=files.get("cover"),
+        content_hash=submission.content_hash,
+        deep_state=DeepState.QUEUED if needs_deep else DeepState.NOT_NEEDED,
+        created_at=now,
+    )
+    decision = decision_by_machine(
+        item=item, judgement=judgement, policy=policy, stage=DecisionStage.ON_PATH, is_final=False, now=now
+    )
+    _promise(item, judgement, needs_deep)
+    audit_write(
+        actor=actor, action="item.submitted", object_type="item", object_key=item.external_id,
+        outcome=judgement.outcome.name,
+    )
+    item.current_decision, item.state = decision, decision.item.state
+    return item
+
+
+def _promise(item: Item, judgement: Judgement, needs_deep: bool) -> None:
+    """Promise what is left to do: the deep pass, or another try at what was missing on the path."""
+    if needs_deep:
+        message_add(topic=TOPIC_EXAMINE, item=item)
+    elif judgement.outcome == Outcome.HOLD and judgement.decided_by.startswith("missing."):
+        message_add(topic=TOPIC_REEXAMINE, item=item)
+
+
+def needs_deep_pass(policy: CompiledPolicy, kind: ItemKind) -> bool:
+    """Return whether the policy uses any deep detector for this kind."""
+    return any(policy.counts(detector, int(kind)) for detector in DEEP_DETECTORS)
+
+
+def _creator(submission: Submission) -> Creator:
+    return Creator.objects.get_or_create(
+        external_id=submission.creator, defaults={"display_name": submission.creator, "region": submission.region}
+    )[0]
+
+
+def media_file(upload: UploadedMedia) -> MediaFile:
+    """Return the row of a stored file, made if its content is new."""
+    pdq, quality = _pdq_of(upload.picture)
+    defaults: dict[str, Any] = {
+        "storage_key": upload.storage_key, "mime": upload.mime, "n_bytes": upload.n_bytes, "width": upload.width,
+        "height": upload.height, "duration_ms": upload.duration_ms, "pdq": pdq, "pdq_quality": quality,
+    }
+    return MediaFile.objects.get_or_create(sha256=upload.sha256, defaults=defaults)[0]
+
+
+def _pdq_of(picture: Picture | None) -> tuple[str, int | None]:
+    return picture.pdq if picture and picture.pdq else ("", None)
