@@ -103,10 +103,9 @@ def _rebuilt(old: _Current, policy: CompiledPolicy, now: float) -> _Current:
 
 
 def _bank_stamp() -> tuple[object, ...]:
-    """Return a value that changes whenever a bank or an entry does."""
+    """Return a value that changes whenever a bank does; adding or retiring an entry touches its bank."""
     banks = HashBank.objects.aggregate(at=Max("updated_at"), n=Count("pk"))
-    entries = HashEntry.objects.aggregate(last=Max("pk"), n=Count("pk"), retired=Count("retired_at"))
-    return (entries["last"], entries["n"], entries["retired"], banks["at"], banks["n"])
+    return (banks["at"], banks["n"])
 
 
 def _load_banks(policy: CompiledPolicy) -> BankIndex:

@@ -60,6 +60,7 @@ def bank_add_entries(*, actor: Actor, bank: HashBank, entries: Iterable[NewEntry
     HashEntry.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5_000)
     n_new = bank.entries.count() - before
     if n_new:
+        bank.save(update_fields=["updated_at"])  # tells every process to load the banks again
         audit_write(actor=actor, action="bank.extended", object_type="bank", object_key=bank.slug, n=n_new)
     return n_new
 

@@ -1,0 +1,309 @@
+"""Reads across tables, for screens, the API and the feed. Nothing here changes anything."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.db import DatabaseError
+from django.db.models import Count, F, Max, Min, Prefetch, Q, QuerySet
+
+from moderation.detectors.base import CreatorHistory
+from moderation.media_urls import media_url
+from moderation.models import AuditEvent, Creator, Decision, Finding, Item, Job, OutboxMessage, Queue, Report
+from moderation.models.clearance import ClearanceRevision
+from moderation.models.review import ACTIVE_JOB_STATES, JobState
+from policies.choices import Outcome
+
+# --- creators ----------------------------------------------------------------------------------------------------
+
+
+def creator_history(external_id: str, now: datetime) -> CreatorHistory | None:
+    """Return what a creator did lately; None where the look-up failed, so that history counts as missing."""
+    try:
+        row = Creator.objects.filter(external_id=external_id).values("pk", "created_at").first()
+        if row is None:
+            return CreatorHistory(0, 0, 0, 0, 0.0)
+        return _history(row["pk"], row["created_at"], now)
+    except DatabaseError:
+        return None
+
+
+def _history(creator_id: int, created_at: datetime, now: datetime) -> CreatorHistory:
+    uploads = Item.objects.filter(creator_id=creator_id, created_at__gte=now - timedelta(days=1)).aggregate(
+        n_24h=Count("pk"), n_1h=Count("pk", filter=Q(created_at__gte=now - timedelta(hours=1)))
+    )
+    blocked = Q(outcome=Outcome.BLOCK, superseded_by__isnull=True) & ~Q(stage="withdrawal")
+    n_blocked = Decision.objects.filter(
+        blocked, item__creator_id=creator_id, created_at__gte=now - timedelta(days=30)
+    ).count()
+    age = max((now - created_at).total_seconds(), 0.0) / 86_400
+    return CreatorHistory(uploads["n_1h"], uploads["n_24h"], n_blocked, 0, age)
+
+
+# --- items, as the API gives them --------------------------------------------------------------------------------
+
+
+def item_by_external_id(external_id: str) -> Item | None:
+    """Return an item with its current decision."""
+    return Item.objects.select_related("current_decision__policy_version").filter(external_id=external_id).first()
+
+
+def item_status(item: Item) -> dict[str, Any]:
+    """Return an item's state as API.md describes it."""
+    decision = item.current_decision
+    return {
+        "id": str(item.key),
+        "external_id": item.external_id,
+        "state": item.state,
+        "outcome": Outcome(decision.outcome).name if decision else None,
+        "decided_by": decision.decided_by if decision else None,
+        "min_age": decision.min_age if decision else 0,
+        "territories_blocked": decision.territories_blocked if decision else [],
+        "reasons": [_reason(r) for r in decision.reasons] if decision else [],
+        "missing": sorted(decision.evidence.get("missing", {})) if decision else [],
+        "policy_version": decision.policy_version.number if decision else None,
+        "decision_id": str(decision.key) if decision else None,
+        "deep": item.deep_state,
+    }
+
+
+def _reason(reason: dict[str, Any]) -> dict[str, Any]:
+    return {name: reason.get(name) for name in ("category", "detector", "score", "threshold", "where")}
+
+
+def item_history(item: Item) -> list[dict[str, Any]]:
+    """Return every decision on an item, oldest first, with its evidence and policy version. Reviewers stay unnamed."""
+    return [_history_row(decision) for decision in decision_trail(item)]
+
+
+def _history_row(decision: Decision) -> dict[str, Any]:
+    return {
+        "decision_id": str(decision.key),
+        "at": decision.created_at,
+        "stage": decision.stage,
+        "outcome": Outcome(decision.outcome).name,
+        "decided_by": decision.decided_by,
+        "category": decision.category,
+        "min_age": decision.min_age,
+        "territories_blocked": decision.territories_blocked,
+        "reasons": decision.reasons,
+        "evidence": decision.evidence,
+        "findings": [_finding_row(f) for f in decision.findings.all()],
+        "policy_version": decision.policy_version.number,
+        "supersedes": str(decision.supersedes.key) if decision.supersedes else None,
+    }
+
+
+def _finding_row(finding: Finding) -> dict[str, Any]:
+    return {
+        "detector": finding.detector,
+        "version": finding.detector_version,
+        "category": finding.category,
+        "score": finding.score,
+        "where": finding.where,
+    }
+
+
+def decision_trail(item: Item) -> QuerySet[Decision]:
+    """Return every decision on an item, oldest first, with findings, actor and version loaded."""
+    return (
+        Decision.objects.filter(item=item)
+        .select_related("policy_version", "actor", "supersedes")
+        .prefetch_related(Prefetch("findings", Finding.objects.order_by("-hard", "-score")))
+        .order_by("id")
+    )
+
+
+# --- queues and jobs ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """How much waits in a queue."""
+
+    slug: str
+    title: str
+    severity: int
+    sla_minutes: int
+    is_restricted: bool
+    n_open: int
+    n_leased: int
+    n_overdue: int
+    oldest_seconds: float | None
+
+
+def queues_visible(user: AbstractUser) -> QuerySet[Queue]:
+    """Return the queues a person may know of; the restricted partition does not exist for others."""
+    if user.has_perm("moderation.review_restricted"):
+        return Queue.objects.all()
+    return Queue.objects.filter(is_restricted=False)
+
+
+def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
+    """Return what waits in each queue that the user may see, in one query."""
+    is_open, is_leased = Q(jobs__state=JobState.OPEN), Q(jobs__state=JobState.LEASED)
+    queues = queues_visible(user).annotate(
+        n_open=Count("jobs", filter=is_open),
+        n_leased=Count("jobs", filter=is_leased),
+        n_overdue=Count("jobs", filter=(is_open | is_leased) & Q(jobs__due_at__lt=now)),
+        oldest=Min("jobs__created_at", filter=is_open),
+    )
+    return [_depth(queue, now) for queue in queues]
+
+
+def _depth(queue: Any, now: datetime) -> QueueDepth:
+    return QueueDepth(
+        slug=queue.slug,
+        title=queue.title,
+        severity=queue.severity,
+        sla_minutes=queue.sla_minutes,
+        is_restricted=queue.is_restricted,
+        n_open=queue.n_open,
+        n_leased=queue.n_leased,
+        n_overdue=queue.n_overdue,
+        oldest_seconds=(now - queue.oldest).total_seconds() if queue.oldest else None,
+    )
+
+
+def job_of(user: AbstractUser) -> Job | None:
+    """Return the job that a person holds."""
+    return Job.objects.select_related("queue", "item").filter(lease_holder=user, state=JobState.LEASED).first()
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """All that the job page shows."""
+
+    job: Job
+    item: Item
+    decisions: list[Decision]
+    findings: list[Finding]
+    reports: list[Report]
+    creator_items: list[Item]
+    n_creator_blocked: int
+
+
+def job_page(job_key: str) -> JobPage | None:
+    """Return a job with its item, evidence, history and reports, in a fixed number of queries."""
+    job = (
+        Job.objects.select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
+        .select_related("item__current_decision__policy_version")
+        .filter(key=job_key)
+        .first()
+    )
+    if job is None:
+        return None
+    decisions = list(decision_trail(job.item))
+    others = Item.objects.filter(creator=job.item.creator).exclude(pk=job.item.pk).order_by("-created_at")
+    return JobPage(
+        job=job,
+        item=job.item,
+        decisions=decisions,
+        findings=_latest_findings(decisions),
+        reports=list(job.item.reports.order_by("-created_at")),
+        creator_items=list(others.select_related("current_decision")[:8]),
+        n_creator_blocked=others.filter(state="blocked").count(),
+    )
+
+
+def _latest_findings(decisions: Sequence[Decision]) -> list[Finding]:
+    """Return the findings of the newest decision that has any: each machine decision cites all that was known."""
+    return next((list(d.findings.all()) for d in reversed(decisions) if d.findings.all()), [])
+
+
+# --- explorer, dead letters, audit -------------------------------------------------------------------------------
+
+
+def items_search(user: AbstractUser) -> QuerySet[Item]:
+    """Return the items a person may find, newest first; what waits in the restricted partition only with permission."""
+    items = Item.objects.select_related("creator", "media", "cover", "current_decision").order_by("-created_at", "-pk")
+    if user.has_perm("moderation.review_restricted"):
+        return items
+    return items.exclude(pk__in=_restricted_items())
+
+
+def _restricted_items() -> QuerySet[Any]:
+    hidden = Decision.objects.filter(category="child_safety").values("item_id")
+    waiting = Job.objects.filter(queue__is_restricted=True).values("item_id")
+    return hidden.union(waiting)
+
+
+def item_page(user: AbstractUser, item_key: str) -> Item | None:
+    """Return an item that the person may open."""
+    return items_search(user).filter(key=item_key).select_related("current_decision__policy_version").first()
+
+
+def clearance_revisions(item: Item) -> QuerySet[ClearanceRevision]:
+    """Return the changes of an item's clearance, newest first."""
+    return ClearanceRevision.objects.filter(item=item).select_related("policy_version").order_by("-revision")
+
+
+def dead_letters() -> QuerySet[OutboxMessage]:
+    """Return what failed for good, newest first."""
+    return OutboxMessage.objects.select_related("item").filter(state=OutboxMessage.State.DEAD).order_by("-id")
+
+
+def audit_events() -> QuerySet[AuditEvent]:
+    """Return the audit log, newest first."""
+    return AuditEvent.objects.select_related("actor").order_by("-id")
+
+
+def audit_of(object_type: str, object_key: str) -> QuerySet[AuditEvent]:
+    """Return what happened to one object, newest first."""
+    return audit_events().filter(object_type=object_type, object_key=object_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for machines and people, for health, metrics and the home page."""
+
+    n_dead: int
+    n_waiting: int
+    oldest_message_at: datetime | None
+    n_active_jobs: int
+
+
+def backlog() -> Backlog:
+    """Return how much waits."""
+    messages = OutboxMessage.objects.aggregate(
+        n_dead=Count("pk", filter=Q(state="dead")),
+        n_waiting=Count("pk", filter=Q(state__in=["pending", "sent"])),
+        oldest=Min("created_at", filter=Q(state__in=["pending", "sent"])),
+    )
+    n_jobs = Job.objects.filter(state__in=ACTIVE_JOB_STATES).count()
+    return Backlog(messages["n_dead"], messages["n_waiting"], messages["oldest"], n_jobs)
+
+
+# --- for the feed ------------------------------------------------------------------------------------------------
+
+
+def display_rows(item_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return what a client needs to show each item, by primary key; the gate says separately whether it may."""
+    rows = Item.objects.filter(pk__in=list(item_ids)).values(
+        "pk", "external_id", "caption", "kind", "duration_ms", "region", "language_detected", "created_at",
+        creator_name=F("creator__external_id"), media_key=F("media__storage_key"), media_mime=F("media__mime"),
+        cover_key=F("cover__storage_key"), cover_mime=F("cover__mime"),
+    )  # fmt: skip
+    return {row["pk"]: _display(row) for row in rows}
+
+
+def _display(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "external_id": row["external_id"],
+        "creator": row["creator_name"],
+        "caption": row["caption"],
+        "kind": row["kind"],
+        "duration_ms": row["duration_ms"],
+        "region": row["region"],
+        "language": row["language_detected"],
+        "created_at": row["created_at"],
+        "media_url": media_url(row["media_key"]) if row["media_key"] else None,
+        "cover_url": media_url(row["cover_key"]) if row["cover_key"] else None,
+    }
+
+
+def newest_item_id() -> int:
+    """Return the largest primary key of an item; 0 when there is none."""
+    return Item.objects.aggregate(last=Max("pk"))["last"] or 0
