@@ -198,7 +198,7 @@ def _threshold_tables(document: Document) -> dict[str, Any]:
     profiles, inverse = np.unique(flat, axis=0, return_inverse=True)
     return {
         "thresholds": np.ascontiguousarray(profiles.reshape(-1, len(_LEVELS), len(document.categories), 1)),
-        "profile_of": inverse.reshape(-1).astype(np.intp),
+        "profile_of": inverse.reshape(-1).astype(np.uint16),
     }
 
 

@@ -79,7 +79,7 @@ class CompiledPolicy:
     rank_rule: I16 = field(repr=False)
     rank_category: I16 = field(repr=False)
     thresholds: F32 = field(repr=False)  # (profiles, 5, categories, 1), non-decreasing over axis 1
-    profile_of: Intp = field(repr=False)  # (markets + 2, languages + 2, CLAIM_SLOTS), last slot of each = unknown
+    profile_of: U16 = field(repr=False)  # (markets + 2, languages + 2, CLAIM_SLOTS), last slot of each = unknown
     score_rank: U16 = field(repr=False)  # (N_LEVELS * categories,): by level * categories + reversed category
     hard_rank: U16 = field(repr=False)  # (categories, 5): by category and Outcome
     invalid_rank: U16 = field(repr=False)  # (categories,)

@@ -5,6 +5,7 @@ Every way into a policy (rows, YAML, a test's dictionary) passes `parse_document
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -355,7 +356,7 @@ def _threshold(fields: _Fields) -> ThresholdRow:
         levels=tuple(fields.take(key, _maybe(_score), None) for key in LEVEL_KEYS),
     )
     reached = [(key, level) for key, level in zip(LEVEL_KEYS, row.levels, strict=True) if level is not None]
-    for (milder, low), (stricter, high) in zip(reached, reached[1:], strict=False):
+    for (milder, low), (stricter, high) in itertools.pairwise(reached):
         if low > high:
             raise PolicyError(f"{fields.path}.{milder}", f"{low} is above {stricter} at {high}")
     return row
