@@ -1,0 +1,369 @@
+"""The one door: who may be shown what, answered from memory, and the only place where a `Cleared` token is made.
+
+Everything unknown is denied: an item the gate does not hold, a viewer it cannot place, a view that is too old.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import InitVar, dataclass, field
+from datetime import UTC, datetime
+from typing import NoReturn
+from uuid import UUID
+
+import numpy as np
+import structlog
+from django.conf import settings
+from prometheus_client import Gauge, Histogram
+
+from moderation.gate_source import STREAM_SPAN, ClearanceSource, Continuity, Mark, Revocation, revocations_between
+from moderation.gate_store import Columns, Ids, Mask, territory_index
+from policies.choices import BAND_MIN_AGES, Band
+
+log = structlog.get_logger(__name__)
+
+#: On the first use in a process, wait this long for the first view before answering that there is none.
+FIRST_VIEW_SECONDS = 5.0
+#: After a reconnect, read this far back: a crash may hand out again ids that were never written down.
+REWIND_XIDS = 100_000
+#: Marks kept for the revocation stream; with older transactions open for longer, every second one is dropped.
+MAX_MARKS = 1_000
+_MINT = object()
+
+GATE_AGE = Gauge("gate_age_seconds", "Age of this process's view of clearances")
+GATE_ITEMS = Gauge("gate_items", "Items whose clearance this process holds")
+REVOCATION_SECONDS = Histogram(
+    "revocation_seconds",
+    "From a revoking change to the gate that follows it",
+    buckets=(0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whom an answer is for. Whatever is not a known band is the youngest; whatever is not an ISO code is nowhere."""
+
+    band: Band = Band.UNDER_13
+    region: str = ""
+
+    @property
+    def age(self) -> int:
+        """The age in years that the viewer surely has."""
+        return BAND_MIN_AGES[self.band] if isinstance(self.band, Band) else 0
+
+    @property
+    def territory(self) -> int:
+        """The viewer's column in the table of blocked territories."""
+        return territory_index(self.region)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """Proof that the gate admitted an item for a viewer; what the feed serialises. Only the gate makes one."""
+
+    item_id: int
+    external_id: str
+    decision_key: UUID
+    policy_version: int
+    revision: int
+    valid_until: datetime
+    min_age: int
+    mint: InitVar[object] = None
+    _seal: object = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self, mint: object) -> None:
+        if mint is not _MINT:
+            raise TypeError("Only the gate makes Cleared tokens.")
+        object.__setattr__(self, "_seal", mint)
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("Cleared has no subclasses.")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A Cleared token does not leave its process: ask the gate again.")
+
+
+def require_cleared(token: object) -> Cleared:
+    """Return the token where it is a genuine one.
+
+    Raises:
+        TypeError: it is anything else, or was made without the gate.
+    """
+    if type(token) is not Cleared or getattr(token, "_seal", None) is not _MINT:
+        raise TypeError(f"Only what the gate cleared can be served, not {type(token).__name__}.")
+    return token
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The gate's answer to a slate, each part in the order asked. Why: stale, unknown, not_granted, expired, age, territory."""
+
+    cleared: list[Cleared]
+    denied: list[tuple[int, str]]
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """Everything one kind of viewer may see: item ids ascending, and the same as a mask over ids. Read-only."""
+
+    ids: Ids
+    mask: Mask
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationPage:
+    """A part of the stream. Rows above `next` may come again; none at or below it can still appear."""
+
+    rows: list[Revocation]
+    next: int
+    is_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    version: int
+    expires_at: float
+    eligible: Eligible
+
+
+class Gate:
+    """A process's view of all clearances, and the answers that follow from it.
+
+    Concurrency: one thread refreshes; any number ask. A lock makes each answer one view, never half of a change.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: ClearanceSource | None = None,
+        clock: Callable[[], float] | None = None,
+        max_age_seconds: float | None = None,
+    ) -> None:
+        self._source = source or ClearanceSource()
+        self._clock = clock or _boot_clock
+        self._max_age = settings.GATE_MAX_AGE_MS / 1000 if max_age_seconds is None else max_age_seconds
+        self._lock = threading.Lock()
+        self._refreshing = threading.Lock()
+        self._has_view = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._columns = Columns()
+        self._version = 0
+        self._cache: dict[tuple[int, int], _Cached] = {}
+        self._fresh_at = -np.inf
+        self._xmin: int | None = None
+        self._marks: deque[Mark] = deque()
+        self._drawn = -1
+        self._settled = 0
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    def age_seconds(self) -> float:
+        """Return how old the view is; infinity before the first one."""
+        return float(self._clock() - self._fresh_at)
+
+    @property
+    def is_stale(self) -> bool:
+        """True where the view is too old to admit anything."""
+        return not self.age_seconds() <= self._max_age
+
+    @property
+    def n_items(self) -> int:
+        """How many items the view holds, granted or not."""
+        return self._columns.n_held
+
+    def admit(self, item_ids: Iterable[int], viewer: Viewer, now: datetime) -> Admission:
+        """Return a token for each item that this viewer may be shown at `now`, and for every other one why not."""
+        at = now.timestamp()
+        cleared: list[Cleared] = []
+        denied: list[tuple[int, str]] = []
+        with self._lock:
+            is_stale = self.is_stale
+            for item_id in item_ids:
+                why = "stale" if is_stale else self._why_not(item_id, viewer, at)
+                if why:
+                    denied.append((item_id, why))
+                else:
+                    cleared.append(self._token(item_id))
+        return Admission(cleared, denied, is_stale)
+
+    def eligible(self, viewer: Viewer, now: datetime) -> Eligible:
+        """Return all that this viewer may see. Computed once per kind of viewer until something changes or expires."""
+        key, at = (viewer.age, viewer.territory), now.timestamp()
+        with self._lock:
+            if self.is_stale:
+                return _NOTHING
+            cached = self._cache.get(key)
+            if cached is None or cached.version != self._version or at >= cached.expires_at:
+                mask = self._columns.eligible(age=viewer.age, territory=viewer.territory, now=at)
+                cached = _Cached(self._version, self._columns.next_expiry(mask), _eligible(mask))
+                self._cache[key] = cached
+            return cached.eligible
+
+    def why_not(self, item_id: int, viewer: Viewer, now: datetime) -> str:
+        """Return why this viewer may not be shown an item, or the empty string where they may."""
+        with self._lock:
+            return "stale" if self.is_stale else self._why_not(item_id, viewer, now.timestamp())
+
+    def revocations(self, since: int) -> RevocationPage:
+        """Return what was revoked or narrowed above revision `since`, and from where to ask next.
+
+        `next` is a revision at or below which no row can still appear, however late its transaction commits: with
+        `revision > last seen`, a slow transaction's rows would be skipped. Until those before it have ended, rows
+        above `next` are sent early, and again with the next page.
+        """
+        settled, until = self._settled, since + STREAM_SPAN
+        rows = revocations_between(since, until)
+        return RevocationPage(rows, max(since, min(settled, until)), settled > until)
+
+    def _why_not(self, item_id: int, viewer: Viewer, at: float) -> str:
+        return self._columns.why_not(item_id, age=viewer.age, territory=viewer.territory, now=at)
+
+    def _token(self, item_id: int) -> Cleared:
+        columns = self._columns
+        return Cleared(
+            item_id=item_id,
+            external_id=columns.external_id[item_id],
+            decision_key=UUID(bytes=columns.decision_key[item_id].tobytes()),
+            policy_version=int(columns.policy_version[item_id]),
+            revision=int(columns.revision[item_id]),
+            valid_until=datetime.fromtimestamp(float(columns.valid_until[item_id]), UTC),
+            min_age=int(columns.min_age[item_id]),
+            mint=_MINT,
+        )
+
+    # --- following ------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Follow the database once. A failure leaves the view as it was, and ageing.
+
+        Raises:
+            psycopg.Error: the database is away or slow.
+        """
+        with self._refreshing:
+            began = self._clock()  # before the snapshot: what commits later may be missing from it
+            continuity = self._source.ensure()
+            mark = self._source.mark(self._drawn)
+            if self._xmin is None or continuity is Continuity.UNKNOWN or not self._follow(continuity):
+                self._load()
+            self._settle(mark)
+            self._fresh_at = began
+        self._has_view.set()
+
+    def _follow(self, continuity: Continuity) -> bool:
+        """Apply what changed; return False where the database went back in time and only a full load will do."""
+        last = self._xmin or 0
+        rewind = REWIND_XIDS if continuity is Continuity.RECONNECTED else 0
+        xmin, rows = self._source.changes(max(0, last - rewind))
+        if xmin < last:
+            return False
+        with self._lock:
+            is_newer = self._columns.apply(rows)
+            self._version += bool(is_newer.any())
+        for row in (rows[i] for i in np.flatnonzero(is_newer)):
+            if not row.is_granted:
+                REVOCATION_SECONDS.observe(max(0.0, row.lag))
+        self._xmin = xmin
+        return True
+
+    def _load(self) -> None:
+        """Build the view anew beside the old one, then put it in place."""
+        columns = Columns()
+        with self._source.load() as (xmin, chunks):
+            for rows in chunks:
+                columns.apply(rows)
+        with self._lock:
+            self._columns, self._version = columns, self._version + 1
+            self._cache.clear()
+        self._xmin = xmin
+        log.info("gate_loaded", n_items=columns.n_held)
+
+    def _settle(self, mark: Mark | None) -> None:
+        if mark:
+            self._marks.append(mark)
+            self._drawn = mark.last_revision
+        while self._marks and self._marks[0].before_xid <= (self._xmin or 0):
+            self._settled = self._marks.popleft().last_revision
+        if len(self._marks) > MAX_MARKS:
+            self._marks = deque(list(self._marks)[1::2])
+
+    # --- its thread -----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to follow in a thread of this process."""
+        GATE_AGE.set_function(self.age_seconds)
+        GATE_ITEMS.set_function(lambda: self.n_items)
+        self._thread = threading.Thread(target=self._run, name="gate", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and its connection."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+        self._source.close()
+
+    def wait_for_view(self, seconds: float) -> bool:
+        """Wait until there is a first view; return whether there is one."""
+        return self._has_view.wait(seconds)
+
+    def _run(self) -> None:
+        is_failing = False
+        while not self._stopping.is_set():
+            try:
+                self.refresh()
+            except Exception as error:  # whatever went wrong, the answer is the same: no refresh, try again
+                self._source.close()
+                if not is_failing:
+                    log.error("gate_cannot_refresh", error=type(error).__name__, detail=str(error)[:200])
+                is_failing = True
+            else:
+                if is_failing:
+                    log.info("gate_refreshes_again")
+                is_failing = False
+            self._stopping.wait(settings.GATE_POLL_MS / 1000)
+
+
+def _eligible(mask: Mask) -> Eligible:
+    ids = np.flatnonzero(mask)
+    mask.flags.writeable = ids.flags.writeable = False
+    return Eligible(ids, mask)
+
+
+_NOTHING = Eligible(np.zeros(0, np.int64), np.zeros(0, np.bool_), is_stale=True)
+
+
+def _boot_clock() -> float:
+    """Return seconds that also pass while the machine sleeps, unlike `time.monotonic`, where the system has them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+_current: tuple[int, Gate] | None = None
+_starting = threading.Lock()
+
+
+def current() -> Gate:
+    """Return this process's gate, started on first use; a forked child makes its own and never shares a connection."""
+    global _current
+    found = _current
+    if found is not None and found[0] == os.getpid():
+        return found[1]
+    with _starting:
+        if _current is None or _current[0] != os.getpid():
+            gate = Gate()
+            gate.start()
+            gate.wait_for_view(FIRST_VIEW_SECONDS)
+            _current = (os.getpid(), gate)
+        return _current[1]
+
+
+def replace_current(gate: Gate | None) -> None:
+    """Put another gate in place, stopping the one before it; None leaves the next use to start one. For tests and benchmarks."""
+    global _current
+    if _current is not None and _current[0] == os.getpid():
+        _current[1].stop()
+    _current = None if gate is None else (os.getpid(), gate)

@@ -1,0 +1,202 @@
+"""Where the gate reads clearances: its own connection, the watermark over transaction ids, the revocation stream.
+
+Every statement is bounded in time; whatever goes wrong is raised, and the gate counts it as no refresh.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection as django_connection
+from psycopg.rows import tuple_row
+
+from moderation.gate_store import Row
+
+#: Rows that a full load takes from the server at a time.
+LOAD_CHUNK_ROWS = 20_000
+#: A full load may take this long; polls are held to GATE_MAX_AGE_MS.
+LOAD_TIMEOUT_MS = 120_000
+#: Revisions that one page of the revocation stream looks through.
+STREAM_SPAN = 20_000
+
+_COLUMNS = """
+    c.item_id, i.external_id, c.revision, c.is_granted, c.min_age, c.territories_blocked,
+    extract(epoch FROM c.valid_until)::float8, v.number, uuid_send(d.key),
+    extract(epoch FROM clock_timestamp() - c.changed_at)::float8
+"""
+_TABLES = """
+    moderation_clearance c
+    JOIN moderation_item i ON i.id = c.item_id
+    JOIN moderation_decision d ON d.id = c.decision_id
+    JOIN policies_policyversion v ON v.id = c.policy_version_id
+"""
+_XMIN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+# One statement, so one snapshot: the watermark and the rows it bounds belong together.
+_CHANGES = f"""
+    SELECT s.xmin, r.* FROM (SELECT {_XMIN} AS xmin) s
+    LEFT JOIN (SELECT {_COLUMNS} FROM {_TABLES} WHERE c.txid >= %s) r ON true
+"""  # noqa: S608  (the parts are the constants above)
+_LOAD = f"SELECT {_COLUMNS} FROM {_TABLES}"  # noqa: S608
+_LAST_REVISION = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM moderation_clearance_revision_seq"
+_OWN_XID = "SELECT pg_current_xact_id()::text::bigint"
+# A promoted replica or a restored copy is another history even where its numbers look like ours.
+_HISTORY = """
+    SELECT system_identifier::text || '/' || CASE WHEN pg_is_in_recovery() THEN 'standby'
+        ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END
+    FROM pg_control_system()
+"""
+_REVOCATIONS = """
+    SELECT r.revision, i.external_id, r.is_granted, r.min_age, r.territories_blocked, r.valid_until, r.changed_at, d.key
+    FROM moderation_clearancerevision r
+    JOIN moderation_item i ON i.id = r.item_id
+    JOIN moderation_decision d ON d.id = r.decision_id
+    LEFT JOIN LATERAL (
+        SELECT p.is_granted, p.min_age, p.territories_blocked, p.valid_until FROM moderation_clearancerevision p
+        WHERE p.item_id = r.item_id AND p.revision < r.revision ORDER BY p.revision DESC LIMIT 1
+    ) p ON r.is_granted
+    WHERE r.revision > %s AND r.revision <= %s AND (
+        NOT r.is_granted
+        OR p.is_granted AND (
+            r.min_age > p.min_age OR NOT r.territories_blocked <@ p.territories_blocked OR r.valid_until < p.valid_until
+        )
+    )
+    ORDER BY r.revision
+"""
+
+
+class Continuity(Enum):
+    """What is known about the time since the last read."""
+
+    UNBROKEN = "the same connection"
+    RECONNECTED = "a new connection to the same history"
+    UNKNOWN = "the first connection, or another history"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Every revision up to `last_revision` was drawn by a transaction whose id is below `before_xid`."""
+
+    last_revision: int
+    before_xid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One change that takes a permission away or makes it narrower."""
+
+    revision: int
+    external_id: str
+    is_granted: bool
+    min_age: int
+    territories_blocked: list[str]
+    valid_until: datetime
+    changed_at: datetime
+    decision_key: str
+
+
+class ClearanceSource:
+    """A private connection to the primary. Used by one thread at a time.
+
+    A replica will not do for the stream of marks: a sequence on a replica runs ahead of the rows that used it.
+    """
+
+    def __init__(self) -> None:
+        self._connection: psycopg.Connection[Any] | None = None
+        self._history = ""
+
+    def ensure(self) -> Continuity:
+        """Connect where needed and say whether an incremental read may follow.
+
+        Raises:
+            psycopg.Error: the database is away.
+        """
+        if self._connection is not None and not self._connection.closed:
+            return Continuity.UNBROKEN
+        self._connection = _connect()
+        history = str(self._value(_HISTORY))
+        is_same = history == self._history
+        self._history = history
+        return Continuity.RECONNECTED if is_same else Continuity.UNKNOWN
+
+    def close(self) -> None:
+        """Drop the connection; the next read makes another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def changes(self, since_xid: int) -> tuple[int, list[Row]]:
+        """Return the snapshot's oldest running transaction id, and all rows written by `since_xid` or later.
+
+        Rows above the returned id come again next time: a transaction with a lower id may still commit behind them.
+        """
+        found = self._open.execute(_CHANGES, (since_xid,)).fetchall()
+        return int(found[0][0]), [Row(*row[1:]) for row in found if row[1] is not None]
+
+    @contextmanager
+    def load(self) -> Iterator[tuple[int, Iterator[list[Row]]]]:
+        """Give the watermark and all rows in chunks, both of one snapshot, without holding them all in memory."""
+        opened = self._open
+        with opened.transaction():
+            opened.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            opened.execute(f"SET LOCAL statement_timeout = {LOAD_TIMEOUT_MS}")
+            xmin = int(self._value(f"SELECT {_XMIN}"))
+            with opened.cursor(name="gate_load") as cursor:
+                cursor.itersize = LOAD_CHUNK_ROWS
+                cursor.execute(_LOAD)
+                yield xmin, _chunks(cursor)
+
+    def mark(self, seen: int) -> Mark | None:
+        """Return a mark where revisions were drawn since `seen`, else None.
+
+        1. Read the sequence. 2. Take a transaction id of our own. Whoever drew a revision up to the one read had its
+        id before that, so below ours: once no transaction below ours runs, all those revisions are decided. The
+        snapshot's xmax would not do: it is one past the last *completed* id, and running ones may lie above it.
+        """
+        last = int(self._value(_LAST_REVISION))
+        return Mark(last, int(self._value(_OWN_XID))) if last != seen else None
+
+    @property
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            raise psycopg.OperationalError("not connected")
+        return self._connection
+
+    def _value(self, sql: str) -> Any:
+        row = self._open.execute(sql).fetchone()
+        return row[0] if row else None
+
+
+def revocations_between(since: int, until: int) -> list[Revocation]:
+    """Return what was revoked or narrowed in revisions above `since` up to `until`, in order, on Django's connection."""
+    with django_connection.cursor() as cursor:
+        cursor.execute(_REVOCATIONS, (since, until))
+        return [Revocation(*row[:-1], str(row[-1])) for row in cursor.fetchall()]
+
+
+def _connect() -> psycopg.Connection[Any]:
+    """Open the gate's own connection: Django's address, but autocommit and with every wait bounded."""
+    wanted = dict(django_connection.get_connection_params())
+    for name in ("cursor_factory", "context", "server_side_binding", "options"):
+        wanted.pop(name, None)
+    limit = settings.GATE_MAX_AGE_MS
+    return psycopg.connect(
+        **{
+            **wanted,
+            "application_name": "gatehouse-gate",
+            "options": f"-c statement_timeout={limit} -c lock_timeout={limit} -c jit=off",
+            "connect_timeout": 2,
+            "tcp_user_timeout": 2 * limit,
+            "autocommit": True,
+            "row_factory": tuple_row,
+        }
+    )
+
+
+def _chunks(cursor: psycopg.ServerCursor[Any]) -> Iterator[list[Row]]:
+    while rows := cursor.fetchmany(LOAD_CHUNK_ROWS):
+        yield [Row(*row) for row in rows]
