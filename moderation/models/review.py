@@ -99,6 +99,12 @@ class Job(PublicKeyModel):
             models.Index(
                 fields=["lease_expires_at"], name="moderation_job_leases", condition=Q(state=JobState.LEASED)
             ),
+            # queue_depths: counts by queue without touching the table
+            models.Index(
+                fields=["queue", "state", "due_at", "created_at"],
+                name="moderation_job_depths",
+                condition=Q(state__in=ACTIVE_JOB_STATES),
+            ),
         ]
         permissions = [
             ("review_jobs", "Can claim jobs and decide them"),

@@ -1,0 +1,61 @@
+"""Celery tasks: thin. Each takes an id, is safe to run twice, and calls one service.
+
+Work on an item comes as an outbox message; its row says whether it is done, so the broker may lose or repeat it.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from celery import shared_task
+from django.utils import timezone
+
+from moderation.models import OutboxMessage
+from moderation.services import clearances, examination, jobs, outbox, reconcile
+
+log = structlog.get_logger(__name__)
+
+
+def _work(message_key: str, act: Callable[[OutboxMessage], None]) -> None:
+    """Claim a message, act, and put it back with back-off when the act fails; SIGKILL leaves the claim to run out."""
+    message = outbox.message_begin(key=message_key, now=timezone.now())
+    if message is None:
+        return
+    structlog.contextvars.bind_contextvars(message=message_key, item=message.item and str(message.item.key))
+    try:
+        with outbox.claim_kept(message):
+            act(message)
+    except Exception as error:  # the outbox decides what follows; the broker must not retry as well
+        log.exception("task_failed", topic=message.topic, attempt=message.attempts)
+        outbox.message_fail(message=message, error=f"{type(error).__name__}: {error}", now=timezone.now())
+    finally:
+        structlog.contextvars.unbind_contextvars("message", "item")
+
+
+@shared_task(name="moderation.tasks.item_examine")
+def item_examine(message_key: str) -> None:
+    """Run the deep detectors on an item and decide again."""
+    _work(message_key, examination.item_examine)
+
+
+@shared_task(name="moderation.tasks.item_reexamine")
+def item_reexamine(message_key: str) -> None:
+    """Run what was missing on the path once more and decide again."""
+    _work(message_key, examination.item_examine)
+
+
+@shared_task(name="moderation.tasks.leases_expire")
+def leases_expire() -> None:
+    """Give back jobs whose lease is over."""
+    jobs.leases_expire(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.clearances_expire")
+def clearances_expire() -> None:
+    """Revoke clearances whose time is over."""
+    clearances.clearances_expire(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.items_reconcile")
+def items_reconcile() -> None:
+    """Look for items that wait although nothing is under way for them."""
+    reconcile.items_reconcile(now=timezone.now())
