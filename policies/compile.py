@@ -241,6 +241,7 @@ def _evidence_tables(document: Document, ranks: _Ranks) -> dict[str, Any]:
     hold, block = (ranks["invalid", "unlabelled", int(outcome)] for outcome in (Outcome.HOLD, Outcome.BLOCK))
     return {
         "score_rank": score,
+        "key_order": np.arange(n - 1, -1, -1, dtype=np.uint8 if n * N_LEVELS <= 256 else np.uint16)[:, None],
         "hard_rank": hard,
         "invalid_rank": np.array([ranks["invalid", c] for c in range(n)], np.uint16),
         "unlabelled_rank": np.array([0, hold, hold, hold, block], np.uint16),

@@ -81,6 +81,7 @@ class CompiledPolicy:
     thresholds: F32 = field(repr=False)  # (profiles, 5, categories, 1), non-decreasing over axis 1
     profile_of: U16 = field(repr=False)  # (markets + 2, languages + 2, CLAIM_SLOTS), last slot of each = unknown
     score_rank: U16 = field(repr=False)  # (N_LEVELS * categories,): by level * categories + reversed category
+    key_order: U8 | U16 = field(repr=False)  # (categories, 1): n - 1 down to 0, as narrow as a score key fits
     hard_rank: U16 = field(repr=False)  # (categories, 5): by category and Outcome
     invalid_rank: U16 = field(repr=False)  # (categories,)
     unlabelled_rank: U16 = field(repr=False)  # (5,): by Outcome

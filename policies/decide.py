@@ -172,7 +172,7 @@ def _judge_scores(scores: Array, policy: CompiledPolicy, profile: int) -> tuple[
     invalid = _invalid(columns)
     if invalid is not None:
         columns = np.where(columns > 1, np.float32(1), columns)
-    rank = policy.score_rank.take(_level_keys(columns, policy.thresholds[profile]).max(axis=0))
+    rank = policy.score_rank.take(_level_keys(columns, policy.thresholds[profile], policy.key_order).max(axis=0))
     if invalid is not None:
         np.maximum(rank, np.where(invalid, policy.invalid_rank[:, None], 0).max(axis=0), out=rank)
     if not policy.territory_groups:
@@ -191,15 +191,11 @@ def _invalid(columns: Array) -> npt.NDArray[np.bool_] | None:
     return ~((columns >= 0) & (columns <= 1))
 
 
-def _level_keys(columns: Array, thresholds: Array) -> Array:
+def _level_keys(columns: Array, thresholds: Array, order: Array) -> Array:
     """Return level * categories + (categories - 1 - category): the maximum over axis 0 is the highest level reached and,
     of the categories that reach it, the first."""
-    levels = (columns >= thresholds[0]).view(np.uint8)
-    for threshold in thresholds[1:]:
-        levels += (columns >= threshold).view(np.uint8)
-    n = len(columns)
-    dtype = np.uint8 if n * len(_LEVEL_NAMES) <= 256 else np.uint16
-    return levels * dtype(n) + np.arange(n - 1, -1, -1, dtype=dtype)[:, None]
+    levels = np.add.reduce((columns >= thresholds).view(np.uint8), axis=0, dtype=order.dtype)
+    return levels * order.dtype.type(len(columns)) + order
 
 
 def _territory_hits(columns: Array, policy: CompiledPolicy) -> npt.NDArray[np.bool_]:
@@ -264,7 +260,7 @@ def _explain_scores(one: EvidenceBatch, policy: CompiledPolicy) -> _Found:
     invalid = _invalid(raw)
     columns = np.where(raw > 1, np.float32(1), raw)
     found: _Found = []
-    for c, key in enumerate(_level_keys(columns, thresholds)[:, 0]):
+    for c, key in enumerate(_level_keys(columns, thresholds, policy.key_order)[:, 0]):
         level, score = int(key) // len(columns), raw[c, 0]
         if invalid is not None and invalid[c, 0]:
             found.append(_reason(policy, policy.invalid_rank[c], f"the score {score} is not in [0, 1]"))
