@@ -51,7 +51,7 @@ _HISTORY = """
     FROM pg_control_system()
 """
 _REVOCATIONS = """
-    SELECT r.revision, i.external_id, r.is_granted, r.min_age, r.territories_blocked, r.valid_until, r.changed_at, d.key
+    SELECT r.revision, i.external_id, r.is_granted, r.min_age, r.territories_blocked, r.valid_until, r.changed_at, d.key::text
     FROM moderation_clearancerevision r
     JOIN moderation_item i ON i.id = r.item_id
     JOIN moderation_decision d ON d.id = r.decision_id
@@ -175,7 +175,7 @@ def revocations_between(since: int, until: int) -> list[Revocation]:
     """Return what was revoked or narrowed in revisions above `since` up to `until`, in order, on Django's connection."""
     with django_connection.cursor() as cursor:
         cursor.execute(_REVOCATIONS, (since, until))
-        return [Revocation(*row[:-1], str(row[-1])) for row in cursor.fetchall()]
+        return [Revocation(*row) for row in cursor.fetchall()]
 
 
 def _connect() -> psycopg.Connection[Any]:
