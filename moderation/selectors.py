@@ -309,3 +309,38 @@ def _display(row: dict[str, Any]) -> dict[str, Any]:
 def newest_item_id() -> int:
     """Return the largest primary key of an item; 0 when there is none."""
     return Item.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFeatures:
+    """What ranking knows of an item without knowing any viewer."""
+
+    item_id: int
+    created_at: datetime
+    region: str
+    language: str
+    creator_id: int
+    kind: int
+    duration_ms: int
+
+
+def item_features(item_ids: Iterable[int]) -> list[ItemFeatures]:
+    """Return the features of these items, in no order; unknown keys are left out."""
+    rows = Item.objects.filter(pk__in=list(item_ids)).values_list(
+        "pk", "created_at", "region", "language_detected", "language_claimed", "creator_id", "kind", "duration_ms"
+    )
+    return [
+        ItemFeatures(pk, created_at, region, detected or claimed or "und", creator_id, kind, duration_ms or 0)
+        for pk, created_at, region, detected, claimed, creator_id, kind, duration_ms in rows
+    ]
+
+
+def item_ids_of(external_ids: Iterable[str]) -> dict[str, int]:
+    """Return the primary keys of the external ids that exist."""
+    rows = Item.objects.filter(external_id__in=list(external_ids)).values_list("external_id", "pk")
+    return dict(rows)
+
+
+def external_ids_of(item_ids: Iterable[int]) -> dict[int, str]:
+    """Return the external ids of primary keys."""
+    return dict(Item.objects.filter(pk__in=list(item_ids)).values_list("pk", "external_id"))
