@@ -187,8 +187,11 @@ class JobPage:
     n_creator_blocked: int
 
 
-def job_page(job_key: str) -> JobPage | None:
-    """Return a job with its item, evidence, history and reports, in a fixed number of queries."""
+def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
+    """Return a job with its item, evidence, history and reports, in a fixed number of queries.
+
+    The creator's other items are those that the user may know of.
+    """
     job = (
         Job.objects.select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
         .select_related("item__current_decision__policy_version")
@@ -198,14 +201,14 @@ def job_page(job_key: str) -> JobPage | None:
     if job is None:
         return None
     decisions = list(decision_trail(job.item))
-    others = Item.objects.filter(creator=job.item.creator).exclude(pk=job.item.pk).order_by("-created_at")
+    others = items_search(user).filter(creator=job.item.creator).exclude(pk=job.item.pk)
     return JobPage(
         job=job,
         item=job.item,
         decisions=decisions,
         findings=_latest_findings(decisions),
         reports=list(job.item.reports.order_by("-created_at")),
-        creator_items=list(others.select_related("current_decision")[:8]),
+        creator_items=list(others[:8]),
         n_creator_blocked=others.filter(state="blocked").count(),
     )
 
