@@ -14,3 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 if settings.DEMO_ENABLED:
     urlpatterns.append(path("demo/", include("console.demo.urls")))
+
+handler400 = "console.api.errors.bad_request"
+handler403 = "console.api.errors.permission_denied"
+handler404 = "console.api.errors.not_found"
+handler500 = "console.api.errors.server_error"

@@ -4,6 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from console.telemetry import telemetry_start
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+telemetry_start("web")
 
 application = get_wsgi_application()

@@ -8,6 +8,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from console.api.throttling import call_count
 from console.models import ApiKey, hash_secret
 
 _KEY = re.compile(r"Api-Key ([\x21-\x7e]{20,200})")
@@ -17,23 +18,31 @@ class ApiKeyAuthentication(BaseAuthentication):
     """Finds the active key; the look-up is by hash, so its time tells nothing about stored secrets."""
 
     def authenticate(self, request: Request) -> tuple[ApiKey, None] | None:
-        """Return the key, or None where no credentials were sent.
+        """Return the key, or None where no credentials were sent; count the call either way.
 
         Raises:
             AuthenticationFailed: the header is malformed, or the key is unknown or revoked.
+            Throttled: the key, or the address without one, called too often.
         """
         header = request.META.get("HTTP_AUTHORIZATION", "")
-        if not header:
-            return None
-        match = _KEY.fullmatch(header)
-        key = match and ApiKey.objects.filter(secret_hash=hash_secret(match[1]), is_active=True).first()
-        if not key:
+        key = _active_key(header)
+        call_count(request, key)
+        if key:
+            return key, None
+        if header:
             raise AuthenticationFailed("The API key is malformed, unknown or revoked. Send: Authorization: Api-Key <key>.")
-        return key, None
+        return None
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge, which makes refusals 401 rather than 403."""
         return "Api-Key"
+
+
+def _active_key(header: str) -> ApiKey | None:
+    match = _KEY.fullmatch(header)
+    if match is None:
+        return None
+    return ApiKey.objects.filter(secret_hash=hash_secret(match[1]), is_active=True).first()
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

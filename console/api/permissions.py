@@ -15,8 +15,9 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return whether the caller's key covers the call; a missing declaration denies."""
         scopes: dict[str, str] = getattr(view, "scopes", {})
-        needed = scopes.get(request.method or "")
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        needed = scopes.get(method)
         if needed is None:
-            return request.method not in view.allowed_methods  # let REST framework answer 405
+            return method not in view.allowed_methods  # let REST framework answer 405
         self.message = f"This key lacks the scope {needed}."
         return isinstance(request.user, ApiKey) and needed in request.user.scopes

@@ -1,15 +1,24 @@
 """Errors over HTTP: RFC 9457 problem documents with a stable type and a sentence a person can act on."""
 
+import errno
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, JsonResponse
+import structlog
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from policies.exceptions import PolicyUnavailable
+
+log = structlog.get_logger(__name__)
+
 CONTENT_TYPE = "application/problem+json"
+#: Seconds after which a caller may try again when a server that we need is away.
+RETRY_SECONDS = 5
 
 #: HTTP status -> (type, title). The type is what clients compare; it never changes.
 _KINDS: dict[int, tuple[str, str]] = {
@@ -29,6 +38,8 @@ _KINDS: dict[int, tuple[str, str]] = {
     503: ("unavailable", "Not available now"),
     507: ("storage-full", "There is no room to store this"),
 }
+#: HTTP status -> what it means, for the schema.
+TITLES = {code: title for code, (_, title) in _KINDS.items()}
 
 
 class Problem(exceptions.APIException):
@@ -65,20 +76,43 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
 
     Field errors of a serializer are 422: the request was well formed, its content was not.
     """
-    if isinstance(error, Http404):
-        error = exceptions.NotFound()
-    elif isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied()
-    if not isinstance(error, exceptions.APIException):
+    known = _known(error)
+    if known is None:
         return None
     set_rollback()
-    code, detail, errors = _parts(error)
+    code, detail, errors = _parts(known)
     response = Response(problem(code, detail, errors), status=code, content_type=CONTENT_TYPE)
-    if wait := getattr(error, "wait", None):
+    if wait := getattr(known, "wait", RETRY_SECONDS if code in {503, 507} else None):
         response["Retry-After"] = str(int(wait) + 1)
-    if header := getattr(error, "auth_header", None):
+    if header := getattr(known, "auth_header", None):
         response["WWW-Authenticate"] = header
     return response
+
+
+def _known(error: Exception) -> exceptions.APIException | None:
+    """Translate errors that are not of REST framework; None for those that nobody foresaw."""
+    if isinstance(error, exceptions.APIException):
+        return error
+    if isinstance(error, Http404):
+        return exceptions.NotFound("There is no such thing.")
+    if isinstance(error, PermissionDenied):
+        return exceptions.PermissionDenied()
+    if isinstance(error, (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)):
+        return Problem(413, "The request has too many or too large fields.")
+    return _known_failure(error)
+
+
+def _known_failure(error: Exception) -> Problem | None:
+    if isinstance(error, (OperationalError, InterfaceError)):
+        log.error("database_unavailable", error=type(error).__name__)
+        return Problem(503, "The database cannot be reached; nothing was stored. Try again shortly.")
+    if isinstance(error, PolicyUnavailable):
+        log.error("policy_unavailable")
+        return Problem(503, "No policy version can decide now; nothing was stored. Try again shortly.")
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        log.error("storage_full", errno=error.errno)
+        return Problem(507, "There is no room left to store media; nothing was stored. Try again later.")
+    return None
 
 
 def _kind(code: int) -> tuple[str, str]:
@@ -86,13 +120,12 @@ def _kind(code: int) -> tuple[str, str]:
 
 
 def _parts(error: exceptions.APIException) -> tuple[int, str, list[dict[str, str]]]:
-    if isinstance(error, Problem):
-        return error.status_code, str(error.detail), error.errors
     if isinstance(error, exceptions.ValidationError):
         errors = list(_field_errors(error.detail))
         names = ", ".join(dict.fromkeys(e["field"] for e in errors)) or "the request"
         return status.HTTP_422_UNPROCESSABLE_ENTITY, f"Not valid: {names}. See errors; nothing was stored.", errors
-    return error.status_code, str(error.detail), []
+    # Problems, and those that the apps below the console raise, carry their field errors.
+    return error.status_code, str(error.detail), getattr(error, "errors", [])
 
 
 def _field_errors(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
@@ -104,9 +137,5 @@ def _field_errors(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
         for inner in detail:
             yield from _field_errors(inner, field)
     else:
-        yield {"field": field or "body", "code": getattr(detail, "code", "invalid"), "detail": str(detail)}
-
-
-def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
-    """Answer an unknown address under /api/."""
-    return problem_response(404, "There is no such address. The API is described at /api/v1/docs/.")
+        field = "body" if field in {"", "non_field_errors"} else field
+        yield {"field": field, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}

@@ -1,54 +1,84 @@
-"""Rate limits per key: a fixed one-minute window in Redis, in this process's memory while Redis is away."""
+"""Rate limits per key: a fixed one-minute window in Redis, in this process's memory while Redis is away.
 
+Called while authenticating, before anything is decided about the caller: REST framework's own throttles run only
+after permission was granted, so they would never count the calls of somebody who tries keys.
+"""
+
+import threading
 import time
+from functools import lru_cache
 
 import redis
+import structlog
 from django.conf import settings
-from django.core.cache import cache
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from console.models import ApiKey
+
+log = structlog.get_logger(__name__)
 
 WINDOW_SECONDS = 60
 #: Callers without a valid key: enough for a person's typing errors, too little for guessing keys.
 ANONYMOUS_PER_MINUTE = 120
+#: After a failure Redis is left alone for this long, so that its time-outs do not slow every call.
+REST_SECONDS = 5.0
 
-_local: dict[str, int] = {}
 
-
-class KeyRateThrottle(BaseThrottle):
-    """Counts calls per key (or per address without one). Losing Redis loosens nothing: each process still counts."""
+class _LocalWindow:
+    """This process's own counts of the current window."""
 
     def __init__(self) -> None:
-        self._wait = 0.0
+        self._lock = threading.Lock()
+        self._window = 0
+        self._counts: dict[str, int] = {}
+        self.rest_until = 0.0
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
-        """Return whether this call is within the caller's limit."""
-        now = time.time()
-        window = int(now // WINDOW_SECONDS)
-        self._wait = (window + 1) * WINDOW_SECONDS - now
-        caller, limit = self._caller(request)
-        return _count(f"rate:{caller}:{window}") <= limit
-
-    def wait(self) -> float:
-        """Return the seconds until the next window."""
-        return self._wait
-
-    def _caller(self, request: Request) -> tuple[str, int]:
-        if isinstance(request.user, ApiKey):
-            return f"key{request.user.pk}", request.user.rate_per_minute or settings.API_RATE_PER_MINUTE
-        return f"ip{self.get_ident(request)}", ANONYMOUS_PER_MINUTE
+    def add(self, caller: str, window: int) -> int:
+        with self._lock:
+            if window != self._window:
+                self._window, self._counts = window, {}
+            self._counts[caller] = self._counts.get(caller, 0) + 1
+            return self._counts[caller]
 
 
-def _count(name: str) -> int:
-    """Add one to a window's counter and return it."""
+_local = _LocalWindow()
+
+
+def call_count(request: Request, key: ApiKey | None) -> None:
+    """Count one call of a key, or of an address without a valid key. Losing Redis loosens nothing within a process.
+
+    Raises:
+        Throttled: the caller is over its limit; `wait` is the seconds to the next window.
+    """
+    now = time.time()
+    window = int(now // WINDOW_SECONDS)
+    limit = ANONYMOUS_PER_MINUTE if key is None else key.rate_per_minute or settings.API_RATE_PER_MINUTE
+    caller = f"ip:{BaseThrottle().get_ident(request)}" if key is None else f"key:{key.pk}"
+    if _count(caller, window, now) > limit:
+        raise Throttled(wait=(window + 1) * WINDOW_SECONDS - now)
+
+
+def _count(caller: str, window: int, now: float) -> int:
+    if now < _local.rest_until:
+        return _local.add(caller, window)
     try:
-        cache.add(name, 0, WINDOW_SECONDS * 2)
-        return cache.incr(name)
-    except (redis.RedisError, ValueError):
-        if len(_local) > 10_000:
-            _local.clear()
-        _local[name] = _local.get(name, 0) + 1
-        return _local[name]
+        return _count_shared(f"rate:{caller}:{window}")
+    except redis.RedisError as error:
+        _local.rest_until = now + REST_SECONDS
+        log.warning("rate_limit_local", error=type(error).__name__)
+        return _local.add(caller, window)
+
+
+def _count_shared(name: str) -> int:
+    """Add one to a window's counter in one round trip and return it."""
+    pipe = _client(settings.REDIS_URL).pipeline(transaction=False)
+    pipe.incr(name)
+    pipe.expire(name, WINDOW_SECONDS * 2)
+    return int(pipe.execute()[0])
+
+
+@lru_cache(maxsize=4)
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_connect_timeout=0.2, socket_timeout=0.5)

@@ -1,0 +1,51 @@
+"""The numbers that Prometheus collects: counters of the process, and what waits, read from the database when asked."""
+
+import os
+from collections.abc import Iterator
+
+from django.db import DatabaseError
+from django.utils import timezone
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from moderation.selectors import backlog
+
+
+def registry() -> CollectorRegistry:
+    """Return what to expose.
+
+    Each web process counts for itself. Where several answer on one port, set PROMETHEUS_MULTIPROC_DIR to an empty
+    folder that they share, and every one of them answers for all.
+    """
+    counted = CollectorRegistry()
+    counted.register(_Backlog())
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        MultiProcessCollector(counted)
+    else:
+        counted.register(_Own())
+    return counted
+
+
+class _Own(Collector):
+    """This process's counters."""
+
+    def collect(self) -> Iterator[object]:  # type: ignore[override]
+        yield from REGISTRY.collect()
+
+
+class _Backlog(Collector):
+    """What waits for machines and people. Absent while the database is away: no number is better than an old one."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:  # type: ignore[override]
+        try:
+            waiting = backlog()
+        except DatabaseError:
+            return
+        oldest = waiting.oldest_message_at
+        lag = (timezone.now() - oldest).total_seconds() if oldest else 0.0
+        yield GaugeMetricFamily("outbox_lag_seconds", "Age of the oldest promise that is not kept yet", value=lag)
+        yield GaugeMetricFamily("outbox_waiting", "Promises that are not kept yet", value=waiting.n_waiting)
+        yield GaugeMetricFamily("dead_letters", "Messages that failed for good", value=waiting.n_dead)
+        yield GaugeMetricFamily("jobs_active", "Jobs that wait for a person or are with one", value=waiting.n_active_jobs)

@@ -1,0 +1,121 @@
+"""The item and report endpoints: parse, call one service or selector, answer."""
+
+from typing import ClassVar
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from moderation.api.errors import CONFLICT, INVALID, Refused
+from moderation.api.parsers import StrictMultiPartParser
+from moderation.api.serializers import ItemHistory, ItemStatus, ItemSubmission, ReportReceipt, ReportSubmission
+from moderation.api.uploads import uploads_stored
+from moderation.exceptions import ItemConflict
+from moderation.models import Item
+from moderation.selectors import item_by_external_id, item_history, item_status
+from moderation.services.decisions import item_withdraw
+from moderation.services.intake import item_submit
+from moderation.services.reports import ReportInvalid, report_file
+
+
+def actor_of(request: Request) -> str:
+    """Return the name under which the audit log knows the caller."""
+    return f"api:{request.user.name}"
+
+
+def _item(external_id: str) -> Item:
+    # PostgreSQL refuses to compare with a NUL, and no id has one.
+    item = None if "\0" in external_id else item_by_external_id(external_id)
+    if item is None:
+        raise NotFound("There is no item with this external_id.")
+    return item
+
+
+class ItemList(APIView):
+    """Uploads coming in."""
+
+    scopes: ClassVar = {"POST": "items:write"}
+    parser_classes = [*api_settings.DEFAULT_PARSER_CLASSES, StrictMultiPartParser]
+
+    @extend_schema(
+        operation_id="item_submit",
+        summary="Submit an upload and get its first verdict",
+        request=ItemSubmission,
+        responses={
+            201: OpenApiResponse(ItemStatus, "Taken in and judged."),
+            200: OpenApiResponse(ItemStatus, "The same was submitted before; nothing changed."),
+            409: OpenApiResponse(description="The external_id belongs to an item with other content."),
+            507: OpenApiResponse(description="There is no room left for media."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Take an upload in. Whatever is refused leaves nothing behind, neither rows nor files."""
+        form = ItemSubmission(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = form.validated_data
+        with uploads_stored(kind=data["kind"], media=data.get("media"), cover=data.get("cover")) as (media, cover):
+            try:
+                submitted = item_submit(actor=actor_of(request), submission=form.submission(media, cover))
+            except ItemConflict as error:
+                raise Refused(CONFLICT, str(error), field="external_id", code="conflict") from error
+        return Response(item_status(submitted.item), status=201 if submitted.is_new else 200)
+
+
+class ItemDetail(APIView):
+    """One item."""
+
+    scopes: ClassVar = {"GET": "items:read", "DELETE": "items:write"}
+
+    @extend_schema(operation_id="item_status", summary="Where an item stands now", responses=ItemStatus)
+    def get(self, request: Request, external_id: str) -> Response:
+        """Return the item's current state and the decision behind it."""
+        return Response(item_status(_item(external_id)))
+
+    @extend_schema(
+        operation_id="item_withdraw", summary="Withdraw an item", responses={200: OpenApiResponse(ItemStatus, "Withdrawn.")}
+    )
+    def delete(self, request: Request, external_id: str) -> Response:
+        """Withdraw the item: it leaves the feed like any revocation. Its record stays. Safe to repeat."""
+        item_withdraw(actor=actor_of(request), item=_item(external_id), now=timezone.now())
+        return Response(item_status(_item(external_id)))
+
+
+class ItemHistoryView(APIView):
+    """The decisions on one item."""
+
+    scopes: ClassVar = {"GET": "items:read"}
+
+    @extend_schema(operation_id="item_history", summary="Every decision on an item", responses=ItemHistory)
+    def get(self, request: Request, external_id: str) -> Response:
+        """Return every decision, oldest first, with its evidence and policy version."""
+        item = _item(external_id)
+        return Response({"external_id": item.external_id, "decisions": item_history(item)})
+
+
+class ReportList(APIView):
+    """Flags from people."""
+
+    scopes: ClassVar = {"POST": "reports:write"}
+
+    @extend_schema(
+        operation_id="report_file",
+        summary="Report an item",
+        request=ReportSubmission,
+        responses={201: OpenApiResponse(ReportReceipt, "Stored; a person will look. A repeat is the same report.")},
+    )
+    def post(self, request: Request) -> Response:
+        """Store a person's report and see that a person looks at the item."""
+        form = ReportSubmission(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = form.validated_data
+        is_trusted = data.pop("trusted_flagger")
+        try:
+            report = report_file(actor=actor_of(request), is_trusted_flagger=is_trusted, now=timezone.now(), **data)
+        except ReportInvalid as error:
+            raise Refused(INVALID, str(error), field=error.field, code="unknown") from error
+        receipt = {"id": report.key, "external_id": data["external_id"], "category": report.category, "at": report.created_at}
+        return Response(receipt, status=201)
