@@ -60,6 +60,13 @@ class Category(models.Model):
             ),
         ]
 
+        # A published version counts on what its categories mean; their words may be corrected.
+        triggers = [
+            pgtrigger.ReadOnly(
+                name="meaning_is_fixed", fields=["slug", "severity", "is_mild", "is_child_safety"], level=pgtrigger.Row
+            )
+        ]
+
     def __str__(self) -> str:
         return self.name
 

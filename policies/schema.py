@@ -399,6 +399,14 @@ def _terms(value: object, where: str) -> tuple[TermRow, ...]:
     return tuple(row for name, rows in lists for row in _list_of(_term(_queue(name, where)))(rows, f"{where}.{name}"))
 
 
+def parse_terms(list_name: str, rows: Iterable[Mapping[str, Any]]) -> tuple[TermRow, ...]:
+    """Return the checked terms of one list.
+
+    Raises: PolicyError naming the term that is wrong.
+    """
+    return _terms({list_name: list(rows)}, "terms")
+
+
 def _term(list_name: str) -> Callable[[_Fields], TermRow]:
     def parse(fields: _Fields) -> TermRow:
         row = TermRow(

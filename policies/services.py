@@ -1,0 +1,196 @@
+"""Changes to policy versions. Each service is one transaction: lock, check the step, change, record it in `Approval`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from policies import selectors
+from policies.compile import compile_parsed
+from policies.documents import document_of, write_rows, write_terms
+from policies.exceptions import PolicyError
+from policies.lifecycle import check_transition
+from policies.models import Approval, PolicyVersion, VersionState
+from policies.schema import parse_document, parse_terms
+
+Verb = Approval.Verb
+
+
+@transaction.atomic
+def version_create(*, actor: User, document: Mapping[str, Any], number: int | None = None) -> PolicyVersion:
+    """Create a draft from a document; without `number` it takes the next free one, whatever the document says.
+
+    Raises: PolicyError naming the field that is wrong.
+    """
+    if number is None:
+        number = (PolicyVersion.objects.aggregate(last=Max("number"))["last"] or 0) + 1
+    parsed = parse_document({**document, "number": number})
+    compile_parsed(parsed)
+    version = PolicyVersion.objects.create(
+        number=number,
+        title=parsed.title,
+        change_note=parsed.change_note,
+        unknown_language_outcome=parsed.unknown_language,
+        author=actor,
+    )
+    write_rows(version, parsed)
+    _record(version, actor, Verb.CREATE, parsed.change_note)
+    return version
+
+
+@transaction.atomic
+def version_add_terms(
+    *, actor: User, version: PolicyVersion, list_name: str, terms: Sequence[Mapping[str, Any]]
+) -> int:
+    """Add terms to a list of a draft and return how many; those that are there already stay as they are.
+
+    Raises: PolicyError when the version has left draft, or naming the term that is wrong.
+    """
+    version = _locked(version)
+    if not version.is_draft:
+        raise PolicyError("state", f"version {version.number} is {version.state}; its terms cannot change")
+    n = write_terms(version, parse_terms(list_name, terms))
+    compile_parsed(parse_document(document_of(version)))
+    _record(version, actor, Verb.CREATE, f"{n} terms into {list_name}")
+    return n
+
+
+@transaction.atomic
+def version_submit(*, actor: User, version: PolicyVersion, note: str = "") -> PolicyVersion:
+    """Close a draft and put it up for review; from here on its content cannot change.
+
+    1. lock the version  2. check the step  3. compile it, so that nothing inconsistent can be published
+    4. store the digest with the new state  5. record
+
+    Raises: PolicyError when it is no draft, or naming the field that is wrong.
+    """
+    version = _locked(version)
+    check_transition(version.state, VersionState.IN_REVIEW)
+    version.digest = compile_parsed(parse_document(document_of(version))).digest
+    return _move(version, actor, VersionState.IN_REVIEW, Verb.SUBMIT, note)
+
+
+@transaction.atomic
+def version_approve(
+    *, actor: User, version: PolicyVersion, note: str = "", now: datetime | None = None
+) -> PolicyVersion:
+    """Approve a version in review. It decides nothing until it is put in shadow, in canary or made active.
+
+    Raises: PolicyError when it is not in review, is approved already, or the actor wrote it (four eyes).
+    """
+    version = _locked(version)
+    if version.state != VersionState.IN_REVIEW or version.approver_id is not None:
+        raise PolicyError("state", f"version {version.number} does not wait for approval")
+    if version.author_id == actor.pk:
+        raise PolicyError("approver", "the author of a version cannot approve it")
+    version.approver = actor
+    version.published_at = now or timezone.now()
+    version.save()
+    _record(version, actor, Verb.APPROVE, note)
+    return version
+
+
+@transaction.atomic
+def version_reject(*, actor: User, version: PolicyVersion, note: str, now: datetime | None = None) -> PolicyVersion:
+    """Refuse a version in review. It is retired; a better one is a new draft.
+
+    Raises: PolicyError when it is not in review or nothing says why.
+    """
+    version = _locked(version)
+    if version.state != VersionState.IN_REVIEW:
+        raise PolicyError("state", f"version {version.number} is not in review")
+    if not note.strip():
+        raise PolicyError("note", "a rejection says why")
+    version.retired_at = now or timezone.now()
+    return _move(version, actor, VersionState.RETIRED, Verb.REJECT, note)
+
+
+@transaction.atomic
+def version_stage(
+    *, actor: User, version: PolicyVersion, state: VersionState, canary_percent: int = 0, note: str = ""
+) -> PolicyVersion:
+    """Put an approved version in shadow, or in canary for a percentage (1 to 99) of items.
+
+    Raises: PolicyError when the step is not allowed, the version is not approved, or the percentage does not fit.
+    """
+    if state not in {VersionState.SHADOW, VersionState.CANARY}:
+        raise PolicyError("state", "only shadow and canary are stages")
+    if (state == VersionState.CANARY) != (1 <= canary_percent <= 99):
+        raise PolicyError("canary_percent", "a canary has 1 to 99 percent, a shadow none")
+    version = _locked(version)
+    _check_approved(version)
+    check_transition(version.state, state)
+    version.canary_percent = canary_percent
+    return _move(version, actor, state, Verb.SHADOW if state == VersionState.SHADOW else Verb.CANARY, note)
+
+
+@transaction.atomic
+def version_activate(
+    *, actor: User, version: PolicyVersion, note: str = "", now: datetime | None = None
+) -> PolicyVersion:
+    """Make an approved version decide from now on and retire the one that did. Whoever calls this replays the stored
+    evidence afterwards.
+
+    Raises: PolicyError when the step is not allowed or the version is not approved.
+    """
+    if version.state == VersionState.RETIRED:
+        raise PolicyError("state", "a retired version comes back by rollback only")
+    return _activate(actor, version, Verb.ACTIVATE, note, now or timezone.now())
+
+
+@transaction.atomic
+def version_rollback(*, actor: User, version: PolicyVersion, note: str, now: datetime | None = None) -> PolicyVersion:
+    """Make a version that was active before decide again, in one step.
+
+    Raises: PolicyError when it never was active, or is.
+    """
+    if version.state != VersionState.RETIRED or version.activated_at is None:
+        raise PolicyError("state", "only a version that was active before can be rolled back to")
+    return _activate(actor, version, Verb.ROLLBACK, note, now or timezone.now())
+
+
+def _activate(actor: User, version: PolicyVersion, verb: Verb, note: str, now: datetime) -> PolicyVersion:
+    """1. lock all versions in one order, so that two activations wait for each other and the later one sees the earlier
+    2. check the step and the approval  3. retire the former one  4. activate  5. record  6. on commit, forget the cache
+    """
+    list(PolicyVersion.objects.select_for_update().order_by("pk").values_list("pk"))
+    version = _locked(version)
+    _check_approved(version)
+    check_transition(version.state, VersionState.ACTIVE)
+    for other in PolicyVersion.objects.filter(state=VersionState.ACTIVE):
+        other.retired_at = now
+        _move(other, actor, VersionState.RETIRED, Verb.RETIRE, f"version {version.number} took over")
+    version.activated_at = now
+    version.retired_at = None
+    version.canary_percent = 0
+    _move(version, actor, VersionState.ACTIVE, verb, note)
+    transaction.on_commit(selectors.invalidate)
+    return version
+
+
+def _locked(version: PolicyVersion) -> PolicyVersion:
+    return PolicyVersion.objects.select_for_update().get(pk=version.pk)
+
+
+def _check_approved(version: PolicyVersion) -> None:
+    if version.approver_id is None:
+        raise PolicyError("approver", f"version {version.number} is not approved")
+
+
+def _move(version: PolicyVersion, actor: User, state: VersionState, verb: Verb, note: str) -> PolicyVersion:
+    version.state = state
+    if state != VersionState.CANARY:
+        version.canary_percent = 0
+    version.save()
+    _record(version, actor, verb, note)
+    return version
+
+
+def _record(version: PolicyVersion, actor: User, verb: Verb, note: str) -> None:
+    Approval.objects.create(version=version, actor=actor, verb=verb, note=note)
