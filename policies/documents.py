@@ -137,7 +137,9 @@ def document_of(version: PolicyVersion) -> dict[str, Any]:
         "banks": {row.category_id: OUTCOME_KEYS[row.outcome] for row in version.bankrules.order_by("id")},
         "terms": {
             terms.name: [_term_of(term) for term in terms.terms.all()]
-            for terms in version.termlists.prefetch_related(Prefetch("terms", Term.objects.order_by("id"))).order_by("id")
+            for terms in version.termlists.prefetch_related(Prefetch("terms", Term.objects.order_by("id"))).order_by(
+                "id"
+            )
         },
         "routing": [_route_of(row) for row in version.routingrules.order_by("position")],
     }
