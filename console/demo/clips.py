@@ -64,14 +64,14 @@ CLIPS: tuple[Clip, ...] = (
     Clip(
         "coins",
         city.promo,
-        "GUARANTEED PROFIT\nDOUBLE YOUR MONEY",
+        "DOUBLE YOUR BITCOIN",
         4,
         "Send money now.",
         seed=1,
-        plate="DM me to start",
+        plate="in one hour",
     ),
-    Clip("pills", city.rain, "BUY PILLS ONLINE\nNO PRESCRIPTION", 4, seed=7, plate="message me"),
-    Clip("roofs", city.city, "TRAIN SURFING\nCHALLENGE", 4, seed=9, plate="try this tonight"),
+    Clip("pills", city.rain, "DM ME FOR PILLS", 4, seed=7, plate="any time"),
+    Clip("roofs", city.city, "TRAIN SURFING", 4, seed=9, plate="try this tonight"),
     # The bank knows the first of these two; the second is the same clip, cut and encoded again.
     Clip("giveaway", city.promo, "FREE PHONES TODAY", 5, seed=3, plate="first 100 only"),
 )

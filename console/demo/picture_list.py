@@ -327,7 +327,7 @@ POSTERS: tuple[Row, ...] = (
     ("tiles-moss", tiles, {"tones": "283618 606c38 fefae0 dda15e bc6c25"}),
     ("tiles-candy", tiles, {"tones": "f72585 7209b7 3a0ca3 4361ee 4cc9f0"}),
 )
-#: What is written in these breaks a rule; only OCR can tell.
+#: What is written in these breaks a rule, and what their captions say does too.
 BROKEN: tuple[Row, ...] = (
     (
         "ad-profit",
@@ -341,7 +341,7 @@ BROKEN: tuple[Row, ...] = (
     (
         "ad-pills",
         event,
-        {"title": "BUY PILLS\nONLINE", "when": "no prescription needed", "tones": "073b4c 06d6a0 118ab2 ffd166 ef476f"},
+        {"title": "PILLS\nIN STOCK", "when": "dm me for pills", "tones": "073b4c 06d6a0 118ab2 ffd166 ef476f"},
     ),
     (
         "ad-followers",
@@ -356,7 +356,7 @@ BROKEN: tuple[Row, ...] = (
         "dare-roof",
         quote,
         {
-            "words": "Train surfing\nchallenge.\nTry it tonight.",
+            "words": "Train surfing.\nBring gloves.\nTry it tonight.",
             "by": "who is in?",
             "tones": "1b1b2f 5a1e3a ff5d5d ffb26b",
         },
