@@ -204,6 +204,17 @@ class Gate:
                 self._cache[key] = cached
             return cached.eligible
 
+    @property
+    def version(self) -> int:
+        """A number that changes whenever the view does."""
+        return self._version
+
+    def granted(self) -> tuple[Ids, Ids]:
+        """Return the ids of all items with a permission for anybody, ascending, and the revision of each."""
+        with self._lock:
+            ids = np.flatnonzero(self._columns.is_granted)
+            return ids, self._columns.revision[ids]
+
     def why_not(self, item_id: int, viewer: Viewer, now: datetime) -> str:
         """Return why this viewer may not be shown an item, or the empty string where they may."""
         with self._lock:

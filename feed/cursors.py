@@ -1,0 +1,36 @@
+"""Opaque, signed cursors: they remember which items were shown, so that a slate that changes still never repeats."""
+
+import base64
+import binascii
+from collections.abc import Iterable
+
+from django.core import signing
+
+from feed import params
+from feed.viewers import MARK_BYTES, seen_mark
+
+_SALT = "feed.cursor"
+
+
+class CursorError(Exception):
+    """The cursor is not one of ours, or too old."""
+
+
+def cursor_make(seen: Iterable[bytes], served: Iterable[int]) -> str:
+    """Return the cursor of the next page; the newest SEEN_MAX items are remembered."""
+    marks = [*seen, *(seen_mark(i) for i in served)][-params.SEEN_MAX :]
+    return signing.dumps(base64.b85encode(b"".join(marks)).decode(), salt=_SALT)
+
+
+def cursor_read(cursor: str) -> tuple[bytes, ...]:
+    """Return the marks of a cursor, oldest first.
+
+    Raises:
+        CursorError: it is forged, damaged or older than CURSOR_MAX_AGE_SECONDS.
+    """
+    try:
+        text = signing.loads(cursor, salt=_SALT, max_age=params.CURSOR_MAX_AGE_SECONDS)
+        raw = base64.b85decode(text)
+    except (signing.BadSignature, binascii.Error, ValueError, TypeError) as error:
+        raise CursorError from error
+    return tuple(raw[i : i + MARK_BYTES] for i in range(0, len(raw), MARK_BYTES))

@@ -1,0 +1,80 @@
+"""Traces of requests, kept for `explain`: at once in this process, a moment later in the shared cache. No raw viewer ids."""
+
+import queue
+import threading
+from collections import OrderedDict
+from dataclasses import fields
+from typing import Any
+
+import structlog
+from django.core.cache import cache
+
+from feed import params
+from feed.process import PerProcess
+from feed.types import Trace
+
+log = structlog.get_logger(__name__)
+
+_WAITING_MAX = 2_000  # traces that wait for the cache; beyond this they are kept in this process only
+
+
+class TraceKeeper:
+    """Writes behind the answer: a slow or absent cache costs a trace, never a viewer's time."""
+
+    def __init__(self) -> None:
+        self._ring: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._waiting: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(_WAITING_MAX)
+        self._thread = threading.Thread(target=self._run, name="feed-traces", daemon=True)
+        self._thread.start()
+
+    def keep(self, trace: Trace) -> None:
+        """Store a trace under its id, and as its viewer's latest."""
+        row = {f.name: getattr(trace, f.name) for f in fields(trace)}
+        self._put(f"feed:trace:{trace.trace_id}", row)
+        if trace.viewer_hash:
+            self._put(f"feed:latest:{trace.viewer_hash}", row)
+
+    def find(self, trace_id: str) -> dict[str, Any] | None:
+        """Return a trace, or None where it is unknown or older than an hour."""
+        return self._get(f"feed:trace:{trace_id}")
+
+    def latest_of(self, viewer_hash: str) -> dict[str, Any] | None:
+        """Return a viewer's latest trace."""
+        return self._get(f"feed:latest:{viewer_hash}") if viewer_hash else None
+
+    def stop(self) -> None:
+        """Write what waits and end the thread."""
+        self._waiting.put(None)
+        self._thread.join(timeout=5)
+
+    def _put(self, name: str, row: dict[str, Any]) -> None:
+        with self._lock:
+            self._ring[name] = row
+            self._ring.move_to_end(name)
+            while len(self._ring) > 2 * params.TRACE_RING:
+                self._ring.popitem(last=False)
+        try:
+            self._waiting.put_nowait((name, row))
+        except queue.Full:
+            log.warning("feed_trace_not_shared")
+
+    def _get(self, name: str) -> dict[str, Any] | None:
+        # the cache first: another process may have served this viewer since
+        found: dict[str, Any] | None = cache.get(name)
+        with self._lock:
+            held = self._ring.get(name)
+        if found is None or (held is not None and held["at"] > found["at"]):
+            return held
+        return found
+
+    def _run(self) -> None:
+        while (waiting := self._waiting.get()) is not None:
+            try:
+                cache.set(waiting[0], waiting[1], params.TRACE_TTL_SECONDS)
+            except Exception as error:  # a cache of any kind, in any state: the ring still has the trace
+                log.warning("feed_trace_not_shared", error=type(error).__name__)
+
+
+#: This process's traces.
+HELD: PerProcess[TraceKeeper] = PerProcess(TraceKeeper)
