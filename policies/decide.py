@@ -195,7 +195,8 @@ def _level_keys(columns: Array, thresholds: Array, order: Array) -> Array:
     """Return level * categories + (categories - 1 - category): the maximum over axis 0 is the highest level reached and,
     of the categories that reach it, the first."""
     levels = np.add.reduce((columns >= thresholds).view(np.uint8), axis=0, dtype=order.dtype)
-    return levels * order.dtype.type(len(columns)) + order
+    keys: Array = levels * order.dtype.type(len(columns)) + order
+    return keys
 
 
 def _territory_hits(columns: Array, policy: CompiledPolicy) -> npt.NDArray[np.bool_]:
@@ -206,8 +207,8 @@ def _territory_hits(columns: Array, policy: CompiledPolicy) -> npt.NDArray[np.bo
 def _missing_code(missing: npt.NDArray[np.bool_], kind: Intp) -> Intp:
     """Return the index into `missing_rank`: the kind above, below it one bit a detector."""
     # A product of floats is several times faster here than shifting or packing bits, and exact below 2 ** 24.
-    mask = missing.astype(np.float32) @ _BITS[: missing.shape[1]]
-    return (kind << missing.shape[1]) + mask.astype(np.intp)
+    mask: Intp = (missing.astype(np.float32) @ _BITS[: missing.shape[1]]).astype(np.intp)
+    return (kind << missing.shape[1]) + mask
 
 
 def _apply_hard(hard: U8, policy: CompiledPolicy, rank: U16, min_age: U8) -> None:

@@ -37,7 +37,7 @@ class _Loader(yaml.SafeLoader):
     """A safe loader that refuses a key that is there twice: the second would silently win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise PolicyError(str(key), f"is there twice, line {node.start_mark.line + 1}")
