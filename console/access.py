@@ -1,0 +1,169 @@
+"""Who may see and do what in the console: 403 and 404 are decided here and nowhere else."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
+from django.http import Http404, HttpRequest, HttpResponse
+from django_htmx.http import HttpResponseClientRedirect
+
+from console.http import HtmxRequest
+from moderation import selectors
+from moderation.models import AuditEvent, HashBank, Item, Job, OutboxMessage
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HtmxRequest, P], HttpResponse]
+
+REVIEW = "moderation.review_jobs"
+REVIEW_RESTRICTED = "moderation.review_restricted"
+EXPLORE = "moderation.explore_items"
+OVERTURN = "moderation.overturn_decisions"
+REDRIVE = "moderation.redrive_deadletters"
+DASHBOARDS = "moderation.view_dashboards"
+READ_AUDIT = "moderation.read_audit"
+MANAGE_BANKS = "moderation.manage_banks"
+
+
+class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Accounts are made by administrators; nobody signs up."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Return False: there is no sign-up."""
+        return False
+
+
+def requires(*permissions: str) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+    """Let in only signed-in people who have one of the permissions (none named: anybody signed in).
+
+    Strangers go to the sign-in page and come back afterwards; people without the permission get 403.
+    """
+
+    def decorate(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return _to_sign_in(request)
+            if permissions and not any(request.user.has_perm(code) for code in permissions):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)  # type: ignore[arg-type]
+
+        return guarded
+
+    return decorate
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send a stranger to sign in; a form or a fragment cannot be returned to, so those come back to the home page."""
+    htmx = bool(request.htmx)  # type: ignore[attr-defined]
+    back = request.get_full_path() if request.method == "GET" and not htmx else "/"
+    response = redirect_to_login(back)
+    return HttpResponseClientRedirect(response.url) if htmx else response
+
+
+def may(user: User | AnonymousUser, permission: str) -> bool:
+    """Return whether somebody has a permission; for choosing what to show, never instead of `requires`."""
+    return user.has_perm(permission)
+
+
+def item_visible(user: User, key: object) -> Item:
+    """Return one item with what its page shows.
+
+    Raises:
+        Http404: there is none, or it is restricted and the person may not know of it.
+    """
+    item = selectors.item_page(user, str(key))
+    if item is None:
+        raise Http404
+    return item
+
+
+def job_visible(user: User, key: object) -> selectors.JobPage:
+    """Return one job with its item, evidence and history.
+
+    Raises:
+        Http404: there is none, or it or its item is restricted and the person may not know of it.
+    """
+    page = selectors.job_page(str(key), user)
+    if page is None or (is_restricted(page.item) and not may(user, REVIEW_RESTRICTED)):
+        raise Http404
+    return page
+
+
+def queue_slugs_visible(user: User, slug: str) -> list[str] | None:
+    """Return the queues that a claim may take from: the named one, or None for all that the person works on.
+
+    Raises:
+        Http404: there is no such queue for this person.
+    """
+    if not slug:
+        return None
+    if not selectors.queues_visible(user).filter(slug=slug).exists():
+        raise Http404
+    return [slug]
+
+
+def is_restricted(item: Item) -> bool:
+    """Return whether an item is in the restricted partition, where no media are ever shown."""
+    return not selectors.items_search(AnonymousUser()).filter(pk=item.pk).exists()  # type: ignore[arg-type]
+
+
+def holds(user: User, job: Job, now: datetime) -> bool:
+    """Return whether the person has a live lease on a job and so may see and decide it."""
+    return job.lease_holder_id == user.pk and job.lease_expires_at is not None and job.lease_expires_at > now
+
+
+def dead_letters_visible(user: User) -> QuerySet[OutboxMessage]:
+    """Return the dead letters, without those of items that the person may not know of."""
+    letters = selectors.dead_letters()
+    if may(user, REVIEW_RESTRICTED):
+        return letters
+    return letters.filter(Q(item=None) | Q(item__in=selectors.items_search(user).order_by().values("pk")))
+
+
+def dead_letter_visible(user: User, key: object) -> OutboxMessage:
+    """Return one dead letter.
+
+    Raises:
+        Http404: it is none any more, or the person may not know of its item.
+    """
+    letter = dead_letters_visible(user).filter(key=key).first()
+    if letter is None:
+        raise Http404
+    return letter
+
+
+def banks_visible(user: User) -> QuerySet[HashBank]:
+    """Return the hash banks that the person may know of."""
+    return HashBank.objects.all() if may(user, REVIEW_RESTRICTED) else HashBank.objects.filter(is_child_safety=False)
+
+
+def bank_visible(user: User, slug: str) -> HashBank:
+    """Return one bank.
+
+    Raises:
+        Http404: there is none that the person may know of.
+    """
+    bank = banks_visible(user).filter(slug=slug).first()
+    if bank is None:
+        raise Http404
+    return bank
+
+
+def audit_visible(user: User) -> QuerySet[AuditEvent]:
+    """Return the audit log, without acts on jobs and items of the restricted partition that the person may not know of."""
+    events = selectors.audit_events()
+    if may(user, REVIEW_RESTRICTED):
+        return events
+    jobs = Job.objects.filter(queue__is_restricted=True)
+    items = Item.objects.exclude(pk__in=selectors.items_search(user).order_by().values("pk"))
+    return events.exclude(
+        Q(object_type="job", object_key__in=jobs.values(text=Cast("key", CharField())))
+        | Q(object_type="item", object_key__in=items.values("external_id"))
+    )

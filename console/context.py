@@ -1,0 +1,70 @@
+"""What every page needs besides its own content: navigation, the job one holds, the name of the deployment."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from console.access import EXPLORE, MANAGE_BANKS, READ_AUDIT, REDRIVE, REVIEW, may
+from moderation.models import Job
+from moderation.services.jobs import job_held
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One entry of the navigation; `hotkey` is the letter after `g`."""
+
+    title: str
+    url: str
+    is_current: bool
+    hotkey: str
+
+
+#: Title, URL name, letter after `g`, and the permissions of which one is enough (none: everybody signed in).
+_PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("Home", "home", "h", ()),
+    ("Queues", "queue_list", "q", (REVIEW,)),
+    ("Items", "item_list", "i", (EXPLORE,)),
+    ("Policies", "policy_list", "p", (EXPLORE,)),
+    ("Banks", "bank_list", "b", (MANAGE_BANKS,)),
+    ("Dead letters", "deadletter_list", "d", (REDRIVE,)),
+    ("Audit", "audit_list", "a", (READ_AUDIT,)),
+)
+
+
+def console(request: HttpRequest) -> dict[str, Any]:
+    """Return the context of the base template; what costs a query is looked up only if the template asks."""
+    return {
+        "environment": settings.ENVIRONMENT,
+        "navigation": SimpleLazyObject(lambda: _navigation(request)),
+        "my_job": SimpleLazyObject(lambda: _my_job(request)),
+        "role_names": SimpleLazyObject(lambda: _role_names(request)),
+    }
+
+
+def _navigation(request: HttpRequest) -> list[Link]:
+    if not request.user.is_authenticated:
+        return []
+    links = [
+        Link(title, reverse(name), _is_current(request.path, reverse(name)), hotkey)
+        for title, name, hotkey, permissions in _PAGES
+        if not permissions or any(may(request.user, code) for code in permissions)
+    ]
+    if settings.DEMO_ENABLED:
+        links.append(Link("Demo feed", "/demo/feed", request.path.startswith("/demo/"), "f"))
+    return links
+
+
+def _is_current(path: str, url: str) -> bool:
+    return path == url if url == "/" else path.startswith(url)
+
+
+def _my_job(request: HttpRequest) -> Job | None:
+    return job_held(request.user) if request.user.is_authenticated and may(request.user, REVIEW) else None
+
+
+def _role_names(request: HttpRequest) -> list[str]:
+    return sorted(request.user.groups.values_list("name", flat=True)) if request.user.is_authenticated else []

@@ -1,0 +1,201 @@
+"""Evidence in words and bars for people: pure functions over findings, reasons and decisions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moderation.models import Decision, Finding
+from policies.choices import Outcome
+from policies.compiled import CompiledPolicy
+
+#: Width of a score bar in its own units; a score of 1 fills it.
+BAR_WIDTH = 100
+
+WHY = {
+    "not_configured": "no model is set up for it",
+    "unsupported": "it cannot judge this language or kind",
+    "late": "it did not answer in time",
+    "failed": "it failed",
+    "pending": "it has not run yet",
+    "open_circuit": "it keeps failing, so it was not asked",
+}
+
+
+#: Category -> (what follows, from which score), mildest first.
+Levels = Mapping[str, Sequence[tuple[str, float]]]
+LEVEL_NAMES = ("restrict to 13", "restrict to 16", "restrict to 18", "escalate", "block")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A score and the threshold that tells most: the strictest it reached, else the next it would. Lengths in 0..BAR_WIDTH."""
+
+    score: float
+    width: float
+    threshold: float | None
+    tick: float | None
+    level: str
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One finding as the evidence card shows it."""
+
+    category: str
+    detector: str
+    bar: Bar
+    hard: str
+    where: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of caption; `hit` names what was found there, empty where nothing was."""
+
+    text: str
+    hit: str
+
+
+def bar_of(score: float, levels: Sequence[tuple[str, float]]) -> Bar:
+    """Return the bar of a score in [0, 1] against its category's thresholds."""
+    reached = [level for level in levels if score >= level[1]]
+    told = reached[-1:] or levels[:1]
+    width = round(score * BAR_WIDTH, 1)
+    if not told:
+        return Bar(score, width, None, None, "", is_over=False)
+    name, threshold = told[0]
+    return Bar(score, width, threshold, round(threshold * BAR_WIDTH, 1), name, is_over=bool(reached))
+
+
+def rows_of(findings: Iterable[Finding], levels: Levels, names: Mapping[str, str]) -> list[Row]:
+    """Return the findings, strongest first, each against the thresholds of its category.
+
+    Args:
+        names: category slug -> name.
+    """
+    ordered = sorted(findings, key=lambda f: (-(f.hard or 0), -f.score))
+    return [_row(finding, levels, names) for finding in ordered]
+
+
+def _row(finding: Finding, levels: Levels, names: Mapping[str, str]) -> Row:
+    return Row(
+        category=names.get(finding.category, finding.category),
+        detector=finding.detector,
+        bar=bar_of(finding.score, levels.get(finding.category, ())),
+        hard=Outcome(finding.hard).label if finding.hard else "",
+        where=where_words(finding.where),
+        version=finding.detector_version,
+    )
+
+
+def levels_under(policy: CompiledPolicy, context: Mapping[str, Any]) -> dict[str, list[tuple[str, float]]]:
+    """Return the thresholds per category that a policy holds an item of this context to.
+
+    Args:
+        context: as decisions store it: market, language, claim; what is absent counts as unknown.
+    """
+    market, language = policy.market_index(context.get("market")), policy.language_index(context.get("language"))
+    # The last slot of each axis is "unknown", which is where index -1 points.
+    table = policy.thresholds[policy.profile_of[market, language, context.get("claim") or 0]]
+    return {
+        category: [(name, float(table[i, c, 0])) for i, name in enumerate(LEVEL_NAMES) if table[i, c, 0] <= 1]
+        for c, category in enumerate(policy.categories)
+    }
+
+
+def levels_in(reasons: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, float]]]:
+    """Return the thresholds that a decision's own reasons name."""
+    return {
+        r["category"]: [(str(r.get("rule", "")).rpartition(".")[2].replace("_", " "), float(r["threshold"]))]
+        for r in reasons
+        if r.get("category") and r.get("threshold") is not None
+    }
+
+
+def where_words(where: Mapping[str, Any]) -> str:
+    """Return where something was found, as words."""
+    words = [_bank(where), _frame(where), _text(where), _counts(where)]
+    return ", ".join(word for word in words if word)
+
+
+def _bank(where: Mapping[str, Any]) -> str:
+    if "bank" not in where:
+        return ""
+    distance = where.get("distance")
+    how = "same bytes" if where.get("algorithm") == "sha256" else f"distance {distance} of 31"
+    role = {"media": "the file", "cover": "the cover"}.get(str(where.get("role", "")), "")
+    return f"matches bank {where['bank']} ({how})" + (f", {role}" if role else "")
+
+
+def _frame(where: Mapping[str, Any]) -> str:
+    return f"at {clock(int(where['frame_ms']))} in the video" if where.get("frame_ms") is not None else ""
+
+
+def _text(where: Mapping[str, Any]) -> str:
+    if not where.get("text"):
+        return ""
+    place = {"caption": "in the caption", "ocr": "in the picture", "transcript": "in the sound"}
+    return f"“{where['text']}” {place.get(str(where.get('field', '')), '')}".strip()
+
+
+def _counts(where: Mapping[str, Any]) -> str:
+    """Whatever else a detector tells, by its own names: counts, hosts, rules."""
+    known = {"bank", "entry", "algorithm", "distance", "role", "frame_ms", "box", "text", "field", "span", "quality"}
+    rest = {name: value for name, value in where.items() if name not in known and value not in ("", None, [], {})}
+    return ", ".join(f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in rest.items())
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
+
+
+def clock(milliseconds: int) -> str:
+    """Return a position in a clip as m:ss.t."""
+    minutes, rest = divmod(max(milliseconds, 0), 60_000)
+    return f"{minutes}:{rest / 1000:04.1f}"
+
+
+def missing_words(decision: Decision | None) -> list[tuple[str, str]]:
+    """Return (detector, why in words) for each detector that gave no answer."""
+    missing: Mapping[str, str] = decision.evidence.get("missing", {}) if decision else {}
+    return [(detector, WHY.get(why, why)) for detector, why in sorted(missing.items())]
+
+
+def caption_parts(caption: str, findings: Iterable[Finding], names: Mapping[str, str]) -> list[Part]:
+    """Cut a caption at the spans of its hits, so that a template can mark them; spans that overlap become one."""
+    parts: list[Part] = []
+    at = 0
+    for start, end, hit in _merged(_spans(findings, len(caption), names)):
+        if start > at:
+            parts.append(Part(caption[at:start], ""))
+        parts.append(Part(caption[start:end], hit))
+        at = end
+    if at < len(caption):
+        parts.append(Part(caption[at:], ""))
+    return parts
+
+
+def _spans(findings: Iterable[Finding], length: int, names: Mapping[str, str]) -> list[tuple[int, int, str]]:
+    spans = []
+    for finding in findings:
+        span = finding.where.get("span")
+        if finding.where.get("field", "caption") == "caption" and _is_span(span, length):
+            spans.append((span[0], span[1], names.get(finding.category, finding.category)))
+    return sorted(spans)
+
+
+def _is_span(span: Any, length: int) -> bool:
+    return isinstance(span, list | tuple) and len(span) == 2 and 0 <= span[0] < span[1] <= length
+
+
+def _merged(spans: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    merged: list[tuple[int, int, str]] = []
+    for start, end, hit in spans:
+        if merged and start < merged[-1][1]:
+            first, last, before = merged[-1]
+            merged[-1] = (first, max(last, end), before if hit in before else f"{before}, {hit}")
+        else:
+            merged.append((start, end, hit))
+    return merged

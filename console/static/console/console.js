@@ -1,0 +1,153 @@
+// The console's one script: single-key commands, media reveal, lease heartbeat, polling while visible, copy.
+// Every action it offers is also a link, button or form that works without it.
+"use strict";
+
+(() => {
+  const typing = (el) => el.isContentEditable || /^(TEXTAREA|SELECT)$/.test(el.tagName)
+    || (el.tagName === "INPUT" && !/^(radio|checkbox|button|submit)$/.test(el.type));
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const say = (text) => {
+    const live = document.getElementById("live");
+    if (live && live.textContent !== text) live.textContent = text;
+  };
+
+  // --- keys: an element names its own with data-key; "g" then a letter goes to a page named by data-goto ---------
+  let goUntil = 0;
+  const press = (el) => {
+    if (el.matches("[type=radio], [type=checkbox]")) {
+      el.checked = el.type === "radio" || !el.checked;
+      el.dispatchEvent(new Event("change", { bubbles: true }));
+      el.focus({ preventScroll: true });
+    } else if (el.matches("input, textarea, select")) {
+      el.focus();
+    } else {
+      el.click();
+    }
+  };
+  const visible = (el) => !el.disabled && el.getClientRects().length > 0;
+  const findKey = (key, attribute = "data-key") =>
+    all(`[${attribute}]`).find((el) => el.getAttribute(attribute).split(" ").includes(key) && visible(el));
+
+  document.addEventListener("keydown", (event) => {
+    const target = event.target;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      target.form?.matches("[data-decide]") && submitDecision(event);
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.key === "Escape") { target.blur?.(); all("details.menu[open]").forEach((menu) => { menu.open = false; }); return; }
+    if (typing(target)) return;
+    if (event.key === "Enter") {
+      if (!target.matches("a, button, summary")) submitDecision(event);
+      return;
+    }
+    const key = event.key.toLowerCase();
+    if (event.key === "?") { document.getElementById("shortcuts")?.showModal(); event.preventDefault(); return; }
+    const going = Date.now() < goUntil;
+    goUntil = 0;
+    const found = going ? findKey(key, "data-goto") : findKey(key);
+    if (found) { event.preventDefault(); press(found); return; }
+    if (key === "g") goUntil = Date.now() + 1200;
+    if (key === "n") submitDecision(event);
+  });
+
+  function submitDecision(event) {
+    const form = document.querySelector("form[data-decide]");
+    if (!form) return;
+    event.preventDefault();
+    if (!form.querySelector("[name=outcome]:checked")) { say("Choose an outcome first: 1, 2, 3 or 4."); form.querySelector("[name=outcome]")?.focus(); return; }
+    form.requestSubmit();
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-help]")) document.getElementById("shortcuts")?.showModal();
+    const copy = event.target.closest("[data-copy]");
+    if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say("Copied."));
+    all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+  });
+
+  // --- decision form: the guideline and the fields follow what was chosen ---------------------------------------
+  document.addEventListener("change", (event) => {
+    const el = event.target;
+    if (el.name === "category" && el.form?.matches("[data-decide]")) showGuideline(el.value);
+    if (el.name === "outcome" && el.form?.matches("[data-decide]")) afterOutcome(el);
+    if (el.matches(".show-sound")) all("video, audio").forEach((media) => { media.muted = !el.checked; });
+    if (el.matches("[data-autosubmit]")) el.form.requestSubmit();
+  });
+  function showGuideline(slug) {
+    all("[data-guideline]").forEach((part) => { part.open = part.dataset.guideline === slug; });
+  }
+  function afterOutcome(radio) {
+    if (radio.value === "0") return;
+    const category = radio.form.elements.category;
+    if (!category.value) category.focus();
+  }
+  document.addEventListener("submit", (event) => {
+    // One press, one request: the button comes back when an answer replaces the form or the page is shown again.
+    const button = event.target.querySelector("[data-once]");
+    if (button) setTimeout(() => { button.disabled = true; });
+  });
+  addEventListener("pageshow", () => all("[data-once]").forEach((button) => { button.disabled = false; }));
+
+  // --- video by key ---------------------------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-play]")) return;
+    const video = document.querySelector(".veil video");
+    if (video) (video.paused ? video.play() : video.pause());
+  });
+
+  // --- the lease: counted down every second, renewed each minute while the reviewer is here ----------------------
+  let lastSeen = Date.now();
+  ["keydown", "pointerdown", "pointermove", "wheel"].forEach((kind) =>
+    addEventListener(kind, () => { lastSeen = Date.now(); }, { passive: true }));
+  const AWAY_MS = 5 * 60 * 1000;
+  const BEAT_MS = 60 * 1000;
+  let lastBeat = Date.now();
+  function tick() {
+    const lease = document.querySelector("[data-lease-until]");
+    if (!lease) return;
+    const left = Math.round((Date.parse(lease.dataset.leaseUntil) - Date.now()) / 1000);
+    const text = left > 0 ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : "over";
+    all("[data-lease-left]").forEach((el) => { el.textContent = text; });
+    const state = left <= 0 ? "over" : left < 120 ? "soon" : "fine";
+    if (lease.dataset.state !== state) {
+      lease.dataset.state = state;
+      if (state === "soon") say("Less than two minutes of your lease are left.");
+      if (state === "over") say("Your lease is over. The job may go to somebody else.");
+    }
+    if (left > 0 && Date.now() - lastBeat > BEAT_MS && Date.now() - lastSeen < AWAY_MS && !document.hidden) beat(lease);
+  }
+  async function beat(lease) {
+    lastBeat = Date.now();
+    const form = lease.querySelector("form[data-heartbeat]");
+    if (!form) return;
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
+      if (answer.ok) lease.dataset.leaseUntil = (await answer.json()).expires_at;
+      if (answer.status === 409) { say("This job is no longer yours."); lease.dataset.leaseUntil = new Date().toISOString(); }
+    } catch { /* offline for a moment: the next beat tries again, and the countdown keeps telling the truth */ }
+  }
+  setInterval(tick, 1000);
+
+  // --- polling: only while somebody looks -----------------------------------------------------------------------
+  setInterval(() => {
+    if (!document.hidden) all("[data-poll]").forEach((el) => window.htmx?.trigger(el, "poll"));
+  }, 5000);
+  document.addEventListener("htmx:afterSettle", () => {
+    const news = document.querySelector("[data-announce]");
+    if (news) say(news.dataset.announce);
+    tick();
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const first = event.target.querySelector?.("[data-focus]") || document.querySelector("[data-swap-focus]");
+    if (event.detail.requestConfig?.verb === "post") { scrollTo(0, 0); first?.focus({ preventScroll: true }); }
+  });
+  document.addEventListener("htmx:sendError", () => say("The server could not be reached. Nothing was sent; try again."));
+  document.addEventListener("htmx:responseError", (event) => {
+    const code = event.detail.xhr.status;
+    if (code === 401 || code === 403) location.reload();
+    all("[data-once]").forEach((button) => { button.disabled = false; });
+    say("That did not work. Nothing was changed; reload the page and try again.");
+  });
+  tick();
+})();

@@ -1,0 +1,117 @@
+"""How the console writes times, durations, outcomes and sizes."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from console.evidence import clock, where_words
+from policies.choices import Outcome
+
+register = template.Library()
+
+_STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """Return a duration in its two largest units: `2 h 5 min`; a dash for none."""
+    if seconds is None:
+        return "–"
+    rest, words = int(max(seconds, 0)), []
+    for size, name in _STEPS:
+        n, rest = divmod(rest, size)
+        if n:
+            words.append(f"{n} {name}")
+    return " ".join(words[:2]) or f"{int(max(seconds, 0))} s"
+
+
+@register.filter
+def minutes(n: int) -> str:
+    """Return a number of minutes as a duration."""
+    return span(n * 60)
+
+
+@register.filter
+def when(moment: datetime | None) -> str | SafeString:
+    """Return a moment as a time element: relative to read, exact on hover and for machines."""
+    if moment is None:
+        return "–"
+    seconds = (timezone.now() - moment).total_seconds()
+    words = f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
+    exact = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, words)
+
+
+@register.filter
+def stamp(moment: datetime | None) -> str | SafeString:
+    """Return a moment as an exact time element, for logs."""
+    if moment is None:
+        return "–"
+    return format_html('<time datetime="{}">{}</time>', moment.isoformat(), moment.strftime("%d %b %H:%M:%S"))
+
+
+@register.filter
+def outcome(value: int | None) -> str | SafeString:
+    """Return an outcome as a badge: word, sign and colour."""
+    if value is None:
+        return format_html('<span class="badge">{}</span>', "Undecided")
+    known = Outcome(value)
+    return format_html('<span class="badge o{}">{}</span>', known.value, known.label)
+
+
+@register.filter
+def state(item: Any) -> SafeString:
+    """Return an item's state as a badge."""
+    return format_html('<span class="badge s-{}">{}</span>', item.state, item.get_state_display())
+
+
+@register.filter
+def severity(value: int) -> SafeString:
+    """Return severity 1 to 5 as five blocks, with the number for those who do not see them."""
+    blocks = SafeString("").join(
+        format_html(
+            '<rect x="{}" y="0" width="7" height="8" rx="1.5"{}/>',
+            i * 9,
+            SafeString(' class="on"') if i < value else "",
+        )
+        for i in range(5)
+    )
+    top = " top" if value >= 4 else ""
+    return format_html(
+        '<svg class="sev{}" viewBox="0 0 43 8" role="img" aria-label="Severity {} of 5">{}</svg>', top, value, blocks
+    )
+
+
+@register.filter
+def duration(milliseconds: int | None) -> str:
+    """Return the length of a clip as m:ss.t; a dash for none."""
+    return "–" if milliseconds is None else clock(milliseconds)
+
+
+@register.filter
+def where(value: dict[str, Any]) -> str:
+    """Return where something was found, in words."""
+    return where_words(value or {})
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """Return JSON that people can read."""
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
+
+
+@register.filter
+def named(slug: str, names: dict[str, str]) -> str:
+    """Return the name of a category; its slug where the name is not known."""
+    return names.get(slug, slug)
+
+
+@register.filter
+def plain(code: str) -> str:
+    """Return a machine name as words: `missing.text` becomes `missing: text`."""
+    return code.replace(".", ": ").replace("_", " ")

@@ -1,0 +1,26 @@
+"""The audit log: who did what, when."""
+
+from django.db.models import Q
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET
+
+from console.access import READ_AUDIT, audit_visible, requires
+from console.forms import AuditFilter
+from console.http import HtmxRequest, render_page
+from console.paging import page_after
+
+_PAGE_SIZE = 100
+
+
+@require_GET
+@requires(READ_AUDIT)
+def audit_list(request: HtmxRequest) -> HttpResponse:
+    """List acts, newest first, as the filters say."""
+    found = AuditFilter(request.GET, queryset=audit_visible(request.user))
+    page = page_after(found.qs, request.GET, size=_PAGE_SIZE, before=_before, cursor=lambda event: event.pk)
+    context = {"filter": found, "page": page, "is_filtered": any(request.GET.values())}
+    return render_page(request, "audit.html", context, fragment="results", status=200 if found.is_valid() else 422)
+
+
+def _before(cursor: str) -> Q | None:
+    return Q(pk__lt=int(cursor)) if cursor.isdecimal() and len(cursor) < 19 else None

@@ -1,0 +1,104 @@
+"""Finding items, and the full history of one; seniors overturn here."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from console import evidence
+from console.access import EXPLORE, OVERTURN, item_visible, may, requires
+from console.forms import ItemFilter, OverturnForm, category_names
+from console.http import HtmxRequest, redirect_to, render_page
+from console.paging import page_after
+from console.views.jobs import levels_of, media_context
+from moderation import selectors
+from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
+from moderation.models import Item
+from moderation.services import decisions
+
+_PAGE_SIZE = 50
+
+
+@require_GET
+@requires(EXPLORE)
+def item_list(request: HtmxRequest) -> HttpResponse:
+    """List items, newest first, as the filters say."""
+    names = category_names()
+    found = ItemFilter(request.GET, queryset=selectors.items_search(request.user), names=names)
+    page = page_after(found.qs, request.GET, size=_PAGE_SIZE, before=_before, cursor=lambda item: item.key)
+    context = {"filter": found, "page": page, "names": names, "is_filtered": any(request.GET.values())}
+    return render_page(request, "items.html", context, fragment="results", status=200 if found.is_valid() else 422)
+
+
+def _before(cursor: str) -> Q | None:
+    """Return the condition "older than this item"; rows of one moment are told apart by their primary key."""
+    try:
+        row = Item.objects.filter(key=UUID(cursor)).values("created_at", "pk").first()
+    except ValueError:
+        return None
+    if row is None:
+        return None
+    return Q(created_at__lt=row["created_at"]) | Q(created_at=row["created_at"], pk__lt=row["pk"])
+
+
+@require_GET
+@requires(EXPLORE)
+def item_page(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Show everything that happened to an item."""
+    return _page(request, item_visible(request.user, key))
+
+
+@require_POST
+@requires(OVERTURN)
+def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Decide an item over its present decision."""
+    item = item_visible(request.user, key)
+    form = OverturnForm(request.POST, names=category_names())
+    if not form.is_valid():
+        return _page(request, item, form, status=422)
+    expected = str(form.cleaned_data["expected_decision"] or "")
+    try:
+        decisions.item_overturn(
+            actor=request.user, item_key=str(key), expected_decision=expected, now=timezone.now(), **form.verdict()
+        )
+    except (DecisionInvalid, ItemNotOpen) as error:
+        form.add_error(error.field if getattr(error, "field", "") in form.fields else None, str(error))
+        return _page(request, item, form, status=422)
+    except DecisionChanged as error:
+        form.add_error(None, str(error))
+        return _page(request, item_visible(request.user, key), form, status=409)
+    messages.success(request, "The decision is recorded; the feed follows within a second.")
+    return redirect_to(request, "item_page", key)
+
+
+def _page(request: HtmxRequest, item: Item, form: OverturnForm | None = None, status: int = 200) -> HttpResponse:
+    return render_page(request, "item.html", item_context(request, item, form), fragment="item", status=status)
+
+
+def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) -> dict[str, Any]:
+    """Return what the item page shows, newest decision first."""
+    names = category_names()
+    trail = list(selectors.decision_trail(item))[::-1]
+    findings = next((list(d.findings.all()) for d in trail if d.findings.all()), [])
+    current = item.current_decision
+    initial = {"expected_decision": current.key if current else None}
+    return {
+        "item": item,
+        "media": media_context(item),
+        "names": names,
+        "parts": evidence.caption_parts(item.caption, findings, names),
+        "trail": [
+            (d, evidence.rows_of(d.findings.all(), levels_of(d), names), evidence.missing_words(d)) for d in trail
+        ],
+        "revisions": selectors.clearance_revisions(item),
+        "reports": item.reports.order_by("-created_at"),
+        "jobs": item.jobs.select_related("queue").order_by("-id"),
+        "audit": selectors.audit_of("item", item.external_id)[:50],
+        "may_overturn": may(request.user, OVERTURN) and item.withdrawn_at is None,
+        "form": form or OverturnForm(names=names, initial=initial),
+        "has_errors": form is not None,
+    }
