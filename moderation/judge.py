@@ -59,12 +59,13 @@ def judge(results: Sequence[Result], context: Context, policy: CompiledPolicy) -
 
     A detector that is not among the results counts as missing (pending).
     """
-    fused = fuse(results, policy)
+    fused = fuse(results, policy, context.kind)
     scores = {c: round(float(s), 6) for c, s in zip(policy.categories, fused.scores, strict=True) if s != 0}
     hard = {c: int(h) for c, h in zip(policy.categories, fused.hard, strict=True) if h}
     evidence = {
         "scores": scores,
         "hard": hard,
+        "unlabelled": fused.unlabelled,
         "missing": _why_missing(results),
         "versions": {r.detector: r.version for r in results if not r.missing},
         "context": asdict(context),
@@ -117,6 +118,7 @@ def evidence_batch(rows: Sequence[Mapping[str, Any]], policy: CompiledPolicy) ->
         language=np.array([policy.language_index(c["language"]) for c in contexts], dtype=np.int16),
         claim=np.array([c["claim"] or 0 for c in contexts], dtype=np.int8),  # no claim: meant for everyone
         standing=np.array([_or_unknown(c["standing"]) for c in contexts], dtype=np.int8),
+        unlabelled=np.array([r.get("unlabelled", 0) for r in rows], dtype=np.uint8),
     )
 
 

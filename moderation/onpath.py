@@ -1,15 +1,16 @@
 """This process's on-path ensemble: detectors built from the active policy and the banks, swapped when either changes."""
 
+import hashlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from django.conf import settings
 from django.db.models import Count, Max
 
-from moderation.detectors.base import Result, Subject
+from moderation.detectors.base import Detector, Result, Subject
 from moderation.detectors.hashes import BankEntry, BankIndex, HashesDetector
 from moderation.detectors.history import HistoryDetector
 from moderation.detectors.links import LinksDetector
@@ -27,79 +28,82 @@ BANKS_CHECK_SECONDS = 2.0
 
 
 @dataclass(slots=True)
-class _Current:
+class _Loaded:
     """What this process uses now. Replaced whole, under the lock, so that readers never see a half-built set."""
 
-    policy_key: str = ""
-    bank_stamp: tuple[object, ...] = ()
-    checked_at: float = 0.0
-    banks: BankIndex | None = None
-    terms: TermsDetector | None = None
-    ensemble: OnPathEnsemble | None = None
+    policy_key: str
+    bank_stamp: tuple[object, ...]
+    checked_at: float
+    banks: BankIndex
+    terms: TermsDetector
+    ensemble: OnPathEnsemble
+
+    def is_fresh(self, policy: CompiledPolicy, now: float) -> bool:
+        """Whether nothing needs to be looked at."""
+        return self.policy_key == policy.key and now - self.checked_at < BANKS_CHECK_SECONDS
 
 
-_current = _Current()
+_loaded: _Loaded | None = None
 _lock = threading.Lock()
+_executor = ThreadPoolExecutor(16, thread_name_prefix="onpath")
 
 
 def onpath_run(subject: Subject, policy: CompiledPolicy) -> tuple[Result, ...]:
     """Run all on-path detectors on a subject, under the deadline; what is late or fails comes back missing."""
-    ensemble = _refreshed(policy).ensemble
-    assert ensemble is not None
-    return ensemble.run(subject)
+    return _current(policy).ensemble.run(subject)
 
 
 def bank_index(policy: CompiledPolicy) -> BankIndex:
     """Return the hash banks as of at most BANKS_CHECK_SECONDS ago."""
-    banks = _refreshed(policy).banks
-    assert banks is not None
-    return banks
+    return _current(policy).banks
 
 
 def terms_detector(policy: CompiledPolicy) -> TermsDetector:
     """Return the term automaton of a policy version, for texts that were read or heard."""
-    terms = _refreshed(policy).terms
-    assert terms is not None
-    return terms
+    return _current(policy).terms
 
 
-def _refreshed(policy: CompiledPolicy) -> _Current:
-    """Return the current set, rebuilt where the policy or a bank changed.
+def _current(policy: CompiledPolicy) -> _Loaded:
+    """Return what is loaded, rebuilt where the policy or a bank changed.
 
-    While one thread looks at the banks, the others go on with what there is: a look-up is never waited for on the path.
+    While one thread looks at the banks, the others go on with what there is; only a new policy is waited for.
     """
-    global _current
-    now = time.monotonic()
-    is_fresh = _current.policy_key == policy.key and now - _current.checked_at < BANKS_CHECK_SECONDS
-    if is_fresh or not _lock.acquire(blocking=_current.policy_key != policy.key):
-        return _current
+    global _loaded
+    loaded, now = _loaded, time.monotonic()
+    if loaded and loaded.is_fresh(policy, now):
+        return loaded
+    is_usable = loaded is not None and loaded.policy_key == policy.key
+    if not _lock.acquire(blocking=not is_usable):
+        return loaded  # type: ignore[return-value] # usable, or the lock would have been waited for
     try:
-        _current = _rebuilt(_current, policy, now)
+        if _loaded is None or not _loaded.is_fresh(policy, now):
+            _loaded = _rebuilt(_loaded, policy, now)
+        return _loaded
     finally:
         _lock.release()
-    return _current
 
 
-def _rebuilt(old: _Current, policy: CompiledPolicy, now: float) -> _Current:
+def _rebuilt(old: _Loaded | None, policy: CompiledPolicy, now: float) -> _Loaded:
     stamp = _bank_stamp()
-    if old.policy_key == policy.key and old.bank_stamp == stamp and old.ensemble:
-        old.checked_at = now
-        return old
-    banks = old.banks if old.banks and old.bank_stamp == stamp else _load_banks(policy)
-    terms = old.terms if old.terms and old.policy_key == policy.key else load_terms(policy)
-    executor = old.ensemble.executor if old.ensemble else ThreadPoolExecutor(16, thread_name_prefix="onpath")
-    detectors = (
-        HashesDetector(banks, version=f"banks-{hash(stamp) & 0xFFFFFFFF:08x}"),
+    same_banks = old is not None and old.bank_stamp == stamp and old.policy_key == policy.key
+    if old and same_banks:
+        return replace(old, checked_at=now)
+    banks = _load_banks(policy)
+    terms = old.terms if old and old.policy_key == policy.key else load_terms(policy)
+    log.info("onpath_built", policy=policy.number, n_terms=len(policy.terms))
+    return _Loaded(policy.key, stamp, now, banks, terms, _ensemble(banks, terms, stamp))
+
+
+def _ensemble(banks: BankIndex, terms: TermsDetector, stamp: tuple[object, ...]) -> OnPathEnsemble:
+    version = hashlib.sha256(repr(stamp).encode()).hexdigest()[:12]
+    detectors: tuple[Detector, ...] = (
+        HashesDetector(banks, version=f"banks-{version}"),
         terms,
         TextDetector(),
         LinksDetector(),
         HistoryDetector(),
     )
-    log.info("onpath_built", policy=policy.number, n_terms=len(policy.terms), bank_stamp=str(stamp[0]))
-    return _Current(
-        policy_key=policy.key, bank_stamp=stamp, checked_at=now, banks=banks, terms=terms,
-        ensemble=OnPathEnsemble(detectors, deadline_ms=settings.ONPATH_DEADLINE_MS, executor=executor),
-    )
+    return OnPathEnsemble(detectors, deadline_ms=settings.ONPATH_DEADLINE_MS, executor=_executor)
 
 
 def _bank_stamp() -> tuple[object, ...]:

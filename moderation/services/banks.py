@@ -37,12 +37,16 @@ def bank_upsert(*, actor: Actor, slug: str, category: str, outcome: Outcome, tit
     bank, is_new = HashBank.objects.get_or_create(
         slug=slug,
         defaults={
-            "title": title or slug.replace("-", " ").capitalize(), "category": known, "outcome": outcome,
+            "title": title or slug.replace("-", " ").capitalize(),
+            "category": known,
+            "outcome": outcome,
             "is_child_safety": known.is_child_safety,
         },
     )
     if (bank.category_id, bank.outcome) != (category, outcome):
-        raise BankInvalid(f"Bank {slug!r} exists with category {bank.category_id} and another outcome; nothing was changed.")
+        raise BankInvalid(
+            f"Bank {slug!r} exists with category {bank.category_id} and another outcome; nothing was changed."
+        )
     if is_new:
         audit_write(actor=actor, action="bank.created", object_type="bank", object_key=slug, category=category)
     return bank
@@ -71,7 +75,9 @@ def _entry(bank: HashBank, entry: NewEntry) -> HashEntry:
         row.full_clean(exclude=["bank", "key"], validate_unique=False)
     except ValidationError as error:
         shown = entry.value[:70]
-        raise BankInvalid(f"Bank {bank.slug!r}: {entry.algorithm} {shown!r} is no valid hash ({'; '.join(error.messages)})") from error
+        raise BankInvalid(
+            f"Bank {bank.slug!r}: {entry.algorithm} {shown!r} is no valid hash ({'; '.join(error.messages)})"
+        ) from error
     return row
 
 

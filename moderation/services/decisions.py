@@ -38,7 +38,9 @@ class PersonVerdict:
     def check(self, policy: CompiledPolicy) -> None:
         """Raise DecisionInvalid where something is missing or contradicts itself."""
         if self.outcome == Outcome.HOLD:
-            raise DecisionInvalid("outcome", "People clear, restrict, block, or escalate to a senior; they do not hold.")
+            raise DecisionInvalid(
+                "outcome", "People clear, restrict, block, or escalate to a senior; they do not hold."
+            )
         if self.outcome != Outcome.CLEAR and self.category not in policy.categories:
             raise DecisionInvalid("category", "Choose the policy that this decision rests on.")
         if self.outcome != Outcome.CLEAR and not self.note.strip():
@@ -110,8 +112,13 @@ def _hold_for_senior(
     decision = _record(item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by="new_hard_evidence", now=now)
     job_close(item=item, now=now)
     job_open(
-        item=item, policy=policy, category=judgement.category, score=1.0, reason="New hard evidence after a decision",
-        queue_slug=SENIOR_QUEUE, now=now,
+        item=item,
+        policy=policy,
+        category=judgement.category,
+        score=1.0,
+        reason="New hard evidence after a decision",
+        queue_slug=SENIOR_QUEUE,
+        now=now,
     )
     return decision
 
@@ -125,8 +132,13 @@ def _apply(
     needs_person = judgement.outcome == Outcome.ESCALATE or (judgement.outcome == Outcome.HOLD and is_final)
     if needs_person:
         job_open(
-            item=item, policy=policy, category=judgement.category, score=judgement.score,
-            reason=judgement.decided_by, queue_slug=UNEXAMINED_QUEUE if judgement.outcome == Outcome.HOLD else "", now=now,
+            item=item,
+            policy=policy,
+            category=judgement.category,
+            score=judgement.score,
+            reason=judgement.decided_by,
+            queue_slug=UNEXAMINED_QUEUE if judgement.outcome == Outcome.HOLD else "",
+            now=now,
         )
     else:
         job_close(item=item, now=now)
@@ -134,8 +146,14 @@ def _apply(
 
 
 def _record(
-    item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, *,
-    outcome: Outcome, decided_by: str, now: datetime,
+    item: Item,
+    judgement: Judgement,
+    policy: CompiledPolicy,
+    stage: DecisionStage,
+    *,
+    outcome: Outcome,
+    decided_by: str,
+    now: datetime,
 ) -> Decision:
     servable = outcome.is_servable
     decision = Decision.objects.create(
@@ -161,8 +179,14 @@ def _record(
 def _store_findings(decision: Decision, judgement: Judgement) -> None:
     Finding.objects.bulk_create(
         Finding(
-            decision=decision, item_id=decision.item_id, detector=f.detector, detector_version=f.version,
-            category=f.category, score=f.score, hard=f.hard, where=dict(f.where),
+            decision=decision,
+            item_id=decision.item_id,
+            detector=f.detector,
+            detector_version=f.version,
+            category=f.category,
+            score=f.score,
+            hard=f.hard,
+            where=dict(f.where),
         )
         for f in judgement.findings
     )
@@ -194,11 +218,21 @@ def decision_by_person(
     before = item.current_decision
     evidence = _evidence_seen(before)
     decision = Decision.objects.create(
-        item=item, outcome=verdict.outcome, min_age=verdict.min_age, territories_blocked=sorted(verdict.territories),
-        stage=stage, decided_by=f"person.{stage}", category=verdict.category, note=verdict.note.strip(),
+        item=item,
+        outcome=verdict.outcome,
+        min_age=verdict.min_age,
+        territories_blocked=sorted(verdict.territories),
+        stage=stage,
+        decided_by=f"person.{stage}",
+        category=verdict.category,
+        note=verdict.note.strip(),
         reasons=[{"rule": f"person.{stage}", "category": verdict.category, "detail": verdict.note.strip()}],
-        evidence=evidence, evidence_digest=digest_of(evidence), policy_version_id=version_pk(policy),
-        actor_id=actor.pk, supersedes=before, created_at=now,
+        evidence=evidence,
+        evidence_digest=digest_of(evidence),
+        policy_version_id=version_pk(policy),
+        actor_id=actor.pk,
+        supersedes=before,
+        created_at=now,
     )
     _follow(item, decision, now)
     return decision
@@ -242,8 +276,12 @@ def item_overturn(
     decision = decision_by_person(actor=actor, item=item, verdict=verdict, stage=DecisionStage.SENIOR, now=now)
     job_close(item=item, now=now)
     audit_write(
-        actor=actor, action="decision.overturned", object_type="item", object_key=item.external_id,
-        outcome=outcome.name, decision=str(decision.key),
+        actor=actor,
+        action="decision.overturned",
+        object_type="item",
+        object_key=item.external_id,
+        outcome=outcome.name,
+        decision=str(decision.key),
     )
     return decision
 
@@ -256,9 +294,16 @@ def item_withdraw(*, actor: Actor, item: Item, now: datetime) -> Decision:
         return item.current_decision
     evidence = _evidence_seen(item.current_decision)
     decision = Decision.objects.create(
-        item=item, outcome=Outcome.BLOCK, stage=DecisionStage.WITHDRAWAL, decided_by="platform.withdrawn",
-        reasons=[{"rule": "platform.withdrawn"}], evidence=evidence, evidence_digest=digest_of(evidence),
-        policy_version_id=version_pk(compiled_active()), supersedes=item.current_decision, created_at=now,
+        item=item,
+        outcome=Outcome.BLOCK,
+        stage=DecisionStage.WITHDRAWAL,
+        decided_by="platform.withdrawn",
+        reasons=[{"rule": "platform.withdrawn"}],
+        evidence=evidence,
+        evidence_digest=digest_of(evidence),
+        policy_version_id=version_pk(compiled_active()),
+        supersedes=item.current_decision,
+        created_at=now,
     )
     _follow(item, decision, now)
     item.withdrawn_at = now

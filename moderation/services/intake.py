@@ -67,8 +67,15 @@ class Submission:
     def content_hash(self) -> str:
         """SHA-256 over all that makes two submissions the same."""
         parts = [
-            int(self.kind), self.caption, self.creator, self.language, self.region, self.duration_ms, self.audience,
-            self.media and self.media.sha256, self.cover and self.cover.sha256,
+            int(self.kind),
+            self.caption,
+            self.creator,
+            self.language,
+            self.region,
+            self.duration_ms,
+            self.audience,
+            self.media and self.media.sha256,
+            self.cover and self.cover.sha256,
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -125,7 +132,9 @@ def _existing(submission: Submission) -> Item | None:
         ItemConflict: its content differs.
     """
     item = (
-        Item.objects.select_related("current_decision__policy_version").filter(external_id=submission.external_id).first()
+        Item.objects.select_related("current_decision__policy_version")
+        .filter(external_id=submission.external_id)
+        .first()
     )
     if item and item.content_hash != submission.content_hash:
         raise ItemConflict(
@@ -160,8 +169,13 @@ def _context(submission: Submission, language: str, creator: Creator | None) -> 
 
 @transaction.atomic
 def _store(
-    actor: str, submission: Submission, language: str, creator: Creator | None, judgement: Judgement,
-    policy: CompiledPolicy, now: datetime,
+    actor: str,
+    submission: Submission,
+    language: str,
+    creator: Creator | None,
+    judgement: Judgement,
+    policy: CompiledPolicy,
+    now: datetime,
 ) -> Item:
     needs_deep = needs_deep_pass(policy, submission.kind)
     files = {role: media_file(file) for role, file in submission.uploads.items()}
@@ -186,7 +200,10 @@ def _store(
     )
     _promise(item, judgement, needs_deep)
     audit_write(
-        actor=actor, action="item.submitted", object_type="item", object_key=item.external_id,
+        actor=actor,
+        action="item.submitted",
+        object_type="item",
+        object_key=item.external_id,
         outcome=judgement.outcome.name,
     )
     item.current_decision, item.state = decision, decision.item.state
@@ -216,8 +233,14 @@ def media_file(upload: UploadedMedia) -> MediaFile:
     """Return the row of a stored file, made if its content is new."""
     pdq, quality = _pdq_of(upload.picture)
     defaults: dict[str, Any] = {
-        "storage_key": upload.storage_key, "mime": upload.mime, "n_bytes": upload.n_bytes, "width": upload.width,
-        "height": upload.height, "duration_ms": upload.duration_ms, "pdq": pdq, "pdq_quality": quality,
+        "storage_key": upload.storage_key,
+        "mime": upload.mime,
+        "n_bytes": upload.n_bytes,
+        "width": upload.width,
+        "height": upload.height,
+        "duration_ms": upload.duration_ms,
+        "pdq": pdq,
+        "pdq_quality": quality,
     }
     return MediaFile.objects.get_or_create(sha256=upload.sha256, defaults=defaults)[0]
 

@@ -9,7 +9,13 @@ from policies.compiled import CompiledPolicy, Route
 
 
 def job_open(
-    *, item: Item, policy: CompiledPolicy, category: str, score: float, reason: str, now: datetime,
+    *,
+    item: Item,
+    policy: CompiledPolicy,
+    category: str,
+    score: float,
+    reason: str,
+    now: datetime,
     queue_slug: str = "",
 ) -> Job:
     """Open a job for an item, inside the caller's transaction with the item locked; an active one is returned as it is."""
@@ -18,7 +24,12 @@ def job_open(
         return active
     route = route_job(policy, category=category, language=item.language, kind=item.kind, queue=queue_slug)
     return Job.objects.create(
-        item=item, queue=_queue(route), category=category, reason=reason[:120], score=score, created_at=now,
+        item=item,
+        queue=_queue(route),
+        category=category,
+        reason=reason[:120],
+        score=score,
+        created_at=now,
         priority=job_priority(score=score, route=route, created_epoch=now.timestamp()),
         due_at=now + timedelta(minutes=route.sla_minutes),
     )

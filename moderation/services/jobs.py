@@ -21,7 +21,6 @@ from moderation.services.job_opening import job_open
 from policies.choices import Outcome
 from policies.selectors import compiled_active
 
-
 #: The claim, as one statement: pick the best open job of the given queues that nobody else is picking, lease it.
 _CLAIM = """
 UPDATE moderation_job SET state = 'leased', lease_holder_id = %(actor)s, lease_token = %(token)s,
@@ -64,7 +63,9 @@ def job_claim(*, actor: AbstractUser, queue_slugs: Sequence[str] | None = None, 
 
 def _claim(actor: AbstractUser, queue_ids: list[int], now: datetime) -> Job | None:
     parameters = {
-        "actor": actor.pk, "token": uuid.uuid4(), "queues": queue_ids,
+        "actor": actor.pk,
+        "token": uuid.uuid4(),
+        "queues": queue_ids,
         "expires": now + timedelta(seconds=settings.LEASE_SECONDS),
     }
     rows = list(Job.objects.raw(_CLAIM, parameters))
@@ -97,7 +98,9 @@ def _leased(job_key: str, actor: AbstractUser, token: str, now: datetime) -> Job
     """
     job = Job.objects.select_for_update(of=("self",)).select_related("queue").filter(key=job_key).first()
     live = job is not None and job.state == JobState.LEASED and job.lease_holder_id == actor.pk
-    if not (job and live and str(job.lease_token) == str(token) and job.lease_expires_at and job.lease_expires_at > now):
+    if not (
+        job and live and str(job.lease_token) == str(token) and job.lease_expires_at and job.lease_expires_at > now
+    ):
         raise LeaseLost("Your claim on this job is over, so it went back to its queue. Claim the next one.")
     return job
 
@@ -183,12 +186,22 @@ def job_decide(
     _end(job, decision, now)
     if outcome == Outcome.ESCALATE:
         job_open(
-            item=item, policy=compiled_active(), category=category, score=max(job.score, 0.5),
-            reason=f"Escalated: {note.strip()}", queue_slug=SENIOR_QUEUE, now=now,
+            item=item,
+            policy=compiled_active(),
+            category=category,
+            score=max(job.score, 0.5),
+            reason=f"Escalated: {note.strip()}",
+            queue_slug=SENIOR_QUEUE,
+            now=now,
         )
     audit_write(
-        actor=actor, action="job.decided", object_type="job", object_key=job.key,
-        outcome=outcome.name, category=category, item=item.external_id,
+        actor=actor,
+        action="job.decided",
+        object_type="job",
+        object_key=job.key,
+        outcome=outcome.name,
+        category=category,
+        item=item.external_id,
     )
     return decision
 

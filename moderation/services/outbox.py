@@ -119,9 +119,7 @@ def _keep_claim(pk: int, stop: threading.Event) -> None:
 
 def message_done(*, message: OutboxMessage, now: datetime) -> None:
     """Finish a message, inside the transaction of its result."""
-    OutboxMessage.objects.filter(pk=message.pk).update(
-        state=State.DONE, done_at=now, claimed_until=None, last_error=""
-    )
+    OutboxMessage.objects.filter(pk=message.pk).update(state=State.DONE, done_at=now, claimed_until=None, last_error="")
 
 
 @transaction.atomic
@@ -147,7 +145,9 @@ def message_fail(*, message: OutboxMessage, error: str, now: datetime) -> bool:
 
 def _alarm(message: OutboxMessage) -> None:
     Item.objects.filter(pk=message.item_id).update(deep_state=DeepState.FAILED)
-    audit_write(actor="system", action="message.died", object_type="message", object_key=message.key, topic=message.topic)
+    audit_write(
+        actor="system", action="message.died", object_type="message", object_key=message.key, topic=message.topic
+    )
     log.error("dead_letter", topic=message.topic, message=str(message.key), attempts=message.attempts)
 
 
@@ -161,7 +161,9 @@ def dead_letter_redrive(*, actor: AbstractBaseUser, message_key: str, now: datet
     message = OutboxMessage.objects.select_for_update().filter(key=message_key, state=State.DEAD).first()
     if message is None:
         raise DeadLetterInvalid("This is no dead letter any more; reload the list.")
-    twin = OutboxMessage.objects.filter(item_id=message.item_id, topic=message.topic, state__in=[State.PENDING, State.SENT])
+    twin = OutboxMessage.objects.filter(
+        item_id=message.item_id, topic=message.topic, state__in=[State.PENDING, State.SENT]
+    )
     if message.item_id and twin.exists():
         raise DeadLetterInvalid("The same work is already under way for this item.")
     message.state, message.attempts, message.available_at = State.PENDING, 0, now

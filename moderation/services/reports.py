@@ -42,7 +42,9 @@ def report_file(
     if item is None:
         raise ReportInvalid("external_id", "There is no item with this external_id.")
     report, is_new = Report.objects.get_or_create(
-        item=item, reporter=reporter, category=category,
+        item=item,
+        reporter=reporter,
+        category=category,
         defaults={"text": text, "is_trusted_flagger": is_trusted_flagger, "created_at": now},
     )
     if is_new and item.withdrawn_at is None:
@@ -56,6 +58,10 @@ def report_file(
 def _job(item: Item, report: Report, now: datetime) -> Job:
     score = TRUSTED_SCORE if report.is_trusted_flagger else REPORT_SCORE
     return job_open(
-        item=item, policy=compiled_active(), category=report.category, score=score,
-        reason="Reported by a trusted flagger" if report.is_trusted_flagger else "Reported", now=now,
+        item=item,
+        policy=compiled_active(),
+        category=report.category,
+        score=score,
+        reason="Reported by a trusted flagger" if report.is_trusted_flagger else "Reported",
+        now=now,
     )

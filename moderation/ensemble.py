@@ -1,0 +1,158 @@
+"""Running the on-path detectors side by side under one deadline. Late, failed, unsupported: missing, and said why."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from moderation.detectors.base import Detector, Missing, Result, Subject
+from moderation.metrics import detector_missing_total, onpath_seconds
+
+log = structlog.get_logger(__name__)
+
+#: So many failures in a row open a detector's circuit, for so long; then one try decides.
+_FAILURES_TO_OPEN = 5
+_OPEN_SECONDS = 10.0
+#: Runs of one detector that may hang at once: the rest of the pool belongs to the others.
+_MAX_HANGING = 3
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Stops asking a detector that keeps failing, and asks again after a while. Thread-safe; the clock is passed in."""
+
+    clock: Callable[[], float] = time.monotonic
+    n_failures: int = 0
+    opened_at: float | None = None
+    n_running: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def may_ask(self) -> bool:
+        """Whether to run the detector now; in the half-open state only one caller may."""
+        with self.lock:
+            if self.opened_at is not None:
+                if self.clock() - self.opened_at < _OPEN_SECONDS:
+                    return False
+                self.opened_at = self.clock()  # this caller tries, the others wait for what comes of it
+            elif self.n_failures and self.n_running >= _MAX_HANGING:
+                return False
+            self.n_running += 1
+            return True
+
+    def finished(self) -> None:
+        """Note that a run ended, in time or not."""
+        with self.lock:
+            self.n_running -= 1
+
+    def judged(self, is_failure: bool) -> None:
+        """Note what a run was worth."""
+        with self.lock:
+            if not is_failure:
+                self.n_failures, self.opened_at = 0, None
+                return
+            self.n_failures += 1
+            if self.n_failures >= _FAILURES_TO_OPEN:
+                self.opened_at = self.clock()
+
+
+class OnPathEnsemble:
+    """A fixed set of detectors over a shared pool of threads.
+
+    Args:
+        detectors: in the order of their results.
+        deadline_ms: for all of them together, from the call of `run`.
+    """
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        *,
+        deadline_ms: float,
+        executor: ThreadPoolExecutor,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.detectors = tuple(detectors)
+        self.deadline_seconds = deadline_ms / 1_000
+        self.executor = executor
+        self.breakers = {d.name: Breaker(clock) for d in self.detectors}
+
+    def run(self, subject: Subject) -> tuple[Result, ...]:
+        """Return one result per detector, in order, no later than the deadline."""
+        started = time.perf_counter()
+        futures = {d.name: self._start(d, subject) for d in self.detectors}
+        running = [f for f in futures.values() if isinstance(f, Future)]
+        wait(running, timeout=max(self.deadline_seconds - (time.perf_counter() - started), 0.0))
+        results = tuple(self._collect(d, futures[d.name]) for d in self.detectors)
+        _count(results)
+        return results
+
+    def _start(self, detector: Detector, subject: Subject) -> "Future[Result] | Missing":
+        """Start a detector, or say why it is not even asked."""
+        why = _unsupported(detector, subject)
+        if why:
+            return Missing(detector.name, "unsupported", why)
+        breaker = self.breakers[detector.name]
+        if not breaker.may_ask():
+            return Missing(detector.name, "open_circuit", "it kept failing")
+        future = self.executor.submit(_timed, detector, subject)
+        future.add_done_callback(lambda _: breaker.finished())
+        return future
+
+    def _collect(self, detector: Detector, future: "Future[Result] | Missing") -> Result:
+        if isinstance(future, Missing):
+            return Result(detector.name, detector.version, missing=future)
+        result = _result_of(detector, future)
+        is_failure = result.missing is not None and result.missing.why in {"late", "failed"}
+        self.breakers[detector.name].judged(is_failure)
+        return result
+
+
+def _unsupported(detector: Detector, subject: Subject) -> str:
+    if subject.kind not in detector.kinds:
+        return f"it does not judge {subject.kind.label}"
+    if detector.languages is not None and subject.language.split("-")[0] not in detector.languages:
+        return f"it does not read {subject.language}"
+    return ""
+
+
+def _timed(detector: Detector, subject: Subject) -> Result:
+    started = time.perf_counter()
+    result = detector.run(subject)
+    return replace(result, seconds=time.perf_counter() - started)
+
+
+def _result_of(detector: Detector, future: "Future[Result]") -> Result:
+    """Return what a detector gave, or that it is missing: late, raised, or answered nonsense."""
+    if not future.done():
+        future.cancel()  # one that did not even start must not run for nobody
+        return _missing(detector, "late", "no answer within the deadline")
+    if future.cancelled():
+        return _missing(detector, "late", "not started within the deadline")
+    error = future.exception()
+    if error is not None:
+        log.warning("detector_failed", detector=detector.name, error=type(error).__name__)
+        return _missing(detector, "failed", type(error).__name__)
+    result = future.result()
+    return result if _is_sound(result, detector) else _missing(detector, "failed", "it answered nonsense")
+
+
+def _is_sound(result: object, detector: Detector) -> bool:
+    if not isinstance(result, Result) or result.detector != detector.name:
+        return False
+    return all(f.detector == detector.name and math.isfinite(f.score) for f in result.findings)
+
+
+def _missing(detector: Detector, why: str, detail: str) -> Result:
+    return Result(detector.name, detector.version, missing=Missing(detector.name, why, detail))
+
+
+def _count(results: Sequence[Result]) -> None:
+    for result in results:
+        if result.missing:
+            detector_missing_total.labels(result.detector, result.missing.why).inc()
+        else:
+            onpath_seconds.labels(result.detector).observe(result.seconds)
