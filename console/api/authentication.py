@@ -30,7 +30,9 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key:
             return key, None
         if header:
-            raise AuthenticationFailed("The API key is malformed, unknown or revoked. Send: Authorization: Api-Key <key>.")
+            raise AuthenticationFailed(
+                "The API key is malformed, unknown or revoked. Send: Authorization: Api-Key <key>."
+            )
         return None
 
     def authenticate_header(self, request: Request) -> str:

@@ -31,7 +31,7 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     given = request.META.get("CONTENT_LENGTH") or ""
     if not given and request.META.get("HTTP_TRANSFER_ENCODING"):
         return problem_response(411, "Say how long the body is: send Content-Length instead of chunks.")
-    if given and not given.isascii() or not (given or "0").isdigit():
+    if (given and not given.isascii()) or not (given or "0").isdigit():
         return problem_response(400, "Content-Length is not a number.")
     if int(given or 0) > max_body_bytes():
         return problem_response(413, f"A request may have at most {max_body_bytes()} bytes.")

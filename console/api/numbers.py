@@ -48,4 +48,6 @@ class _Backlog(Collector):
         yield GaugeMetricFamily("outbox_lag_seconds", "Age of the oldest promise that is not kept yet", value=lag)
         yield GaugeMetricFamily("outbox_waiting", "Promises that are not kept yet", value=waiting.n_waiting)
         yield GaugeMetricFamily("dead_letters", "Messages that failed for good", value=waiting.n_dead)
-        yield GaugeMetricFamily("jobs_active", "Jobs that wait for a person or are with one", value=waiting.n_active_jobs)
+        yield GaugeMetricFamily(
+            "jobs_active", "Jobs that wait for a person or are with one", value=waiting.n_active_jobs
+        )

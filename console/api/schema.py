@@ -15,7 +15,11 @@ _PROBLEM = {
     "description": "An RFC 9457 problem document.",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "description": "Stable; what clients compare.", "example": "urn:gatehouse:problem:invalid"},
+        "type": {
+            "type": "string",
+            "description": "Stable; what clients compare.",
+            "example": "urn:gatehouse:problem:invalid",
+        },
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What was wrong and what to do."},

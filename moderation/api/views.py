@@ -76,7 +76,9 @@ class ItemDetail(APIView):
         return Response(item_status(_item(external_id)))
 
     @extend_schema(
-        operation_id="item_withdraw", summary="Withdraw an item", responses={200: OpenApiResponse(ItemStatus, "Withdrawn.")}
+        operation_id="item_withdraw",
+        summary="Withdraw an item",
+        responses={200: OpenApiResponse(ItemStatus, "Withdrawn.")},
     )
     def delete(self, request: Request, external_id: str) -> Response:
         """Withdraw the item: it leaves the feed like any revocation. Its record stays. Safe to repeat."""
@@ -117,5 +119,10 @@ class ReportList(APIView):
             report = report_file(actor=actor_of(request), is_trusted_flagger=is_trusted, now=timezone.now(), **data)
         except ReportInvalid as error:
             raise Refused(INVALID, str(error), field=error.field, code="unknown") from error
-        receipt = {"id": report.key, "external_id": data["external_id"], "category": report.category, "at": report.created_at}
+        receipt = {
+            "id": report.key,
+            "external_id": data["external_id"],
+            "category": report.category,
+            "at": report.created_at,
+        }
         return Response(receipt, status=201)

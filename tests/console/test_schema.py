@@ -1,0 +1,94 @@
+"""The OpenAPI description: valid, without warnings, and with the problems of every operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from django.test import Client
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    """Return the description, having checked that making it drew no warning."""
+    GENERATOR_STATS.reset()
+    made = SchemaGenerator().get_schema(request=None, public=True)
+    assert not GENERATOR_STATS._warn_cache, dict(GENERATOR_STATS._warn_cache)
+    assert not GENERATOR_STATS._error_cache, dict(GENERATOR_STATS._error_cache)
+    return made
+
+
+def _operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(path, method, op) for path, item in schema["paths"].items() for method, op in item.items()]
+
+
+def test_it_is_valid_openapi_31(schema: dict[str, Any]) -> None:
+    assert schema["openapi"].startswith("3.1")
+    validate_schema(schema)
+
+
+def test_it_holds_every_endpoint_of_items_and_reports(schema: dict[str, Any]) -> None:
+    found = {(path, method) for path, method, _ in _operations(schema)}
+    assert found >= {
+        ("/api/v1/items", "post"),
+        ("/api/v1/items/{external_id}", "get"),
+        ("/api/v1/items/{external_id}", "delete"),
+        ("/api/v1/items/{external_id}/history", "get"),
+        ("/api/v1/reports", "post"),
+        ("/api/v1/feed", "get"),
+    }
+
+
+def test_every_operation_says_how_it_can_fail(schema: dict[str, Any]) -> None:
+    for path, method, operation in _operations(schema):
+        codes = set(operation["responses"])
+        assert codes >= {"401", "403", "429", "500", "503"}, (method, path)
+        assert any(code < "300" for code in codes), (method, path)
+        if "requestBody" in operation:
+            assert codes >= {"400", "413", "415", "422"}, (method, path)
+        if "{" in path:
+            assert "404" in codes, (method, path)
+        for code, response in operation["responses"].items():
+            if code >= "400":
+                assert list(response["content"]) == ["application/problem+json"], (method, path, code)
+
+
+def test_every_operation_asks_for_a_key_and_has_a_summary_and_its_own_name(schema: dict[str, Any]) -> None:
+    operations = _operations(schema)
+    assert all({"ApiKey": []} in operation["security"] for _, _, operation in operations)
+    assert all(operation.get("summary") for _, _, operation in operations), [o["operationId"] for _, _, o in operations]
+    names = [operation["operationId"] for _, _, operation in operations]
+    assert len(names) == len(set(names))
+
+
+def test_an_upload_is_described_as_a_form_with_files(schema: dict[str, Any]) -> None:
+    content = schema["paths"]["/api/v1/items"]["post"]["requestBody"]["content"]
+    assert {"application/json", "multipart/form-data"} <= set(content)
+    fields = schema["components"]["schemas"]["ItemSubmissionRequest"]["properties"]
+    assert fields["media"]["format"] == "binary"
+
+
+@pytest.mark.django_db
+def test_it_is_served_to_anybody(client: Client) -> None:
+    answer = client.get("/api/v1/schema/")
+    assert answer.status_code == 200
+    assert yaml.safe_load(answer.content)["info"]["title"] == "Gatehouse API"
+
+
+@pytest.mark.django_db
+def test_the_page_loads_only_files_of_ours_and_relaxes_styles_for_itself_alone(client: Client) -> None:
+    page = client.get("/api/v1/docs/")
+    assert page.status_code == 200
+    policy = page.headers["Content-Security-Policy"]
+    assert "style-src 'self' 'unsafe-inline'" in policy
+    assert "script-src" not in policy  # default-src 'self' covers scripts
+    text = page.content.decode()
+    assert "https://" not in text
+    assert "<script>" not in text
+    script = client.get("/api/v1/docs/?script=")
+    assert script.headers["Content-Type"].startswith("application/javascript")
+    assert "unsafe-inline" not in client.get("/livez").headers.get("Content-Security-Policy", "")

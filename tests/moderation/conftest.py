@@ -1,0 +1,44 @@
+"""A live Gatehouse for tests whose requests must go through real HTTP parsing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from benchmarks.live import Live, live_service
+
+
+def _own_database(url: str, name: str) -> str:
+    """Create a database beside the one of `url` and return its address."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Yield the service over a database and a media folder of its own, with small limits and small temporary files."""
+    folder = tmp_path_factory.mktemp("live")
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    base = os.environ["DATABASE_URL"]
+    environment = {
+        "DATABASE_URL": _own_database(base.replace("/test_gatehouse?", "/gatehouse?"), f"live_{os.getpid()}"),
+        "REDIS_URL": os.environ["REDIS_URL"].replace("db=0", "db=5"),
+        "MEDIA_MAX_IMAGE_BYTES": str(2**20),
+        "MEDIA_MAX_VIDEO_BYTES": str(2**22),
+        "TMPDIR": str(temporary),
+    }
+    with live_service(environment, folder) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def live_temporary(live: Live) -> Path:
+    """Return the folder that the live service keeps temporary files in."""
+    return Path(live.environment["TMPDIR"])
