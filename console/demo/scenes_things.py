@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -154,7 +156,7 @@ def _attack(image: Image.Image, t: float, home: list, away: list, path: list, ru
     y = path[leg][1] + (path[leg + 1][1] - path[leg][1]) * part
     draw = ImageDraw.Draw(image, "RGBA")
     trail = [*path[: leg + 1], (x, y)]
-    for a, b in zip(trail, trail[1:], strict=False):
+    for a, b in itertools.pairwise(trail):
         draw.line((*a, *b), fill=(255, 236, 130, 150), width=4)
     for n, (px, py) in enumerate(home[1:]):
         lay_centred(image, _player(str(n + 2), "ff5a5f"), (px, py - min(1.0, t / 4.6) * runs[n] * 1.6))
