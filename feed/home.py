@@ -17,6 +17,7 @@ from feed.sources import Fresh, PopularInRegion
 from feed.types import Network, Query, Slate
 from feed.viewers import band_of_claim, viewer_hash
 from moderation.gate import Viewer
+from policies.regions import REGIONS
 
 HOME = Home(
     query=WorldHydrator(),
@@ -50,7 +51,7 @@ def query_make(
     """
     return Query(
         viewer_hash=viewer_hash(viewer),
-        viewer=Viewer(band_of_claim(age), region.upper()),
+        viewer=Viewer(band_of_claim(age), region.upper() if region.upper() in REGIONS else ""),
         language=language,
         network=Network(network),
         limit=limit,

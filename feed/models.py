@@ -21,7 +21,7 @@ class EventType(models.TextChoices):
 class Event(models.Model):
     """One act of one viewer on one item, as a client told it; told twice is stored once."""
 
-    event_id = models.CharField(max_length=64, unique=True)
+    event_id = models.CharField(max_length=128, unique=True)
     type = models.CharField(max_length=16, choices=EventType.choices)
     viewer_hash = models.CharField(max_length=32, blank=True)
     item = models.ForeignKey("moderation.Item", on_delete=models.PROTECT, related_name="+")

@@ -25,7 +25,7 @@ class OnFailure(Enum):
     SHELF = "serve the band's shelf"
 
 
-class StepDown(Exception):  # noqa: N818  (a turn of the road, not an error of ours)
+class StepDown(Exception):
     """The pipeline cannot go on; serve a lower rung."""
 
     def __init__(self, rung: Rung) -> None:

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             name='Event',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.CharField(max_length=64, unique=True)),
+                ('event_id', models.CharField(max_length=128, unique=True)),
                 ('type', models.CharField(choices=[('impression', 'Shown'), ('watch', 'Watched'), ('finish', 'Watched to the end'), ('like', 'Liked'), ('share', 'Shared'), ('follow', 'Followed its creator'), ('skip', 'Skipped'), ('not_interested', 'Not interested'), ('report', 'Reported')], max_length=16)),
                 ('viewer_hash', models.CharField(blank=True, max_length=32)),
                 ('region', models.CharField(blank=True, max_length=2)),

@@ -1,0 +1,97 @@
+"""The feed over HTTP: parse, call one thing, answer. Keys with `feed:read` see the feed and nothing else."""
+
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from feed import home
+from feed.api.serializers import (
+    EventBatch,
+    ExplainParams,
+    FeedParams,
+    IntakeSchema,
+    RevocationParams,
+    RevocationsSchema,
+    SlateSchema,
+)
+from feed.cursors import CursorError
+from feed.events import events_record
+from feed.explain import explain_item, explain_trace
+from feed.serialise import revocations_json, slate_json
+from moderation import gate
+
+
+class FeedView(APIView):
+    """The home feed of one viewer."""
+
+    scopes: ClassVar = {"GET": "feed:read"}
+
+    @extend_schema(operation_id="feed", parameters=[FeedParams], responses=SlateSchema)
+    def get(self, request: Request) -> Response:
+        """Return a slate of items that are cleared for this viewer now, and of nothing else."""
+        wanted = _read(FeedParams(data=request.query_params))
+        try:
+            slate = home.slate(**wanted)
+        except CursorError:
+            message = "The cursor is damaged or older than a day. Start without one."
+            raise serializers.ValidationError({"cursor": [message]}) from None
+        return _fresh(slate_json(slate))
+
+
+class RevocationsView(APIView):
+    """What clients must drop from their caches."""
+
+    scopes: ClassVar = {"GET": "feed:read"}
+
+    @extend_schema(operation_id="feed_revocations", parameters=[RevocationParams], responses=RevocationsSchema)
+    def get(self, request: Request) -> Response:
+        """Return revocations and narrowings after a revision, in order. Rows above `next` may come again."""
+        wanted = _read(RevocationParams(data=request.query_params))
+        return _fresh(revocations_json(gate.current().revocations(wanted["since"])))
+
+
+class ExplainView(APIView):
+    """Why this, and why not that."""
+
+    scopes: ClassVar = {"GET": "feed:read"}
+
+    @extend_schema(operation_id="feed_explain", parameters=[ExplainParams], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """Return, stage by stage, what happened in a request, or what would happen to an item for a viewer now."""
+        wanted = _read(ExplainParams(data=request.query_params))
+        trace_id = wanted.pop("trace_id", None)
+        found = explain_trace(trace_id) if trace_id else explain_item(**wanted, now=timezone.now())
+        if found is None:
+            raise NotFound("No such trace; they are kept for an hour." if trace_id else "No such item.")
+        return _fresh(found)
+
+
+class EventsView(APIView):
+    """What viewers did."""
+
+    scopes: ClassVar = {"POST": "events:write"}
+
+    @extend_schema(operation_id="events", request=EventBatch, responses={202: IntakeSchema})
+    def post(self, request: Request) -> Response:
+        """Take in at most 500 events; each counts once, however often it is sent."""
+        batch = _read(EventBatch(data=request.data))
+        return Response(asdict(events_record(raw_events=batch["events"], now=timezone.now())), status=202)
+
+
+def _read(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    values: dict[str, Any] = serializer.validated_data
+    return values
+
+
+def _fresh(body: dict[str, Any]) -> Response:
+    """Answer what no cache on the way may keep: a copy would outlive a revocation."""
+    return Response(body, headers={"Cache-Control": "no-store"})
