@@ -1,10 +1,17 @@
 """What a key may do: every API view names the scope that each method needs; a view that names none is closed."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from console.models import ApiKey
+
+if TYPE_CHECKING:
+    # rest_framework.views imports this module while it is being imported itself.
+    from rest_framework.views import APIView
 
 
 class HasScope(BasePermission):
@@ -20,4 +27,4 @@ class HasScope(BasePermission):
         if needed is None:
             return method not in view.allowed_methods  # let REST framework answer 405
         self.message = f"This key lacks the scope {needed}."
-        return isinstance(request.user, ApiKey) and needed in request.user.scopes
+        return isinstance(request.auth, ApiKey) and needed in request.auth.scopes
