@@ -281,6 +281,12 @@ def backlog() -> Backlog:
     return Backlog(messages["n_dead"], messages["n_waiting"], messages["oldest"], n_jobs)
 
 
+def job_ages(now: datetime) -> dict[str, float]:
+    """Return the age in seconds of the oldest open job of each queue that has one."""
+    rows = Job.objects.filter(state=JobState.OPEN).values("queue__slug").annotate(oldest=Min("created_at"))
+    return {row["queue__slug"]: (now - row["oldest"]).total_seconds() for row in rows}
+
+
 # --- for the feed ------------------------------------------------------------------------------------------------
 
 

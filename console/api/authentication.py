@@ -17,7 +17,7 @@ _KEY = re.compile(r"Api-Key ([\x21-\x7e]{20,200})")
 class ApiKeyAuthentication(BaseAuthentication):
     """Finds the active key; the look-up is by hash, so its time tells nothing about stored secrets."""
 
-    def authenticate(self, request: Request) -> tuple[ApiKey, None] | None:
+    def authenticate(self, request: Request) -> tuple[ApiKey, ApiKey] | None:
         """Return the key, or None where no credentials were sent; count the call either way.
 
         Raises:
@@ -28,7 +28,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = _active_key(header)
         call_count(request, key)
         if key:
-            return key, None
+            return key, key
         if header:
             raise AuthenticationFailed(
                 "The API key is malformed, unknown or revoked. Send: Authorization: Api-Key <key>."

@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from moderation.selectors import backlog
+from moderation.selectors import backlog, job_ages
 
 
 def registry() -> CollectorRegistry:
@@ -22,7 +22,7 @@ def registry() -> CollectorRegistry:
     counted = CollectorRegistry()
     counted.register(_Backlog())
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        MultiProcessCollector(counted)
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     else:
         counted.register(_Own())
     return counted
@@ -38,16 +38,21 @@ class _Own(Collector):
 class _Backlog(Collector):
     """What waits for machines and people. Absent while the database is away: no number is better than an old one."""
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:  # type: ignore[override]
+    def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
-            waiting = backlog()
+            now = timezone.now()
+            waiting, ages = backlog(), job_ages(now)
         except DatabaseError:
             return
         oldest = waiting.oldest_message_at
-        lag = (timezone.now() - oldest).total_seconds() if oldest else 0.0
+        lag = (now - oldest).total_seconds() if oldest else 0.0
         yield GaugeMetricFamily("outbox_lag_seconds", "Age of the oldest promise that is not kept yet", value=lag)
         yield GaugeMetricFamily("outbox_waiting", "Promises that are not kept yet", value=waiting.n_waiting)
         yield GaugeMetricFamily("dead_letters", "Messages that failed for good", value=waiting.n_dead)
         yield GaugeMetricFamily(
             "jobs_active", "Jobs that wait for a person or are with one", value=waiting.n_active_jobs
         )
+        by_queue = GaugeMetricFamily("job_age_seconds", "Age of the oldest open job", labels=["queue"])
+        for slug, age in ages.items():
+            by_queue.add_metric([slug], age)
+        yield by_queue

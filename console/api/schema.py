@@ -57,14 +57,14 @@ def _document(operation: dict[str, Any]) -> None:
     codes += _WITH_BODY if "requestBody" in operation else ()
     for code in codes:
         responses.setdefault(str(code), {"description": TITLES[code]})
-    for code, response in responses.items():
-        if code >= "400":
+    for status, response in responses.items():
+        if status >= "400":
             response["content"] = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     operation["responses"] = dict(sorted(responses.items()))
 
 
 @method_decorator(cache_control(public=True, max_age=300), name="dispatch")
-class SchemaView(SpectacularAPIView):  # type: ignore[misc]
+class SchemaView(SpectacularAPIView):
     """The description, as YAML or JSON."""
 
     renderer_classes = [OpenApiYamlRenderer, OpenApiJsonRenderer, OpenApiJsonRenderer2]
@@ -72,7 +72,7 @@ class SchemaView(SpectacularAPIView):  # type: ignore[misc]
 
 # Swagger UI writes style attributes; scripts stay files of ours. The relaxation ends with this page.
 @method_decorator(csp_update({"style-src": ["'self'", "'unsafe-inline'"]}), name="dispatch")
-class DocsView(SpectacularSwaggerSplitView):  # type: ignore[misc]
+class DocsView(SpectacularSwaggerSplitView):
     """The description as a page to try calls on."""
 
     url_name = "api-schema"
