@@ -56,10 +56,9 @@ def _upload(caption: Caption, folder: Path) -> Upload:
     external_id = PREFIX + caption.slug
     if kind == "video":
         seconds = next(c.seconds for c in CLIPS if f"clip-{c.slug}" == caption.slug)
-        media, cover = folder / f"{caption.slug}.mp4", folder / f"{caption.slug}.jpg"
-        if caption.slug == f"clip-{BANKED_CLIP}":
-            cover = None  # its cover would match the bank at once, and nobody would see that frames are looked at
-        return Upload(external_id, kind, caption, media, cover, round(seconds * 1000))
+        # The banked clip's cover would match at once, and nobody would see that frames are looked at.
+        cover = None if caption.slug == f"clip-{BANKED_CLIP}" else folder / f"{caption.slug}.jpg"
+        return Upload(external_id, kind, caption, folder / f"{caption.slug}.mp4", cover, round(seconds * 1000))
     return Upload(external_id, kind, caption, folder / f"{caption.slug}.jpg" if kind == "image" else None)
 
 

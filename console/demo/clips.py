@@ -127,7 +127,7 @@ def clip_write(clip: Clip, path: Path, *, crf: int = 25, start: float = 0.0) -> 
         video.options = {"preset": "veryfast", "crf": str(crf), "threads": "1"}
         audio = out.add_stream("aac", rate=RATE, layout="mono")
         for n in range(round((clip.seconds - start) * FPS)):
-            frame = av.VideoFrame.from_image(_frame(clip, scene, titles, start + n / FPS))
+            frame = av.VideoFrame.from_ndarray(np.asarray(_frame(clip, scene, titles, start + n / FPS)), format="rgb24")
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
         _mux_sound(out, audio, sound)

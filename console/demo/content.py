@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -12,7 +12,7 @@ import numpy as np
 import pdqhash
 from PIL import Image
 
-from console.demo.clips import BANKED_CLIP, CLIPS, clip_write, cover_frame
+from console.demo.clips import BANKED_CLIP, CLIPS, Clip, clip_write, cover_frame
 from console.demo.picture_list import BANKED_PICTURE
 from console.demo.pictures import picture_write, pictures
 
@@ -44,24 +44,18 @@ def _work(folder: Path) -> list[tuple[Path, Callable[[Path], None]]]:
     for clip in CLIPS:
         banked = clip.slug == BANKED_CLIP
         # What the bank knows was uploaded again: the first half second cut off, encoded worse.
-        work.append(
-            (
-                folder / f"clip-{clip.slug}.mp4",
-                lambda p, c=clip, b=banked: clip_write(c, p, crf=31 if b else 25, start=0.5 if b else 0.0),
-            )
-        )  # type: ignore[misc]
-        work.append((folder / f"clip-{clip.slug}.jpg", lambda p, c=clip: _save(cover_frame(c), p)))  # type: ignore[misc]
-    work += [(folder / f"pic-{p.slug}.jpg", lambda path, p=p: picture_write(p, path)) for p in pictures()]  # type: ignore[misc]
+        make = partial(clip_write, clip, crf=31, start=0.5) if banked else partial(clip_write, clip)
+        work.append((folder / f"clip-{clip.slug}.mp4", make))
+        work.append((folder / f"clip-{clip.slug}.jpg", partial(_cover_write, clip)))
+    work += [(folder / f"pic-{picture.slug}.jpg", partial(picture_write, picture)) for picture in pictures()]
     work.append((folder / "bank.csv", _bank_write))
     return work
 
 
-def _save(image: Image.Image, path: Path) -> None:
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=86)
-    partial = path.with_suffix(".part")
-    partial.write_bytes(data.getvalue())
-    partial.replace(path)
+def _cover_write(clip: Clip, path: Path) -> None:
+    unfinished = path.with_suffix(".part")
+    cover_frame(clip).save(unfinished, "JPEG", quality=86)
+    unfinished.replace(path)
 
 
 def _bank_write(path: Path) -> None:
@@ -73,12 +67,12 @@ def _bank_write(path: Path) -> None:
     picture_write(picture, still, quality=96)
     rows = [(value, f"{clip.slug} at {seconds:.1f} s") for seconds, value in frame_hashes(original)]
     rows.append((pdq_hex(Image.open(still))[0], picture.slug))
-    partial = path.with_suffix(".part")
-    with partial.open("w", encoding="utf-8", newline="") as out:
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(("bank", "category", "outcome", "algorithm", "value", "note"))
         writer.writerows((*BANK, "pdq", value, note) for value, note in rows)
-    partial.replace(path)
+    unfinished.replace(path)
 
 
 def frame_hashes(video: Path) -> list[tuple[float, str]]:
@@ -90,7 +84,7 @@ def frame_hashes(video: Path) -> list[tuple[float, str]]:
             if frame.time is None or frame.time < due:
                 continue
             due = frame.time + FRAME_STEP_SECONDS
-            value, quality = pdq_hex(frame.to_image())
+            value, quality = pdq_hex(Image.fromarray(frame.to_ndarray(format="rgb24")))
             if quality >= 50:
                 found.setdefault(value, frame.time)
     return [(seconds, value) for value, seconds in found.items()]

@@ -167,7 +167,7 @@ def skate(rng: np.random.Generator) -> Scene:
     return Scene(ground, [Act(rider)])
 
 
-def _pipe() -> np.ndarray:  # type: ignore[type-arg]
+def _pipe() -> np.ndarray:
     x = np.abs(np.arange(W) - 180) / 180
     return 560 - 190 * np.clip((x - 0.18) / 0.82, 0, 1) ** 2.2
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -9,6 +11,7 @@ from console.demo.drawing import (
     Act,
     Colour,
     Layer,
+    Point,
     Scene,
     add_glow,
     blend,
@@ -101,12 +104,12 @@ def balloons(rng: np.random.Generator) -> Scene:
     places = [(250, 380, 46, 15.0), (70, 300, 64, 18.0), (308, 250, 34, 11.0), (168, 420, 118, 30.0)]
     parts = []
     for kind, (x, y, size, speed) in zip(kinds, places, strict=True):
-        sway = float(rng.uniform(0, 6))
-        balloon = _balloon(palette(kind), size)
-        parts.append(
-            Layer(balloon, lambda t, x=x, y=y, v=speed, s=sway: (x + 6 * np.sin(0.8 * t + s), y - v * t))  # type: ignore[misc]
-        )
+        parts.append(Layer(_balloon(palette(kind), size), _float(x, y, speed, float(rng.uniform(0, 6)))))
     return Scene(ground, parts)
+
+
+def _float(x: float, y: float, speed: float, sway: float) -> Callable[[float], Point]:
+    return lambda t: (x + 6 * np.sin(0.8 * t + sway), y - speed * t)
 
 
 def fireworks(rng: np.random.Generator) -> Scene:
@@ -207,11 +210,12 @@ def dunes(rng: np.random.Generator) -> Scene:
         band = silhouette((900, 400), rolling(900, rng, base=60, swing=26, waves=2), tone)
         parts.append(scroll(band, 5 + 9 * n, 270 + 62 * n))
         if n == 2:
-            parts += [
-                Layer(_camel(), lambda t, x=x: (x - 12 * t, 428 + 2 * np.sin(5 * t + x)))
-                for x in (150, 214, 278)  # type: ignore[misc]
-            ]
+            parts += [Layer(_camel(), _walk(x)) for x in (150, 214, 278)]
     return Scene(ground, parts)
+
+
+def _walk(x: float) -> Callable[[float], Point]:
+    return lambda t: (x - 12 * t, 428 + 2 * np.sin(5 * t + x))
 
 
 def _camel() -> Image.Image:
@@ -302,7 +306,7 @@ def weather(rng: np.random.Generator) -> Scene:
     )
 
 
-def _curve(image: Image.Image, t: float, points: list[tuple[int, int]], temps: np.ndarray) -> None:  # type: ignore[type-arg]
+def _curve(image: Image.Image, t: float, points: list[tuple[int, int]], temps: np.ndarray) -> None:
     draw = ImageDraw.Draw(image, "RGBA")
     reach = min(1.0, t / 3.2)
     xs = np.linspace(points[0][0], points[0][0] + (points[-1][0] - points[0][0]) * reach, max(2, int(60 * reach)))

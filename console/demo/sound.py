@@ -58,7 +58,7 @@ def decoded(data: bytes) -> Wave:
     """Return the sound of an audio file at RATE, mono, in [-1, 1]."""
     parts: list[npt.NDArray[np.float32]] = []
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-    with av.open(io.BytesIO(data)) as source:
+    with av.open(io.BytesIO(data), "r") as source:
         for frame in source.decode(audio=0):
             parts += [out.to_ndarray()[0] for out in resampler.resample(frame)]
         parts += [out.to_ndarray()[0] for out in resampler.resample(None)]
