@@ -208,7 +208,8 @@ def _missing_code(missing: npt.NDArray[np.bool_], kind: Intp) -> Intp:
     """Return the index into `missing_rank`: the kind above, below it one bit a detector."""
     # A product of floats is several times faster here than shifting or packing bits, and exact below 2 ** 24.
     mask: Intp = (missing.astype(np.float32) @ _BITS[: missing.shape[1]]).astype(np.intp)
-    return (kind << missing.shape[1]) + mask
+    mask += kind << missing.shape[1]
+    return mask
 
 
 def _apply_hard(hard: U8, policy: CompiledPolicy, rank: U16, min_age: U8) -> None:

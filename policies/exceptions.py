@@ -11,5 +11,5 @@ class PolicyError(ValueError):
         self.message = message
 
 
-class PolicyUnavailable(RuntimeError):  # noqa: N818 - it names a state, as callers read it
+class PolicyUnavailable(RuntimeError):
     """No version decides, or none can be read. Callers fail closed: nothing is cleared."""

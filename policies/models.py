@@ -340,7 +340,12 @@ class Term(models.Model):
                 name="policies_term_one_consequence",
                 condition=Q(is_exception=True, score__isnull=True, outcome__isnull=True)
                 | Q(is_exception=False, score__isnull=False, outcome__isnull=True)
-                | Q(is_exception=False, score__isnull=True, outcome__range=(Outcome.RESTRICT, Outcome.BLOCK)),
+                | Q(
+                    is_exception=False,
+                    score__isnull=True,
+                    outcome__isnull=False,  # a CHECK lets NULL pass
+                    outcome__range=(Outcome.RESTRICT, Outcome.BLOCK),
+                ),
             ),
         ]
         triggers = [frozen_term()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,11 @@ UNCONFIGURED = ("text", "speech", "vision")
 
 def seed_document(number: int) -> dict[str, Any]:
     """Return a fresh copy of a seeded document."""
+    return copy.deepcopy(_seed_document(number))
+
+
+@cache
+def _seed_document(number: int) -> dict[str, Any]:
     return load_yaml((SEEDS / SEED_FILES[number]).read_text(encoding="utf-8"), SEEDS)
 
 
