@@ -18,6 +18,7 @@ def _start() -> None:
         return
     root = Path(tempfile.mkdtemp(prefix="gh-test-"))
     root.chmod(0o711)
+    (root / "var" / "static").mkdir(parents=True)  # whitenoise warns where it is missing, and warnings are errors
     os.environ.update(
         GATEHOUSE_TEST_DIR=str(root), ENVIRONMENT="test", VAR_DIR=str(root / "var"), MEDIA_ROOT=str(root / "media"),
         OUTBOX_RESEND_AFTER_SECONDS="3", OUTBOX_CLAIM_SECONDS="3",
