@@ -80,12 +80,13 @@ class OnPathEnsemble:
         self.executor = executor
         self.breakers = {d.name: Breaker(clock) for d in self.detectors}
 
-    def run(self, subject: Subject) -> tuple[Result, ...]:
-        """Return one result per detector, in order, no later than the deadline."""
+    def run(self, subject: Subject, *, deadline_seconds: float | None = None) -> tuple[Result, ...]:
+        """Return one result per detector, in order, no later than the deadline (the ensemble's own by default)."""
+        deadline = self.deadline_seconds if deadline_seconds is None else deadline_seconds
         started = time.perf_counter()
         futures = {d.name: self._start(d, subject) for d in self.detectors}
         running = [f for f in futures.values() if isinstance(f, Future)]
-        wait(running, timeout=max(self.deadline_seconds - (time.perf_counter() - started), 0.0))
+        wait(running, timeout=max(deadline - (time.perf_counter() - started), 0.0))
         results = tuple(self._collect(d, futures[d.name]) for d in self.detectors)
         _count(results)
         return results

@@ -48,9 +48,11 @@ _lock = threading.Lock()
 _executor = ThreadPoolExecutor(16, thread_name_prefix="onpath")
 
 
-def onpath_run(subject: Subject, policy: CompiledPolicy) -> tuple[Result, ...]:
+def onpath_run(
+    subject: Subject, policy: CompiledPolicy, *, deadline_seconds: float | None = None
+) -> tuple[Result, ...]:
     """Run all on-path detectors on a subject, under the deadline; what is late or fails comes back missing."""
-    return _current(policy).ensemble.run(subject)
+    return _current(policy).ensemble.run(subject, deadline_seconds=deadline_seconds)
 
 
 def bank_index(policy: CompiledPolicy) -> BankIndex:

@@ -65,9 +65,7 @@ class Clearance(ClearanceColumns):
         indexes = [
             models.Index(fields=["txid"], name="moderation_clearance_tail"),  # the gate's tail
             # clearances_expire
-            models.Index(
-                fields=["valid_until"], name="moderation_clearance_expiry", condition=Q(is_granted=True)
-            ),
+            models.Index(fields=["valid_until"], name="moderation_clearance_expiry", condition=Q(is_granted=True)),
         ]
         triggers = [
             pgtrigger.Trigger(
@@ -98,9 +96,7 @@ class ClearanceRevision(ClearanceColumns):
     class Meta:
         indexes = [
             # the revocation stream
-            models.Index(
-                fields=["revision"], name="moderation_clearance_revoked", condition=Q(is_granted=False)
-            ),
+            models.Index(fields=["revision"], name="moderation_clearance_revoked", condition=Q(is_granted=False)),
         ]
         triggers = [append_only()]
 

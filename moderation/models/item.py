@@ -40,7 +40,9 @@ class MediaFile(PublicKeyModel):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="moderation_mediafile_sha256_hex", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
+            models.CheckConstraint(
+                name="moderation_mediafile_sha256_hex", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")
+            ),
             models.CheckConstraint(name="moderation_mediafile_not_empty", condition=Q(n_bytes__gt=0)),
         ]
         triggers = [pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete)]

@@ -17,9 +17,7 @@ class Report(PublicKeyModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["item", "reporter", "category"], name="moderation_report_one_each"
-            ),
+            models.UniqueConstraint(fields=["item", "reporter", "category"], name="moderation_report_one_each"),
         ]
 
     def __str__(self) -> str:

@@ -96,9 +96,7 @@ class Job(PublicKeyModel):
                 fields=["queue", "-priority", "id"], name="moderation_job_claim", condition=Q(state=JobState.OPEN)
             ),
             # leases_expire
-            models.Index(
-                fields=["lease_expires_at"], name="moderation_job_leases", condition=Q(state=JobState.LEASED)
-            ),
+            models.Index(fields=["lease_expires_at"], name="moderation_job_leases", condition=Q(state=JobState.LEASED)),
             # queue_depths: counts by queue without touching the table
             models.Index(
                 fields=["queue", "state", "due_at", "created_at"],

@@ -1,0 +1,36 @@
+"""What deep detectors share: the clip (or still) they look at, and how their results are kept."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from moderation.detectors.base import Result
+from moderation.media.confined import SampledFrame
+from policies.choices import ItemKind, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSubject:
+    """A file taken apart. For an image there is one frame at 0 ms and no sound.
+
+    `has_audio` None: nobody could tell.
+    """
+
+    kind: ItemKind
+    sha256: str
+    frames: tuple[SampledFrame, ...]
+    audio: Path | None
+    has_audio: bool | None
+
+
+class DeepDetector(Protocol):
+    """A slow detector. Its result depends on the file and its own version only, so it is kept and used again."""
+
+    name: str
+    version: str
+    stage: Stage
+    kinds: frozenset[ItemKind]
+
+    def run(self, clip: ClipSubject) -> Result:
+        """Return the result with its payload; raising means missing (failed) after retries."""
+        ...

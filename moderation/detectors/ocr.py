@@ -1,0 +1,118 @@
+"""Text in pictures: RapidOCR over the frames that differ, as lines with boxes and times."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import version as package_version
+from typing import Any
+
+from moderation.detectors.base import Finding, Result
+from moderation.detectors.deep import ClipSubject
+from moderation.detectors.pdq import hamming
+from moderation.media.confined import SampledFrame
+from policies.choices import ItemKind, Stage
+
+NAME = "ocr"
+#: Frames nearer than this show the same text, unless text is all that changed: so every fourth second is read anyway.
+_SAME_PICTURE = 24
+_READ_EVERY_MS = 4_000
+#: Reading a frame takes 0.1 to 0.4 s on one core.
+_MAX_READ = 24
+#: Lines less certain than this are noise from textures.
+_MIN_CONFIDENCE = 0.5
+
+
+@lru_cache(maxsize=1)
+def _reader() -> Any:
+    from rapidocr_onnxruntime import RapidOCR
+
+    return RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
+
+
+class OcrDetector:
+    """Keeps what is written in a clip or still; what that means is for `terms` and `text`, because policies change."""
+
+    name = NAME
+    stage = Stage.DEEP
+    kinds = frozenset({ItemKind.VIDEO, ItemKind.IMAGE})
+
+    @property
+    def version(self) -> str:
+        """The package brings its models, so its version names them."""
+        return f"rapidocr-{package_version('rapidocr-onnxruntime')}-1"
+
+    def run(self, clip: ClipSubject) -> Result:
+        """Return `{"lines": [{"text", "ms", "until_ms", "box": [x0, y0, x1, y1], "confidence"}]}` as payload."""
+        lines: dict[str, dict[str, Any]] = {}
+        for frame in frames_to_read(clip.frames):
+            for line in _read(frame):
+                known = lines.setdefault(line["text"].casefold(), line)
+                known["until_ms"] = max(known["until_ms"], line["ms"])
+        return Result(NAME, self.version, payload={"lines": list(lines.values())})
+
+
+def frames_to_read(frames: Sequence[SampledFrame]) -> list[SampledFrame]:
+    """Return the frames worth reading: those that differ from the last one read, at most _MAX_READ, evenly spread."""
+    chosen: list[SampledFrame] = []
+    for frame in frames:
+        last = chosen[-1] if chosen else None
+        if last is None or frame.ms - last.ms >= _READ_EVERY_MS or hamming(frame.pdq, last.pdq) >= _SAME_PICTURE:
+            chosen.append(frame)
+    if len(chosen) <= _MAX_READ:
+        return chosen
+    step = (len(chosen) - 1) / (_MAX_READ - 1)
+    return [chosen[round(i * step)] for i in range(_MAX_READ)]
+
+
+def _read(frame: SampledFrame) -> list[dict[str, Any]]:
+    lines, _ = _reader()(str(frame.path))
+    return [
+        {
+            "text": text,
+            "ms": frame.ms,
+            "until_ms": frame.ms,
+            "box": _rectangle(corners),
+            "confidence": round(float(confidence), 3),
+        }
+        for corners, text, confidence in lines or ()
+        if float(confidence) >= _MIN_CONFIDENCE
+    ]
+
+
+def _rectangle(corners: Sequence[Sequence[float]]) -> list[int]:
+    xs, ys = [c[0] for c in corners], [c[1] for c in corners]
+    return [int(min(xs)), int(min(ys)), int(max(xs)), int(max(ys))]
+
+
+def read_findings(
+    payload: Mapping[str, Any], scan: Callable[[str, Mapping[str, Any]], Sequence[Finding]]
+) -> tuple[Finding, ...]:
+    """Return what a text detector finds in the lines, each with the time and place of its line.
+
+    Lines seen together are also read as one text, so that a phrase broken over two lines is still caught.
+    """
+    lines = payload["lines"]
+    findings = [f for line in lines for f in scan(line["text"], _where(line))]
+    seen = {(f.category, str(f.where.get("text", "")).casefold()) for f in findings}
+    for together in _together(lines):
+        text = " ".join(line["text"] for line in together)
+        found = scan(text, _where(together[0]))
+        findings += [f for f in found if (f.category, str(f.where.get("text", "")).casefold()) not in seen]
+    return tuple(findings)
+
+
+def _where(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "source": "ocr",
+        "frame_ms": line["ms"],
+        "until_ms": line["until_ms"],
+        "box": line["box"],
+        "line": line["text"],
+    }
+
+
+def _together(lines: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Group lines by the frame they were first seen in, top to bottom; groups of one say nothing new."""
+    groups: dict[int, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        groups.setdefault(line["ms"], []).append(line)
+    return [sorted(g, key=lambda line: (line["box"][1], line["box"][0])) for g in groups.values() if len(g) > 1]

@@ -1,0 +1,179 @@
+"""Asking the confined child about a clip: what it is (probe), or its frames and sound (examine)."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moderation.media.limits import DEFAULT_LIMITS, MediaExaminationFailed, MediaLimits, MediaRejected
+
+_PROJECT = Path(__file__).resolve().parent.parent.parent
+#: The child's answer is one line; a clip has at most 120 frames of some 200 bytes.
+_MAX_ANSWER = 256 * 1024
+#: Beyond the child's own limits, before the caller gives it up.
+_GRACE_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a clip says of itself, checked against the limits."""
+
+    container: str
+    codec: str
+    width: int
+    height: int
+    fps: float
+    duration_ms: int
+    has_audio: bool
+    n_streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampledFrame:
+    """One frame: time in ms, why it was taken (`scene` or `interval`), its JPEG, its PDQ (64 hex digits) and quality."""
+
+    ms: int
+    why: str
+    path: Path
+    pdq: str
+    quality: int
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """A clip taken apart. The files live in the caller's working folder."""
+
+    probe: Probe
+    frames: tuple[SampledFrame, ...]
+    audio: Path | None  # 16 kHz mono WAV; None without a sound track, or when nobody asked
+
+
+def probe(path: Path, limits: MediaLimits = DEFAULT_LIMITS) -> Probe:
+    """Return what a clip is, having read all its packets and decoded one picture.
+
+    Raises:
+        MediaRejected: no_video_stream, truncated, damaged, too_long, too_small, ...
+        MediaExaminationFailed: the child ran out of time or memory, or died.
+    """
+    return Probe(**_ask({"verb": "probe", "path": str(path)}, limits, limits.probe_seconds)["probe"])
+
+
+def examine(path: Path, workdir: Path, *, want_audio: bool, limits: MediaLimits = DEFAULT_LIMITS) -> Examination:
+    """Return sampled frames, and the sound where it is wanted, written into `workdir`.
+
+    Raises:
+        MediaRejected, MediaExaminationFailed: as `probe`.
+    """
+    request = {"verb": "examine", "path": str(path), "workdir": str(workdir), "want_audio": want_audio}
+    answer = _ask(request, limits, limits.examine_seconds)
+    frames = tuple(
+        SampledFrame(f["ms"], f["why"], workdir / Path(f["file"]).name, f["pdq"], f["quality"])
+        for f in answer["frames"]
+    )
+    audio = workdir / Path(answer["audio"]).name if answer["audio"] else None
+    return Examination(Probe(**answer["probe"]), frames, audio)
+
+
+def _ask(request: dict[str, Any], limits: MediaLimits, seconds: int) -> dict[str, Any]:
+    request = {**request, "seconds": seconds, "limits": _wire(limits)}
+    answer = _exchange(json.dumps(request).encode() + b"\n", seconds + _GRACE_SECONDS)
+    if "refused" in answer:
+        raise MediaRejected(answer["refused"], answer["detail"])
+    if "failed" in answer:
+        raise MediaExaminationFailed(answer["failed"], answer.get("detail", ""))
+    return answer
+
+
+def _wire(limits: MediaLimits) -> dict[str, Any]:
+    return {
+        "memory": limits.child_memory_bytes,
+        "output": limits.child_output_bytes,
+        "max_streams": limits.max_streams,
+        "min_side": limits.min_side,
+        "max_side": limits.max_side,
+        "max_pixels": limits.max_pixels,
+        "max_seconds": limits.max_duration_seconds,
+        "max_fps": limits.max_fps,
+    }
+
+
+def _exchange(line: bytes, seconds: int) -> dict[str, Any]:
+    """Send one request and return its answer; silence is a failure with a reason."""
+    with _connect() as connection:
+        connection.settimeout(seconds)
+        try:
+            connection.sendall(line)
+            answer = connection.makefile("rb").readline(_MAX_ANSWER)
+        except TimeoutError:
+            raise MediaExaminationFailed("timeout") from None
+        except OSError as error:
+            raise MediaExaminationFailed("crashed", type(error).__name__) from error
+    if not answer:
+        # The kernel ended the fork: its time (alarm, CPU) or its memory was up, or the decoder crashed.
+        raise MediaExaminationFailed("crashed", "the decoder ended without an answer")
+    try:
+        parsed: dict[str, Any] = json.loads(answer)
+    except ValueError:
+        raise MediaExaminationFailed("crashed", "the decoder answered nonsense") from None
+    return parsed
+
+
+class _Server:
+    """This process's child server: started at first use, again after a fork or when it died."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="gh-media-"))
+        self.pid = os.getpid()
+        self.socket = self.folder / "s"
+        environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_PROJECT), "LANG": "C.UTF-8"}
+        self.process = subprocess.Popen(  # noqa: S603 - our own module, nothing of the caller's in the arguments
+            [sys.executable, "-m", "moderation.media.child", str(self.socket)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=_PROJECT, env=environment,
+        )  # fmt: skip
+        if not self.process.stdout or self.process.stdout.readline() != b"ready\n":
+            raise MediaExaminationFailed("crashed", "the decoding process did not start")
+
+    def is_usable(self) -> bool:
+        """Whether it is this process's and alive."""
+        return self.pid == os.getpid() and self.process.poll() is None
+
+    def stop(self) -> None:
+        """End it and remove its folder; one inherited over a fork is its parent's to end."""
+        if self.pid == os.getpid():
+            self.process.kill()
+            self.process.wait()
+            if self.process.stdout:
+                self.process.stdout.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_server: _Server | None = None
+_lock = threading.Lock()
+
+
+def _connect() -> socket.socket:
+    global _server
+    with _lock:
+        if _server is None or not _server.is_usable():
+            if _server is not None:
+                _server.stop()
+            _server = _Server()
+            atexit.register(_server.stop)
+        path = str(_server.socket)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+    except OSError as error:
+        connection.close()
+        raise MediaExaminationFailed("crashed", "the decoding process is away") from error
+    return connection

@@ -1,0 +1,45 @@
+"""What a file may be, and what is said where it is not."""
+
+from dataclasses import dataclass
+
+
+class MediaRejected(Exception):
+    """A file that is not taken. `code` is for machines, `detail` is a sentence for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class MediaStorageFull(Exception):
+    """There is no room for the file; nothing of it was kept."""
+
+
+class MediaExaminationFailed(Exception):
+    """The confined child gave no sound answer. `reason`: timeout, memory, crashed or damaged."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """Limits on files and on what decoding them may cost. Sizes in bytes, sides in pixels, times in seconds."""
+
+    max_video_bytes: int = 200 * 2**20
+    max_image_bytes: int = 20 * 2**20
+    min_side: int = 16
+    max_side: int = 16_384
+    max_pixels: int = 50_000_000
+    max_duration_seconds: int = 600
+    max_streams: int = 8
+    max_fps: float = 240.0
+    child_memory_bytes: int = 3 * 2**30  # address space, of which libraries map most without using it
+    child_output_bytes: int = 64 * 2**20
+    probe_seconds: int = 5
+    examine_seconds: int = 60
+
+
+DEFAULT_LIMITS = MediaLimits()
