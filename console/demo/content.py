@@ -66,7 +66,8 @@ def _bank_write(path: Path) -> None:
     clip_write(clip, original, crf=18)
     picture_write(picture, still, quality=96)
     rows = [(value, f"{clip.slug} at {seconds:.1f} s") for seconds, value in frame_hashes(original)]
-    rows.append((pdq_hex(Image.open(still))[0], picture.slug))
+    with Image.open(still) as image:
+        rows.append((pdq_hex(image)[0], picture.slug))
     unfinished = path.with_suffix(".part")
     with unfinished.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
