@@ -10,7 +10,6 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from policies.exceptions import PolicyUnavailable
 
@@ -79,7 +78,6 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     known = _known(error)
     if known is None:
         return None
-    set_rollback()
     code, detail, errors = _parts(known)
     response = Response(problem(code, detail, errors), status=code, content_type=CONTENT_TYPE)
     if wait := getattr(known, "wait", RETRY_SECONDS if code in {503, 507} else None):

@@ -4,6 +4,8 @@ from rest_framework.exceptions import APIException
 
 #: HTTP statuses that a refused upload can have.
 CONFLICT, TOO_LARGE, UNSUPPORTED, INVALID = 409, 413, 415, 422
+#: And those that say that it is not the request's fault.
+UNAVAILABLE, STORAGE_FULL = 503, 507
 
 
 class Refused(APIException):

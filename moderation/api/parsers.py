@@ -1,6 +1,6 @@
 """Reading multipart bodies strictly: text must be UTF-8, and what a file is called says nothing about it."""
 
-from typing import IO, Any
+from typing import Any
 
 from django.http import QueryDict
 from django.http.multipartparser import MultiPartParser as DjangoMultiPartParser
@@ -23,7 +23,7 @@ class StrictMultiPartParser(BaseParser):
 
     media_type = "multipart/form-data"
 
-    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         """Return fields and files; files above FILE_UPLOAD_MAX_MEMORY_SIZE lie in temporary files.
 
         Raises:
