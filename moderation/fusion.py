@@ -36,7 +36,7 @@ def fuse(results: Sequence[Result], policy: CompiledPolicy, kind: int) -> Fused:
     for finding in _counting(results, policy, kind):
         i = column.get(finding.category)
         if i is None:
-            unlabelled = max(unlabelled, int(Outcome.HOLD))
+            unlabelled = max(unlabelled, int(Outcome.HOLD), int(finding.hard or 0))
             continue
         scores[i] = max(scores[i], finding.score)
         hard[i] = max(hard[i], finding.hard or 0)

