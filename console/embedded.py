@@ -10,12 +10,13 @@ import json
 import os
 import pwd
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -71,7 +72,12 @@ class Postgres:
     @property
     def pid(self) -> int | None:
         """The process id of the live server; a stale pid file counts as none."""
-        return _live_pid(self.data_dir / "cluster" / "postmaster.pid", "postgres")
+        cluster = self.data_dir / "cluster"
+        return _live_pid(cluster / "postmaster.pid", str(cluster))
+
+    @property
+    def _log(self) -> Path:
+        return self.data_dir / "postgres.log"
 
     def start(self) -> None:
         """Start the server, making the cluster first where there is none; a running one is left alone.
@@ -85,7 +91,7 @@ class Postgres:
             self._init()
         if self.pid is None:
             (self.data_dir / "cluster" / "postmaster.pid").unlink(missing_ok=True)
-            self._ctl("start", "-l", str(self.data_dir / "postgres.log"), "-o", self._options())
+            self._ctl("start", "-l", str(self._log), "-o", self._options())
         self._ensure_database()
 
     def stop(self, mode: str = "fast") -> None:
@@ -115,7 +121,7 @@ class Postgres:
             "jit": "off",
         }
         pairs = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        return f"-h '' -k {self.socket_dir} {pairs}"
+        return f"-h '' -k {shlex.quote(str(self.socket_dir))} {pairs}"
 
     def _init(self) -> None:
         password_file = self.data_dir / "password.tmp"
@@ -131,10 +137,13 @@ class Postgres:
         import psycopg
 
         url = self.url.replace("/gatehouse?", "/postgres?")
-        with psycopg.connect(url, autocommit=True, connect_timeout=_START_SECONDS) as connection:
-            row = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'gatehouse'").fetchone()
-            if row is None:
-                connection.execute("CREATE DATABASE gatehouse")
+        try:
+            with psycopg.connect(url, autocommit=True, connect_timeout=_START_SECONDS) as connection:
+                row = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'gatehouse'").fetchone()
+                if row is None:
+                    connection.execute("CREATE DATABASE gatehouse")
+        except psycopg.Error as error:
+            raise EmbeddedError(f"PostgreSQL runs but cannot be used: {error}. Its log: {self._log}") from error
 
     def _ctl(self, verb: str, *arguments: str) -> None:
         self._run("pg_ctl", verb, "-w", "-t", str(_START_SECONDS), "-D", str(self.data_dir / "cluster"), *arguments)
@@ -151,8 +160,7 @@ class Postgres:
             raise EmbeddedError(self._explain(binary, result.stderr))
 
     def _explain(self, binary: str, stderr: str) -> str:
-        log = self.data_dir / "postgres.log"
-        tail = log.read_text(errors="replace")[-800:] if log.exists() else ""
+        tail = self._log.read_text(errors="replace")[-800:] if self._log.exists() else ""
         if "No space left" in stderr + tail:
             return f"The disk of {self.data_dir} is full. Free some space and start again; nothing committed is lost."
         return f"PostgreSQL's {binary} failed: {stderr.strip() or tail.strip()}"
@@ -178,17 +186,21 @@ class Redis:
     @property
     def url(self) -> str:
         """The address for REDIS_URL (redis-py, Django's cache)."""
-        return f"unix://:{self.password}@{self.socket_dir}/redis.sock?db=0"
+        return f"unix://:{self.password}@{quote(str(self._socket))}?db=0"
 
     @property
     def broker_url(self) -> str:
         """The address for CELERY_BROKER_URL."""
-        return f"redis+socket://:{self.password}@{self.socket_dir}/redis.sock?virtual_host=1"
+        return f"redis+socket://:{self.password}@{quote(str(self._socket))}?virtual_host=1"
+
+    @property
+    def _socket(self) -> Path:
+        return self.socket_dir / "redis.sock"
 
     @property
     def pid(self) -> int | None:
         """The process id of the live server."""
-        return _live_pid(self.data_dir / "redis.pid", "redis-server")
+        return _live_pid(self.data_dir / "redis.pid", f"unixsocket:{self._socket}")
 
     def start(self) -> None:
         """Start the server; a running one is left alone.
@@ -200,8 +212,19 @@ class Redis:
         self.socket_dir.mkdir(parents=True, exist_ok=True)
         self.socket_dir.chmod(0o700)
         if self.pid is None:
-            subprocess.run([str(_redis_binary()), str(self._config())], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+            self._launch()
         self._wait()
+
+    def _launch(self) -> None:
+        command = [str(_redis_binary()), str(self._config())]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - a fixed binary
+        except OSError as error:
+            raise EmbeddedError(
+                f"Redis cannot be run here ({error}). Set REDIS_URL to a server of your own."
+            ) from error
+        except subprocess.CalledProcessError as error:
+            raise EmbeddedError(f"Redis did not start: {error.stdout.strip() or error.stderr.strip()}") from error
 
     def stop(self) -> None:
         """Stop the server and wait; one that does not run is fine."""
@@ -235,18 +258,18 @@ class Redis:
         file.touch(mode=0o600)
         lines = {
             "port": "0",
-            "unixsocket": self.socket_dir / "redis.sock",
+            "unixsocket": self._socket,
             "unixsocketperm": "700",
             "requirepass": self.password,
             "daemonize": "yes",
             "pidfile": self.data_dir / "redis.pid",
             "dir": self.data_dir,
             "logfile": self.data_dir / "redis.log",
-            "save": '""',  # the database is the record; what Redis holds can be made again
+            "save": "",  # the database is the record; what Redis holds can be made again
             "appendonly": "no",
             "maxmemory": "256mb",
         }
-        file.write_text("".join(f"{name} {value}\n" for name, value in lines.items()))
+        file.write_text("".join(f'{name} "{value}"\n' for name, value in lines.items()))
         return file
 
     def _client(self) -> Any:
@@ -274,7 +297,6 @@ class Servers:
 
     postgres: Postgres
     redis: Redis
-    started: list[str] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that point Gatehouse at these servers."""
@@ -284,10 +306,21 @@ class Servers:
             "CELERY_BROKER_URL": self.redis.broker_url,
         }
 
-    def start(self) -> None:
-        """Start both."""
-        self.postgres.start()
-        self.redis.start()
+    def pids(self) -> dict[str, int]:
+        """Return the process id by name of what runs."""
+        found = {"postgresql": self.postgres.pid, "redis": self.redis.pid}
+        return {name: pid for name, pid in found.items() if pid is not None}
+
+    def start(self, *, postgres: bool = True, redis: bool = True) -> None:
+        """Start both, or the one that is wanted.
+
+        Raises:
+            EmbeddedError: one did not come up.
+        """
+        if postgres:
+            self.postgres.start()
+        if redis:
+            self.redis.start()
 
     def stop(self) -> None:
         """Stop both."""
@@ -364,12 +397,11 @@ def _open_way(path: Path) -> None:
             parent.chmod(mode | 0o001)
 
 
-def _live_pid(file: Path, name: str) -> int | None:
-    """Return the pid in a pid file if a process of that name has it; after a crash another may have been given the number."""
+def _live_pid(file: Path, argument: str) -> int | None:
+    """Return the pid in a pid file if its process has that argument; after a crash another may have been given the number."""
     try:
-        pid = int(file.read_text().split()[0])
-        process = psutil.Process(pid)
-        is_ours = name in process.name() and process.status() != psutil.STATUS_ZOMBIE
-    except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
+        process = psutil.Process(int(file.read_text().split()[0]))
+        is_ours = argument in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, IndexError, psutil.Error):
         return None
-    return pid if is_ours else None
+    return process.pid if is_ours else None

@@ -1,0 +1,50 @@
+# The commands of work. Each installs what it needs into .venv by itself and is quick when nothing changed.
+PY := .venv/bin/python
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-reset test lint format types imports migrations check bench
+MAKEFLAGS += --no-print-directory
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with everything pinned, for work on Gatehouse
+	@tools/setup.sh dev
+
+demo: ## start everything, filled with demo content; Ctrl-C stops it, a second start keeps its data
+	@tools/setup.sh run && exec $(PY) -m console.start
+
+demo-reset: ## stop the demo if it runs and forget all of its data
+	@tools/setup.sh run && exec $(PY) -m console.start --reset
+
+test: ## the whole test suite; ARGS="-k name" for a part of it
+	@tools/setup.sh dev && tools/chromium.sh && $(PY) -m pytest -n 2 $(ARGS)
+
+lint: ## ruff and djade; `make format` repairs what they can repair
+	@tools/setup.sh dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	git ls-files -z 'templates/*.html' | xargs -0 -r .venv/bin/djade --target-version 5.2 --check
+
+format: ## let ruff and djade rewrite
+	@tools/setup.sh dev
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+	git ls-files -z 'templates/*.html' | xargs -0 -r .venv/bin/djade --target-version 5.2
+
+types: ## mypy, strict
+	@tools/setup.sh dev
+	ENVIRONMENT=test $(PY) -m mypy .
+
+imports: ## who may import whom
+	@tools/setup.sh dev
+	.venv/bin/lint-imports
+
+migrations: ## every change of a model has its migration
+	@tools/setup.sh dev
+	ENVIRONMENT=test $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+check: lint types imports migrations test ## all that CI runs
+
+bench: ## measured speed, into var/bench.json; ONLY=name for one of them
+	@tools/setup.sh dev && $(PY) -m benchmarks.run $(if $(ONLY),--only $(ONLY))
