@@ -23,7 +23,8 @@ from policies.compiled import (
     Intp,
     Route,
 )
-from policies.schema import STANDING_KEYS, Document, ThresholdRow, parse_document
+from policies.rows import Document, ThresholdRow
+from policies.schema import STANDING_KEYS, parse_document
 
 #: Equally restrictive rules are asked in this order: evidence before context, the surest first.
 _FAMILIES = ("hard", "invalid", "missing", "score", "standing", "language", "age", "claim", "territory")

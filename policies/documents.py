@@ -27,7 +27,8 @@ from policies.models import (
     TerritoryRule,
     Threshold,
 )
-from policies.schema import LEVEL_KEYS, OUTCOME_KEYS, STANDING_KEYS, CategoryRow, Document, TermRow
+from policies.rows import CategoryRow, Document, TermRow
+from policies.schema import LEVEL_KEYS, OUTCOME_KEYS, STANDING_KEYS
 
 #: Columns of a term file; only `text` and `category` have to be there.
 TERM_COLUMNS = ("text", "category", "language", "score", "outcome", "exception", "whole_word")

@@ -9,11 +9,20 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from policies.choices import BAND_KEYS, BAND_MIN_AGES, DETECTORS, KIND_KEYS, Outcome, Standing
 from policies.exceptions import PolicyError
+from policies.rows import (
+    AgeRow,
+    CategoryRow,
+    DetectorRow,
+    Document,
+    RouteRow,
+    TermRow,
+    TerritoryRow,
+    ThresholdRow,
+)
 
 #: The keys of a threshold row in a document, from the mildest consequence to the strictest.
 LEVEL_KEYS = ("restrict_13", "restrict_16", "restrict_18", "escalate", "block")
@@ -26,115 +35,6 @@ _MARKET = re.compile(r"[A-Z]{2}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True)
-class CategoryRow:
-    """One kind of harm."""
-
-    slug: str
-    name: str
-    severity: int
-    guideline: str
-    is_mild: bool
-    is_child_safety: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdRow:
-    """Where each consequence begins; None is never. `levels` follows LEVEL_KEYS."""
-
-    category: str
-    market: str
-    language: str
-    band: int | None
-    levels: tuple[float | None, ...]
-
-    @property
-    def is_base(self) -> bool:
-        """True for the row that holds where no other matches."""
-        return not self.market and not self.language and self.band is None
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorRow:
-    """Whether a detector counts for a kind; `when_missing` is None where it does not."""
-
-    kind: int
-    detector: str
-    when_missing: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class AgeRow:
-    """A minimum age from kind and market alone."""
-
-    kind: int | None
-    market: str
-    min_age: int
-    reason: str
-
-    @property
-    def rule(self) -> str:
-        """The name that verdicts carry."""
-        kind = "any" if self.kind is None else KIND_KEYS[self.kind]
-        return f"age.{kind}.{self.market}" if self.market else f"age.{kind}"
-
-
-@dataclass(frozen=True, slots=True)
-class TerritoryRow:
-    """Where an item is not shown once a category reaches a score."""
-
-    category: str
-    at: float
-    regions: tuple[str, ...]
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class TermRow:
-    """A term of a list."""
-
-    list_name: str
-    text: str
-    category: str
-    language: str
-    score: float | None
-    outcome: int | None
-    is_exception: bool
-    whole_word: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRow:
-    """A routing rule; they are in order."""
-
-    category: str
-    language: str
-    kind: int | None
-    queue: str
-    severity: int
-    sla_minutes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A whole policy version, checked row by row and against itself."""
-
-    number: int
-    key: str
-    title: str
-    change_note: str
-    unknown_language: int
-    categories: tuple[CategoryRow, ...]
-    detectors: tuple[DetectorRow, ...]
-    thresholds: tuple[ThresholdRow, ...]
-    ages: tuple[AgeRow, ...]
-    territories: tuple[TerritoryRow, ...]
-    standings: Mapping[int, int]
-    banks: Mapping[str, int]
-    terms: tuple[TermRow, ...]
-    routing: tuple[RouteRow, ...]
 
 
 class _Fields:

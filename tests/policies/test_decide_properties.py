@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -69,12 +70,24 @@ def batch_of(policy: CompiledPolicy, seed: int, *, is_calm: bool, n: int = N) ->
     )
 
 
-@st.composite
-def worlds(draw: st.DrawFn) -> tuple[CompiledPolicy, EvidenceBatch, np.random.Generator]:
-    """Draw a policy, a batch under it, and a generator for the change to make."""
-    policy = POLICIES[draw(st.sampled_from(sorted(POLICIES)))]
-    seed = draw(st.integers(0, 2**32 - 1))
-    return policy, batch_of(policy, seed, is_calm=draw(st.booleans())), np.random.default_rng(seed + 1)
+@dataclass(frozen=True)
+class World:
+    """A policy, a batch under it and a generator for the change to make; shown by what it was drawn from."""
+
+    name: str
+    seed: int
+    is_calm: bool
+
+    def __iter__(self) -> Iterator[Any]:
+        policy = POLICIES[self.name]
+        yield policy
+        yield batch_of(policy, self.seed, is_calm=self.is_calm)
+        yield np.random.default_rng(self.seed + 1)
+
+
+def worlds() -> st.SearchStrategy[World]:
+    """Draw a world."""
+    return st.builds(World, st.sampled_from(sorted(POLICIES)), st.integers(0, 2**32 - 1), st.booleans())
 
 
 def assert_not_more_permissive(before: VerdictBatch, after: VerdictBatch) -> None:
