@@ -1,0 +1,214 @@
+"""The feed over HTTP: the contract, what is refused, and that only what is cleared for this viewer comes."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from console.models import ApiKey
+from tests.moderation.clearances import cleared, item_make, permit, revoke
+
+Api = Callable[..., Any]
+Follow = Callable[[], None]
+
+
+def ids(answer: Any) -> list[str]:
+    """Return the external ids of a slate."""
+    assert answer.status_code == 200, answer.content
+    return [item["external_id"] for item in answer.json()["items"]]
+
+
+def test_it_answers_as_the_contract_says(api: Api, follow: Follow) -> None:
+    item = cleared("a", region="DE", min_age=16)
+    follow()
+    answer = api("feed", viewer="v-1", age="30", region="DE", language="de", network="cellular", limit=5)
+    body = answer.json()
+    assert set(body) == {"items", "cursor", "rung", "trace_id", "served_at"}
+    assert (body["rung"], body["cursor"]) == ("full", None)
+    assert set(body["items"][0]) == {
+        "external_id", "creator", "caption", "media_url", "duration_ms", "min_age", "reason", "clearance", "impression_id"
+    }  # fmt: skip
+    clearance = body["items"][0]["clearance"]
+    assert set(clearance) == {"decision_id", "policy_version", "revision", "valid_until"}
+    assert clearance["decision_id"] == str(item.clearance.decision.key)
+    assert body["items"][0]["min_age"] == 16
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_it_serves_nothing_that_is_not_cleared_for_the_viewer(api: Api, follow: Follow) -> None:
+    for n in range(3):
+        cleared(f"all-{n}", creator=f"c-{n}")
+    cleared("teen", min_age=13, creator="x1")
+    cleared("adult", min_age=18, creator="x2")
+    cleared("not-in-de", territories=["DE"], creator="x3")
+    cleared("over", valid_until=timezone.now() - timedelta(seconds=1), creator="x4")
+    item_make("undecided", creator="x5")
+    revoke(cleared("revoked", creator="x6"))
+    follow()
+    everybody = {"all-0", "all-1", "all-2"}
+    assert set(ids(api("feed"))) == everybody
+    for age in ("nan", "-1", "121", "abc", "", "inf", "12"):
+        assert set(ids(api("feed", age=age, region="DE"))) == everybody
+    assert set(ids(api("feed", age="13", region="DE"))) == everybody | {"teen"}
+    assert set(ids(api("feed", age="40", region="DE"))) == everybody | {"teen", "adult"}
+    assert set(ids(api("feed", age="40", region="FR"))) == everybody | {"teen", "adult", "not-in-de"}
+    assert set(ids(api("feed", age="40", region="ZZ"))) == everybody | {"teen", "adult"}
+
+
+def test_a_revoked_item_leaves_even_when_the_index_has_not_noticed(api: Api, follow: Follow) -> None:
+    from moderation import gate
+
+    item = cleared("a")
+    follow()
+    assert ids(api("feed")) == ["a"]
+    revoke(item)
+    gate.current().refresh()
+    assert ids(api("feed")) == []
+
+
+def test_pages_follow_one_another_without_repeats(api: Api, follow: Follow) -> None:
+    for n in range(25):
+        cleared(f"i-{n}", creator=f"c-{n}")
+    follow()
+    seen: list[str] = []
+    cursor = ""
+    for _ in range(10):
+        answer = api("feed", limit=4, cursor=cursor, viewer="v")
+        seen += ids(answer)
+        cursor = answer.json()["cursor"]
+        if cursor is None:
+            break
+        cleared(f"new-{len(seen)}", creator=f"n-{len(seen)}")
+        follow()
+    assert len(seen) == len(set(seen)) >= 25
+    assert {f"i-{n}" for n in range(25)} <= set(seen)
+
+
+def test_no_creator_fills_a_page(api: Api, follow: Follow) -> None:
+    for n in range(6):
+        cleared(f"busy-{n}", creator="busy")
+    for n in range(6):
+        cleared(f"other-{n}", creator=f"o-{n}", created_at=timezone.now() - timedelta(hours=50))
+    follow()
+    items = api("feed", limit=8).json()["items"]
+    creators = [item["creator"] for item in items]
+    assert Counter(creators)["busy"] == 2
+    places = [n for n, creator in enumerate(creators) if creator == "busy"]
+    assert places[1] - places[0] > 3
+
+
+def test_language_region_and_connection_move_what_fits_forward(api: Api, follow: Follow) -> None:
+    cleared("german", language="de-AT", region="AT", creator="a", created_at=timezone.now() - timedelta(hours=20))
+    cleared("english", language="en", region="GB", creator="b")
+    follow()
+    assert ids(api("feed", language="en-US")) == ["english", "german"]
+    assert ids(api("feed", language="de")) == ["german", "english"]
+    assert ids(api("feed", language="de", region="AT"))[0] == "german"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "0"}, {"limit": "51"}, {"limit": "many"}, {"network": "fax"}, {"region": "DEU"}, {"region": "1"},
+        {"language": "not a language"}, {"viewer": "v" * 129}, {"cursor": "forged"}, {"cursor": "a:b:c"},
+        {"explain": "1"}, {"viewer": "a\x00b"}, {"age": "1" * 40},
+    ],
+)  # fmt: skip
+def test_bad_parameters_are_refused(api: Api, follow: Follow, query: dict[str, str]) -> None:
+    answer = api("feed", **query)
+    assert answer.status_code == 422
+    assert answer["Content-Type"] == "application/problem+json"
+    assert [error["field"] for error in answer.json()["errors"]] == list(query)
+
+
+def test_a_cursor_of_another_purpose_or_with_a_changed_letter_is_refused(api: Api, follow: Follow) -> None:
+    for n in range(3):
+        cleared(f"i-{n}", creator=f"c-{n}")
+    follow()
+    cursor = api("feed", limit=2).json()["cursor"]
+    changed = ("B" if cursor[0] != "B" else "C") + cursor[1:]
+    assert api("feed", cursor=changed).status_code == 422
+    assert api("feed", cursor=cursor).status_code == 200
+
+
+def test_a_key_sees_what_its_scope_says(client: Client, follow: Follow) -> None:
+    _, reader = ApiKey.issue(name="reader", scopes=["feed:read"])
+    _, writer = ApiKey.issue(name="writer", scopes=["items:write", "events:write"])
+    for path in ("feed", "feed/revocations", "feed/explain?external_id=a"):
+        url = f"/api/v1/{path}"
+        assert client.get(url).status_code == 401
+        assert client.get(url, headers={"Authorization": f"Api-Key {writer}"}).status_code == 403
+        assert client.get(url, headers={"Authorization": f"Api-Key {reader}"}).status_code in {200, 404}
+        assert client.post(url, headers={"Authorization": f"Api-Key {reader}"}).status_code == 405
+    assert client.post("/api/v1/events", headers={"Authorization": f"Api-Key {reader}"}).status_code == 403
+
+
+def test_the_revocation_stream_is_followed_from_where_it_says(api: Api, follow: Follow) -> None:
+    item = cleared("a")
+    cleared("b")
+    follow()
+    start = api("feed/revocations").json()
+    assert start["revocations"] == []
+    assert start["next"] >= 2
+    clearance = revoke(item)
+    permit(item, territories=["FR"])
+    permit(item, territories=["FR"], min_age=16)
+    follow()
+    page = api("feed/revocations", since=start["next"]).json()
+    assert [(row["external_id"], row["effect"], row["min_age"]) for row in page["revocations"]] == [
+        ("a", "revoke", 0), ("a", "narrow", 16)
+    ]  # fmt: skip
+    assert page["revocations"][0]["revision"] == clearance.revision
+    assert page["is_more"] is False
+    assert api("feed/revocations", since=page["next"]).json()["revocations"] == []
+    assert api("feed/revocations", since="-1").status_code == 422
+    assert api("feed/revocations", since="x").status_code == 422
+    assert api("feed/revocations", after="1").status_code == 422
+
+
+def test_explain_says_what_happened_in_a_request(api: Api, follow: Follow) -> None:
+    cleared("a", creator="a")
+    cleared("b", creator="b")
+    follow()
+    slate = api("feed", viewer="someone", age="20", region="DE", limit=1).json()
+    told = api("feed/explain", trace_id=slate["trace_id"]).json()
+    assert told["served"] == [slate["items"][0]["external_id"]]
+    assert told["candidates"] == {"source.fresh": 2, "source.popular_in_region": 0}
+    assert told["ranked"][0]["external_id"] == told["served"][0]
+    assert (told["band"], told["region"], told["rung"], told["policy_versions"]) == ("adult", "DE", "full", [1])
+    assert "someone" not in str(told)
+    assert api("feed/explain", trace_id=uuid.uuid4().hex).status_code == 404
+    assert api("feed/explain", trace_id="x").status_code == 422
+    assert api("feed/explain").status_code == 422
+
+
+def test_explain_says_why_not_that(api: Api, follow: Follow) -> None:
+    cleared("shown", creator="a")
+    cleared("older", creator="b", min_age=16)
+    revoke(cleared("gone", creator="c"))
+    follow()
+    api("feed", viewer="kid", age="13", region="DE")
+
+    shown = api("feed/explain", external_id="shown", viewer="kid").json()
+    assert shown["gate"]["is_admitted"]
+    assert shown["latest_slate"]["was_served"]
+    assert shown["now"]["would_be_served"]
+    assert shown["band"] == "13_15"
+
+    older = api("feed/explain", external_id="older", viewer="kid").json()
+    assert older["gate"]["why_not"] == "age"
+    assert older["gate"]["bands"] == {"under_13": "age", "13_15": "age", "16_17": "admitted", "adult": "admitted"}
+    assert older["now"]["stages"]["eligible"] is False
+    assert not older["now"]["would_be_served"]
+
+    gone = api("feed/explain", external_id="gone", viewer="stranger", age="50").json()
+    assert gone["gate"]["why_not"] == "not_granted"
+    assert gone["latest_slate"] is None
+    assert api("feed/explain", external_id="never", viewer="kid").status_code == 404
