@@ -1,24 +1,22 @@
 """Running the on-path detectors side by side under one deadline. Late, failed, unsupported: missing, and said why."""
 
-import math
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 
 import structlog
 
-from moderation.detectors.base import Detector, Missing, Result, Subject
+from moderation.detectors.base import WHY_MISSING, Detector, Missing, Result, Subject
 from moderation.metrics import detector_missing_total, onpath_seconds
+from moderation.pools import DetectorPools
 
 log = structlog.get_logger(__name__)
 
 #: So many failures in a row open a detector's circuit, for so long; then one try decides.
 _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 10.0
-#: Runs of one detector that may hang at once: the rest of the pool belongs to the others.
-_MAX_HANGING = 3
 
 
 @dataclass(slots=True)
@@ -28,25 +26,18 @@ class Breaker:
     clock: Callable[[], float] = time.monotonic
     n_failures: int = 0
     opened_at: float | None = None
-    n_running: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def may_ask(self) -> bool:
         """Whether to run the detector now; in the half-open state only one caller may."""
         with self.lock:
-            if self.opened_at is not None:
-                if self.clock() - self.opened_at < _OPEN_SECONDS:
-                    return False
-                self.opened_at = self.clock()  # this caller tries, the others wait for what comes of it
-            elif self.n_failures and self.n_running >= _MAX_HANGING:
+            if self.opened_at is None:
+                return True
+            now = self.clock()
+            if now - self.opened_at < _OPEN_SECONDS:
                 return False
-            self.n_running += 1
+            self.opened_at = now  # this caller tries, the others wait for what comes of it
             return True
-
-    def finished(self) -> None:
-        """Note that a run ended, in time or not."""
-        with self.lock:
-            self.n_running -= 1
 
     def judged(self, is_failure: bool) -> None:
         """Note what a run was worth."""
@@ -60,11 +51,14 @@ class Breaker:
 
 
 class OnPathEnsemble:
-    """A fixed set of detectors over a shared pool of threads.
+    """A fixed set of detectors, each on threads of its own.
 
     Args:
         detectors: in the order of their results.
         deadline_ms: for all of them together, from the call of `run`.
+        pools: shared by all ensembles of a process.
+        breakers: of an earlier ensemble, so that what is known of a failing detector outlives a swap.
+        clock: seconds, monotonic.
     """
 
     def __init__(
@@ -72,13 +66,15 @@ class OnPathEnsemble:
         detectors: Sequence[Detector],
         *,
         deadline_ms: float,
-        executor: ThreadPoolExecutor,
+        pools: DetectorPools,
+        breakers: Mapping[str, Breaker] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.detectors = tuple(detectors)
         self.deadline_seconds = deadline_ms / 1_000
-        self.executor = executor
-        self.breakers = {d.name: Breaker(clock) for d in self.detectors}
+        self.pools = pools
+        known = breakers or {}
+        self.breakers = {d.name: known.get(d.name) or Breaker(clock) for d in self.detectors}
 
     def run(self, subject: Subject, *, deadline_seconds: float | None = None) -> tuple[Result, ...]:
         """Return one result per detector, in order, no later than the deadline (the ensemble's own by default)."""
@@ -96,12 +92,9 @@ class OnPathEnsemble:
         why = _unsupported(detector, subject)
         if why:
             return Missing(detector.name, "unsupported", why)
-        breaker = self.breakers[detector.name]
-        if not breaker.may_ask():
+        if not self.breakers[detector.name].may_ask():
             return Missing(detector.name, "open_circuit", "it kept failing")
-        future = self.executor.submit(_timed, detector, subject)
-        future.add_done_callback(lambda _: breaker.finished())
-        return future
+        return self.pools.submit(detector.name, _timed, detector, subject)
 
     def _collect(self, detector: Detector, future: "Future[Result] | Missing") -> Result:
         if isinstance(future, Missing):
@@ -144,7 +137,9 @@ def _result_of(detector: Detector, future: "Future[Result]") -> Result:
 def _is_sound(result: object, detector: Detector) -> bool:
     if not isinstance(result, Result) or result.detector != detector.name:
         return False
-    return all(f.detector == detector.name and math.isfinite(f.score) for f in result.findings)
+    if result.missing and (result.missing.detector != detector.name or result.missing.why not in WHY_MISSING):
+        return False
+    return all(f.detector == detector.name and 0.0 <= f.score <= 1.0 for f in result.findings)
 
 
 def _missing(detector: Detector, why: str, detail: str) -> Result:

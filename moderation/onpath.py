@@ -3,7 +3,6 @@
 import hashlib
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import structlog
@@ -18,6 +17,7 @@ from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
 from moderation.detectors.text import TextDetector
 from moderation.ensemble import OnPathEnsemble
 from moderation.models import HashBank, HashEntry
+from moderation.pools import DetectorPools
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 
@@ -45,7 +45,8 @@ class _Loaded:
 
 _loaded: _Loaded | None = None
 _lock = threading.Lock()
-_executor = ThreadPoolExecutor(16, thread_name_prefix="onpath")
+#: Per detector; more than the requests that one process serves at once are of no use.
+_pools = DetectorPools(n_threads=8)
 
 
 def onpath_run(
@@ -63,6 +64,12 @@ def bank_index(policy: CompiledPolicy) -> BankIndex:
 def terms_detector(policy: CompiledPolicy) -> TermsDetector:
     """Return the term automaton of a policy version, for texts that were read or heard."""
     return _current(policy).terms
+
+
+def forget() -> None:
+    """Drop what is loaded; the next use loads afresh. For tests and for commands that just changed a bank."""
+    global _loaded
+    _loaded = None
 
 
 def _current(policy: CompiledPolicy) -> _Loaded:
@@ -93,10 +100,10 @@ def _rebuilt(old: _Loaded | None, policy: CompiledPolicy, now: float) -> _Loaded
     banks = _load_banks(policy)
     terms = old.terms if old and old.policy_key == policy.key else load_terms(policy)
     log.info("onpath_built", policy=policy.number, n_terms=len(policy.terms))
-    return _Loaded(policy.key, stamp, now, banks, terms, _ensemble(banks, terms, stamp))
+    return _Loaded(policy.key, stamp, now, banks, terms, _ensemble(banks, terms, stamp, old))
 
 
-def _ensemble(banks: BankIndex, terms: TermsDetector, stamp: tuple[object, ...]) -> OnPathEnsemble:
+def _ensemble(banks: BankIndex, terms: TermsDetector, stamp: tuple[object, ...], old: _Loaded | None) -> OnPathEnsemble:
     version = hashlib.sha256(repr(stamp).encode()).hexdigest()[:12]
     detectors: tuple[Detector, ...] = (
         HashesDetector(banks, version=f"banks-{version}"),
@@ -105,7 +112,8 @@ def _ensemble(banks: BankIndex, terms: TermsDetector, stamp: tuple[object, ...])
         LinksDetector(),
         HistoryDetector(),
     )
-    return OnPathEnsemble(detectors, deadline_ms=settings.ONPATH_DEADLINE_MS, executor=_executor)
+    breakers = old.ensemble.breakers if old else None
+    return OnPathEnsemble(detectors, deadline_ms=settings.ONPATH_DEADLINE_MS, pools=_pools, breakers=breakers)
 
 
 def _bank_stamp() -> tuple[object, ...]:

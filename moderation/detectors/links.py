@@ -1,21 +1,35 @@
 """Addresses in captions, also defanged ones: how many, where to, and together with which words."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from moderation.detectors.base import Finding, Result, Subject
+from moderation.normalise import fold
 from policies.choices import ItemKind, Outcome, Stage
 
-VERSION = "links-1"
+VERSION = "links-2"
 
-_DOT = r"(?:\.|\s?\[\.\]\s?|\s?\(\.\)\s?|\s?\{\.\}\s?|\s(?:dot|punkt|punto)\s)"
-_TLD = r"(?:com|net|org|info|biz|io|ly|me|co|app|xyz|top|shop|site|online|club|link|click|live|gg|de|fr|es|ru|cn|tr|br|test|example)"
+#: Endings that are hardly ever words, so that "dot" before them is a dot; and further ones, only after a real or bracketed dot.
+_SURE = r"(?:com|net|org|info|biz|io|xyz|ly|gg|ru|test|example)"
+_ENDING = (
+    r"(?:com|net|org|info|biz|io|xyz|ly|gg|ru|test|example|me|co|app|top|shop|site|online|club|link|click|live|store|vip|"
+    r"dev|tv|cc|pw|tk|ml|ga|cf|gq|icu|buzz|work|win|bid|eu|uk|us|de|fr|es|it|nl|pl|pt|in|cn|jp|kr|tr|br|ch|at|be)"
+)
+_MARK = r"(?:[.\u3002\uff0e]|\s?\[(?:\.|dot)\]\s?|\s?\((?:\.|dot)\)\s?|\s?\{(?:\.|dot)\}\s?)"
+_WORD = r"(?:\s(?:dot|punkt|punto|point)\s)"
+_DOT = rf"(?:{_MARK}|{_WORD})"
+_LABEL = r"[\w-]{1,63}"
 _ADDRESS = re.compile(
-    rf"(?P<scheme>h(?:tt|xx)ps?\s?:\s?/\s?/\s?)?(?P<host>(?:[\w-]{{1,63}}{_DOT}){{1,4}}{_TLD})\b(?P<path>/[^\s]{{0,200}})?",
+    # A scheme makes any host an address; without one, the ending has to be known.
+    rf"(?:(?P<scheme>h(?:tt|xx)ps?\s?:\s?/\s?/\s?)(?P<any>{_LABEL}(?:{_MARK}{_LABEL}){{1,6}})"
+    rf"|(?<![\w@.-])(?P<host>{_LABEL}(?:{_DOT}{_LABEL}){{0,6}}(?:{_MARK}{_ENDING}|{_WORD}{_SURE})))\b(?P<path>/\S{{0,200}})?",
     re.IGNORECASE,
 )
 _UNDOT = re.compile(_DOT, re.IGNORECASE)
+#: Second-level endings, as in co.uk: the name is the label before.
+_ENDINGS_BELOW = frozenset({"co", "com", "net", "org", "gov", "ac", "edu"})
 
 #: Services that hide where an address leads.
 SHORTENERS = frozenset(
@@ -47,26 +61,49 @@ class Address:
     start: int
     end: int
     is_defanged: bool
+    is_disguised: bool = False
 
 
 def addresses_in(text: str) -> list[Address]:
-    """Return the addresses in a text, in order; defanged ones are read as they are meant."""
+    """Return the addresses in a text, in order; defanged ones are read as they are meant.
+
+    Invisible characters and look-alike letters do not hide an address; `is_disguised` says that there were some.
+    """
+    read = fold(text)
     found = []
-    for match in _ADDRESS.finditer(text):
-        host = _UNDOT.sub(".", match["host"]).lower()
-        is_defanged = host != match["host"].lower() or (match["scheme"] or "").lower().startswith("hxx")
-        found.append(Address(host, match.start(), match.end(), is_defanged))
+    for match in _ADDRESS.finditer(read.text):
+        written = match["any"] or match["host"]
+        dotted = _UNDOT.sub(".", written)
+        host = dotted.strip("-")
+        start, end = read.original_span(*match.span())
+        is_defanged = dotted != written or (match["scheme"] or "").startswith("hxx")
+        is_disguised = host.isascii() and any(map(_is_foreign, text[start:end]))
+        found.append(Address(host, start, end, is_defanged, is_disguised))
     return found
 
 
-def imitates(host: str) -> str | None:
-    """Return the well-known name that a host pretends to be, or None."""
-    label = host.split(".")[-2] if host.count(".") else host
+def _is_foreign(char: str) -> bool:
+    """Whether a character that was read as ASCII is another's look-alike, or invisible; accented letters are neither."""
+    return not char.isascii() and not unicodedata.name(char, "").startswith("LATIN")
+
+
+def imitates(host: str, *, is_disguised: bool = False) -> str | None:
+    """Return the well-known name that a host pretends to be, or None; a disguised one pretends to be what it reads as."""
+    *below, label = _named(host)
     read = label.translate(_DIGIT_LETTERS)
     for name in IMITATED:
-        if label != name and (read == name or _is_one_edit(label, name) or (name in read and "-" in label)):
+        if label == name:
+            if is_disguised:
+                return name
+        elif read == name or _is_one_edit(label, name) or (name in read and "-" in label) or name in below:
             return name
     return None
+
+
+def _named(host: str) -> list[str]:
+    """Return the labels of a host up to the one that its owner chose: "a.b.co.uk" gives a, b."""
+    labels = host.split(".")[:-1] or [host]
+    return labels[:-1] if len(labels) > 1 and labels[-1] in _ENDINGS_BELOW else labels
 
 
 def _is_one_edit(a: str, b: str) -> bool:
@@ -119,11 +156,11 @@ class LinksDetector:
 
 def _suspicion(address: Address, n_addresses: int, has_lure: bool) -> tuple[float, list[str]]:
     """Return a probability in [0, 1] and what it rests on; each sign leaves a share of the remaining doubt."""
-    imitated = imitates(address.host)
+    imitated = imitates(address.host, is_disguised=address.is_disguised)
     signs = (
         (imitated is not None, 0.6, f"looks like {imitated}"),
         (address.host in SHORTENERS, 0.3, "hides where it leads"),
-        (address.is_defanged, 0.4, "written so that filters miss it"),
+        (address.is_defanged or address.is_disguised, 0.4, "written so that filters miss it"),
         (has_lure, 0.4, "beside words that lure"),
         (n_addresses > 3, 0.4, f"{n_addresses} addresses"),
     )

@@ -43,6 +43,7 @@ def packed_all(values: Sequence[str]) -> npt.NDArray[np.uint8]:
     Raises:
         ValueError: one is not 64 hexadecimal digits.
     """
-    if wrong := next((v for v in values if len(v) != 64), None):
-        raise ValueError(f"a PDQ hash has 64 hexadecimal digits, not {len(wrong)}")
+    for value in values:
+        if len(value) != 64:
+            raise ValueError(f"a PDQ hash has 64 hexadecimal digits, not {len(value)}")
     return np.frombuffer(bytes.fromhex("".join(values)), dtype=np.uint8).reshape(len(values), 32)
