@@ -49,10 +49,11 @@ class FeatureHydrator:
         return True
 
     def hydrate(self, query: Query, world: World, candidates: Candidates) -> None:
-        """Fill the feature columns; sources offer only items that the index knows."""
+        """Fill the feature columns; an item that the index does not know keeps empty ones, and the filters see to it."""
         features, ids = world.index.features, candidates.ids
+        known = world.index.has(ids)
         for name in ("created_at", "region", "language", "creator", "kind", "duration_ms"):
-            setattr(candidates, name, getattr(features, name)[ids])
+            getattr(candidates, name)[known] = getattr(features, name)[ids[known]]
         candidates.popularity = world.index.popular_in(query.viewer.region).of(ids)
 
 
