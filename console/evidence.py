@@ -6,7 +6,7 @@ from typing import Any
 
 from moderation.models import Decision, Finding
 from policies.choices import Outcome
-from policies.compiled import CompiledPolicy
+from policies.compiled import CLAIM_SLOTS, CompiledPolicy
 
 #: Width of a score bar in its own units; a score of 1 fills it.
 BAR_WIDTH = 100
@@ -98,11 +98,15 @@ def levels_under(policy: CompiledPolicy, context: Mapping[str, Any]) -> dict[str
     """
     market, language = policy.market_index(context.get("market")), policy.language_index(context.get("language"))
     # The last slot of each axis is "unknown", which is where index -1 points.
-    table = policy.thresholds[policy.profile_of[market, language, context.get("claim") or 0]]
-    return {
-        category: [(name, float(table[i, c, 0])) for i, name in enumerate(LEVEL_NAMES) if table[i, c, 0] <= 1]
-        for c, category in enumerate(policy.categories)
-    }
+    profiles = policy.profile_of.reshape(len(policy.markets) + 2, len(policy.languages) + 2, CLAIM_SLOTS)
+    table = policy.thresholds[profiles[market, language, context.get("claim") or 0]]
+    return {category: _levels(table[:, c, 0].tolist()) for c, category in enumerate(policy.categories)}
+
+
+def _levels(at: Sequence[float]) -> list[tuple[str, float]]:
+    """Return the levels that can be reached; of several at one score, only the strictest follows."""
+    names = {score: name for score, name in zip(at, LEVEL_NAMES, strict=True) if score <= 1}
+    return [(name, score) for score, name in names.items()]
 
 
 def levels_in(reasons: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, float]]]:
@@ -155,6 +159,28 @@ def clock(milliseconds: int) -> str:
     """Return a position in a clip as m:ss.t."""
     minutes, rest = divmod(max(milliseconds, 0), 60_000)
     return f"{minutes}:{rest / 1000:04.1f}"
+
+
+def rule_words(rule: str, names: Mapping[str, str]) -> str:
+    """Return what a rule's name says, as a sentence without its full stop."""
+    family, _, rest = rule.partition(".")
+    name = names.get(rest, rest.replace("_", " "))
+    if family == "missing":
+        return f"{rest} gave no answer, so a machine may not clear it"
+    if family == "hard":
+        return f"Hard evidence for {name}: a match against a bank, or a word that always counts"
+    if family in {"escalate", "block"} or family.startswith("restrict_"):
+        return f"The score for {name} reached the threshold to {family.replace('_', ' to ')}"
+    return rule.replace(".", ": ").replace("_", " ")
+
+
+def reason_words(reason: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Return one stored reason as a sentence without its full stop: the rule's own detail where it says more."""
+    rule, score, threshold = str(reason.get("rule", "")), reason.get("score"), reason.get("threshold")
+    if score is not None and threshold is not None:
+        return f"{rule_words(rule, names)} ({score:.2f} against {threshold:.2f})"
+    own_words = rule.partition(".")[0] in {"age", "claim", "territory", "standing", "language"}
+    return str(reason.get("detail")) if own_words and reason.get("detail") else rule_words(rule, names)
 
 
 def missing_words(decision: Decision | None) -> list[tuple[str, str]]:

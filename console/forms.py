@@ -115,12 +115,12 @@ class ItemFilter(django_filters.FilterSet):  # type: ignore[misc]
     """The filters of the items explorer."""
 
     q = django_filters.CharFilter(method="search", label="Search")
-    state = django_filters.ChoiceFilter(choices=ItemState.choices, label="State")
-    outcome = django_filters.TypedChoiceFilter(
-        choices=Outcome.choices, coerce=int, field_name="current_decision__outcome", label="Outcome"
+    state = django_filters.ChoiceFilter(choices=ItemState.choices, empty_label="Any", label="State")
+    outcome = django_filters.ChoiceFilter(
+        choices=Outcome.choices, field_name="current_decision__outcome", empty_label="Any", label="Outcome"
     )
-    kind = django_filters.TypedChoiceFilter(choices=ItemKind.choices, coerce=int, label="Kind")
-    category = django_filters.ChoiceFilter(field_name="current_decision__category", label="Category")
+    kind = django_filters.ChoiceFilter(choices=ItemKind.choices, empty_label="Any", label="Kind")
+    category = django_filters.ChoiceFilter(field_name="current_decision__category", empty_label="Any", label="Category")
     language = django_filters.CharFilter(method="in_language", label="Language")
     since = django_filters.DateFilter(
         field_name="created_at", lookup_expr="date__gte", label="From", widget=forms.DateInput({"type": "date"})

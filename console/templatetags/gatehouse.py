@@ -6,10 +6,10 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from console.evidence import clock, where_words
+from console.evidence import clock, reason_words, rule_words, where_words
 from policies.choices import Outcome
 
 register = template.Library()
@@ -73,13 +73,10 @@ def state(item: Any) -> SafeString:
 @register.filter
 def severity(value: int) -> SafeString:
     """Return severity 1 to 5 as five blocks, with the number for those who do not see them."""
-    blocks = SafeString("").join(
-        format_html(
-            '<rect x="{}" y="0" width="7" height="8" rx="1.5"{}/>',
-            i * 9,
-            SafeString(' class="on"') if i < value else "",
-        )
-        for i in range(5)
+    blocks = format_html_join(
+        "",
+        '<rect x="{}" y="0" width="7" height="8" rx="1.5" class="{}"/>',
+        ((i * 9, "on" if i < value else "") for i in range(5)),
     )
     top = " top" if value >= 4 else ""
     return format_html(
@@ -109,6 +106,18 @@ def pretty(value: Any) -> str:
 def named(slug: str, names: dict[str, str]) -> str:
     """Return the name of a category; its slug where the name is not known."""
     return names.get(slug, slug)
+
+
+@register.filter
+def because(rule: str, names: dict[str, str]) -> str:
+    """Return a rule's name as a sentence."""
+    return rule_words(rule, names)
+
+
+@register.filter
+def reason(value: dict[str, Any], names: dict[str, str]) -> str:
+    """Return one stored reason of a decision as a sentence."""
+    return reason_words(value, names)
 
 
 @register.filter

@@ -130,6 +130,7 @@ def job_context(page: JobPage, form: DecisionForm | None = None) -> dict[str, An
     names = category_names()
     current = page.item.current_decision
     levels = levels_of(current)
+    chosen = form["category"].value() if form else page.job.category
     initial = {"category": page.job.category, "lease_token": page.job.lease_token}
     return {
         "page": page,
@@ -141,10 +142,17 @@ def job_context(page: JobPage, form: DecisionForm | None = None) -> dict[str, An
         "rows": evidence.rows_of(page.findings, levels, names),
         "missing": evidence.missing_words(current),
         "names": names,
-        "guidelines": Category.objects.exclude(guideline="").order_by("-severity", "name"),
-        "chosen": form["category"].value() if form else page.job.category,
+        "guidelines": guidelines(chosen),
+        "chosen": chosen,
+        "is_overdue": page.job.due_at < timezone.now(),
         "form": form or DecisionForm(names=names, initial=initial),
     }
+
+
+def guidelines(chosen: str) -> list[Category]:
+    """Return what reviewers read beside an item: the chosen category first, then by severity."""
+    known = Category.objects.exclude(guideline="").order_by("-severity", "name")
+    return sorted(known, key=lambda category: category.slug != chosen)
 
 
 def levels_of(decision: Decision | None) -> evidence.Levels:

@@ -139,8 +139,10 @@
     tick();
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    const first = event.target.querySelector?.("[data-focus]") || document.querySelector("[data-swap-focus]");
-    if (event.detail.requestConfig?.verb === "post") { scrollTo(0, 0); first?.focus({ preventScroll: true }); }
+    if (event.detail.requestConfig?.verb !== "post") return;
+    const wrong = document.querySelector("main [aria-invalid=true], main [aria-describedby$=_error] input");
+    if (!wrong) scrollTo(0, 0);
+    (wrong || document.querySelector("main [data-focus]"))?.focus({ preventScroll: !wrong });
   });
   document.addEventListener("htmx:sendError", () => say("The server could not be reached. Nothing was sent; try again."));
   document.addEventListener("htmx:responseError", (event) => {
