@@ -27,9 +27,18 @@ class DeepDetector(Protocol):
     """A slow detector. Its result depends on the file and its own version only, so it is kept and used again."""
 
     name: str
-    version: str
     stage: Stage
     kinds: frozenset[ItemKind]
+
+    @property
+    def version(self) -> str:
+        """Names code and model: another version is another result."""
+        ...
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether it has the model it needs; without, it is missing and the file need not be opened for it."""
+        ...
 
     def run(self, clip: ClipSubject) -> Result:
         """Return the result with its payload; raising means missing (failed) after retries."""

@@ -19,6 +19,7 @@ class FramesDetector:
     version = VERSION
     stage = Stage.DEEP
     kinds = frozenset({ItemKind.VIDEO, ItemKind.IMAGE})
+    is_configured = True
 
     def run(self, clip: ClipSubject) -> Result:
         """Return `{"frames": [{"ms", "pdq", "quality"}]}` as payload."""

@@ -19,6 +19,8 @@ _READ_EVERY_MS = 4_000
 _MAX_READ = 24
 #: Lines less certain than this are noise from textures.
 _MIN_CONFIDENCE = 0.5
+#: Letters this far apart, in line heights, belong to two words.
+_WORD_GAP = 0.2
 
 
 @lru_cache(maxsize=1)
@@ -34,11 +36,12 @@ class OcrDetector:
     name = NAME
     stage = Stage.DEEP
     kinds = frozenset({ItemKind.VIDEO, ItemKind.IMAGE})
+    is_configured = True
 
     @property
     def version(self) -> str:
         """The package brings its models, so its version names them."""
-        return f"rapidocr-{package_version('rapidocr-onnxruntime')}-1"
+        return f"rapidocr-{package_version('rapidocr-onnxruntime')}-2"
 
     def run(self, clip: ClipSubject) -> Result:
         """Return `{"lines": [{"text", "ms", "until_ms", "box": [x0, y0, x1, y1], "confidence"}]}` as payload."""
@@ -64,18 +67,34 @@ def frames_to_read(frames: Sequence[SampledFrame]) -> list[SampledFrame]:
 
 
 def _read(frame: SampledFrame) -> list[dict[str, Any]]:
-    lines, _ = _reader()(str(frame.path))
+    lines, _ = _reader()(str(frame.path), return_word_box=True)
     return [
         {
-            "text": text,
+            "text": _spaced(text, corners, places, chars),
             "ms": frame.ms,
             "until_ms": frame.ms,
             "box": _rectangle(corners),
             "confidence": round(float(confidence), 3),
         }
-        for corners, text, confidence in lines or ()
+        for corners, text, confidence, places, chars, _ in lines or ()
         if float(confidence) >= _MIN_CONFIDENCE
     ]
+
+
+def _spaced(text: str, corners: Any, places: Sequence[Any], chars: Sequence[str]) -> str:
+    """Put back spaces where letters stand apart: the reader drops them between Latin words.
+
+    A guess for people and for single words; phrases are also looked for without any spaces.
+    """
+    if "".join(chars) != text or len(places) != len(chars):
+        return text
+    box = _rectangle(corners)
+    gap = _WORD_GAP * (box[3] - box[1])
+    out = [text[:1]]
+    for left, right, char in zip(places, places[1:], chars[1:], strict=False):
+        is_apart = char.isascii() and _rectangle(right)[0] - _rectangle(left)[2] >= gap
+        out.append(f" {char}" if is_apart else char)
+    return "".join(out)
 
 
 def _rectangle(corners: Sequence[Sequence[float]]) -> list[int]:

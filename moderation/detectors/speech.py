@@ -39,6 +39,11 @@ class SpeechDetector:
         self.model_path = model_path
 
     @property
+    def is_configured(self) -> bool:
+        """Whether a path is set; one that is set but broken fails loudly instead."""
+        return bool(self.model_path)
+
+    @property
     def version(self) -> str:
         """The checkpoint's name and size: another file is another version."""
         if not self.model_path:
@@ -49,12 +54,10 @@ class SpeechDetector:
     def run(self, clip: ClipSubject) -> Result:
         """Return `{"language", "segments": [{"start_ms", "end_ms", "text", "log_probability"}]}` as payload.
 
-        Missing when no model is configured, or when most of what was said was not understood; not applicable to silent clips.
+        Missing when most of what was said was not understood; not applicable to silent clips.
         """
         if clip.has_audio is False:
             return Result(NAME, self.version, not_applicable=True)
-        if not self.model_path:
-            return Result(NAME, self.version, missing=Missing(NAME, "not_configured"))
         if clip.audio is None:
             return Result(NAME, self.version, missing=Missing(NAME, "failed", "the sound could not be decoded"))
         heard = _model(self.model_path).transcribe(_samples(clip.audio), fp16=False, condition_on_previous_text=False)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from moderation.detectors.base import Finding, Missing, Result
+from moderation.detectors.base import Finding, Result
 from moderation.detectors.deep import ClipSubject
 from moderation.torchvision_ops import declare_missing_operators
 from policies.choices import ItemKind, Stage
@@ -80,6 +80,11 @@ class VisionDetector:
         self.model_path = model_path
 
     @property
+    def is_configured(self) -> bool:
+        """Whether a path is set; one that is set but broken fails loudly instead."""
+        return bool(self.model_path)
+
+    @property
     def version(self) -> str:
         """The folder's name and when its prompts were last changed."""
         prompts = Path(self.model_path) / "prompts.json"
@@ -89,8 +94,6 @@ class VisionDetector:
 
     def run(self, clip: ClipSubject) -> Result:
         """Return `{"scores": {category: {"score", "ms"}}}` as payload: each category's worst frame."""
-        if not self.model_path:
-            return Result(NAME, self.version, missing=Missing(NAME, "not_configured"))
         step = max(1, len(clip.frames) // _MAX_FRAMES)
         worst: dict[str, tuple[float, int]] = {}
         for frame in clip.frames[::step]:

@@ -1,9 +1,9 @@
 """Changing hash banks."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from moderation.exceptions import BankInvalid
@@ -11,6 +11,8 @@ from moderation.models import HashBank, HashEntry
 from moderation.services.audit import Actor, audit_write
 from policies.choices import Outcome
 from policies.models import Category
+
+_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,10 @@ def bank_add_entries(*, actor: Actor, bank: HashBank, entries: Iterable[NewEntry
 
 
 def _entry(bank: HashBank, entry: NewEntry) -> HashEntry:
-    row = HashEntry(bank=bank, algorithm=entry.algorithm, value=entry.value.lower(), note=entry.note[:200])
-    try:
-        row.full_clean(exclude=["bank", "key"], validate_unique=False)
-    except ValidationError as error:
-        shown = entry.value[:70]
-        raise BankInvalid(
-            f"Bank {bank.slug!r}: {entry.algorithm} {shown!r} is no valid hash ({'; '.join(error.messages)})"
-        ) from error
-    return row
+    if entry.algorithm not in HashEntry.Algorithm.values or not _HEX.fullmatch(entry.value.lower()):
+        detail = f"{entry.algorithm} {entry.value[:70]!r} is no hash: sha256 and pdq are 64 hexadecimal digits."
+        raise BankInvalid(f"Bank {bank.slug!r}: {detail}")
+    return HashEntry(bank=bank, algorithm=entry.algorithm, value=entry.value.lower(), note=entry.note[:200])
 
 
 @transaction.atomic

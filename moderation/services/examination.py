@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from moderation.detectors.frames import FramesDetector, match_frames
 from moderation.detectors.ocr import OcrDetector, read_findings
 from moderation.detectors.pdq import pdq_of
 from moderation.detectors.speech import SpeechDetector, heard_findings
+from moderation.detectors.terms import TermsDetector
+from moderation.detectors.unspaced import UnspacedPhrases
 from moderation.detectors.vision import VisionDetector, shown_findings
 from moderation.judge import Context, judge
 from moderation.media.confined import SampledFrame, examine
@@ -196,6 +198,8 @@ def _result(detector: DeepDetector, bench: _Workbench) -> Result:
     """Return a kept result of this file and version, or run the detector and keep what it gives."""
     if bench.kind not in detector.kinds:
         return Result(detector.name, detector.version, not_applicable=True)
+    if not detector.is_configured:
+        return Result(detector.name, detector.version, missing=Missing(detector.name, "not_configured"))
     kept = DetectorResult.objects.filter(
         sha256=bench.file.sha256, detector=detector.name, version=detector.version
     ).first()
@@ -238,8 +242,20 @@ def _restored(kept: DetectorResult) -> Result:
     )
 
 
+@lru_cache(maxsize=2)
+def _phrases(detector: TermsDetector) -> UnspacedPhrases:
+    return UnspacedPhrases.of(detector)
+
+
 def _scan(policy: CompiledPolicy, language: str, text: str, where: Mapping[str, Any]) -> tuple[Finding, ...]:
-    return terms_detector(policy).findings_for(text, where, language)
+    """Return what the term lists say of a text; one that was read from a picture may have lost its spaces."""
+    detector = terms_detector(policy)
+    found = detector.findings_for(text, where, language)
+    if where.get("source") != "ocr":
+        return found
+    known = {f.category for f in found}
+    joined = _phrases(detector).findings_for(text, where)
+    return found + tuple(f for f in joined if f.category not in known)
 
 
 def _interpreted(result: Result, policy: CompiledPolicy, scan: Any) -> Result:

@@ -19,8 +19,12 @@ from django.utils import timezone
 
 from moderation.exceptions import DeadLetterInvalid
 from moderation.models import Item, OutboxMessage
-from moderation.models.item import DeepState
+from moderation.models.item import DeepState, ItemState
+from moderation.routing import UNEXAMINED_QUEUE
 from moderation.services.audit import audit_write
+from moderation.services.job_opening import job_open
+from policies.exceptions import PolicyUnavailable
+from policies.selectors import compiled_active
 
 log = structlog.get_logger(__name__)
 State = OutboxMessage.State
@@ -144,11 +148,34 @@ def message_fail(*, message: OutboxMessage, error: str, now: datetime) -> bool:
 
 
 def _alarm(message: OutboxMessage) -> None:
-    Item.objects.filter(pk=message.item_id).update(deep_state=DeepState.FAILED)
+    """Make a dead letter seen: on the item, as a job for a person, in the audit log and in the logs."""
+    item = Item.objects.select_for_update(of=("self",)).filter(pk=message.item_id).first()
+    if item is not None:
+        Item.objects.filter(pk=item.pk).update(deep_state=DeepState.FAILED)
+        _give_to_person(item)
     audit_write(
         actor="system", action="message.died", object_type="message", object_key=message.key, topic=message.topic
     )
     log.error("dead_letter", topic=message.topic, message=str(message.key), attempts=message.attempts)
+
+
+def _give_to_person(item: Item) -> None:
+    """Open a job for an item that machines could not finish; without a policy the dead letter alone must do."""
+    if item.withdrawn_at or item.state != ItemState.HELD:
+        return
+    try:
+        policy = compiled_active()
+    except PolicyUnavailable:
+        return
+    job_open(
+        item=item,
+        policy=policy,
+        category="",
+        score=0.5,
+        reason="Could not be examined",
+        queue_slug=UNEXAMINED_QUEUE,
+        now=timezone.now(),
+    )
 
 
 @transaction.atomic

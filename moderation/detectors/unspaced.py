@@ -1,0 +1,64 @@
+"""Phrases in text whose spaces were lost: readers of pictures join words, and some people do so on purpose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ahocorasick
+
+from moderation.detectors.base import Finding
+from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
+from moderation.normalise import readings
+
+#: Shorter ones turn up inside other words by chance ("assist", "bassoon"); at this length hardly any does.
+_MIN_LETTERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class UnspacedPhrases:
+    """The long terms of an index, without their spaces. Immutable."""
+
+    automaton: Any
+    detector: TermsDetector
+
+    @classmethod
+    def of(cls, detector: TermsDetector) -> "UnspacedPhrases":
+        """Return the phrases of a term detector; exceptions need their boundaries, so they are left out."""
+        automaton = ahocorasick.Automaton()
+        for word, meanings in _words(detector.index):
+            squashed = "".join(filter(str.isalnum, word))
+            harmful = tuple(entry for entry in meanings if not entry.is_exception)
+            if len(squashed) >= _MIN_LETTERS and harmful:
+                known = automaton.get(squashed, (0, ()))[1]
+                automaton.add_word(squashed, (len(squashed), known + harmful))
+        if len(automaton):
+            automaton.make_automaton()
+        return cls(automaton, detector)
+
+    def findings_for(self, text: str, where: Mapping[str, Any]) -> tuple[Finding, ...]:
+        """Return a finding for every phrase in a text, wherever words begin and end in it."""
+        if not len(self.automaton):
+            return ()
+        found = {}
+        for reading in readings(text):
+            kept = [i for i, char in enumerate(reading.text) if char.isalnum()]
+            squashed = "".join(reading.text[i] for i in kept)
+            for last, (length, entries) in self.automaton.iter(squashed):
+                span = reading.original_span(kept[last - length + 1], kept[last] + 1)
+                for entry in entries:
+                    found[(entry, span)] = self._finding(entry, span, text, where)
+        return tuple(found.values())
+
+    def _finding(self, entry: TermEntry, span: tuple[int, int], text: str, where: Mapping[str, Any]) -> Finding:
+        return Finding(
+            detector=self.detector.name,
+            version=self.detector.version,
+            category=entry.category,
+            score=1.0 if entry.hard is not None else entry.score,
+            where={**where, "span": list(span), "text": text[span[0] : span[1]]},
+            hard=entry.hard,
+        )
+
+
+def _words(index: TermIndex) -> list[tuple[str, tuple[TermEntry, ...]]]:
+    return [(word, meanings) for word, (_, meanings) in index.automaton.items()] if index.n_terms else []
