@@ -24,7 +24,7 @@ def _detector() -> LanguageDetector:
 @lru_cache(maxsize=4_096)
 def detect(text: str) -> tuple[str, float]:
     """Return the BCP 47 primary subtag and the confidence in [0, 1]; `("und", 0.0)` for what is short or undecided."""
-    head = text[:_MAX_CHARS]
+    head = text[:_MAX_CHARS].encode(errors="ignore").decode()  # half a surrogate pair is no text to the models
     if sum(c.isalpha() for c in head) < 3:
         return "und", 0.0
     values = _detector().compute_language_confidence_values(head)

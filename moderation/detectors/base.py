@@ -103,13 +103,40 @@ class Result:
 class Detector(Protocol):
     """An on-path detector. `run` may block; the ensemble owns the deadline. Raising counts as missing (failed)."""
 
-    name: str
-    version: str
-    stage: Stage
-    categories: tuple[str, ...]
-    languages: frozenset[str] | None  # None: any language
-    kinds: frozenset[ItemKind]
-    cost_ms: float  # typical cost, for ordering and dashboards
+    @property
+    def name(self) -> str:
+        """One of DETECTORS."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Of its rules, model or data; findings carry it."""
+        ...
+
+    @property
+    def stage(self) -> Stage:
+        """Where it runs."""
+        ...
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories it can find; none where its data says."""
+        ...
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """The languages it reads; None for any."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[ItemKind]:
+        """The kinds it judges."""
+        ...
+
+    @property
+    def cost_ms(self) -> float:
+        """Typical cost, for ordering and dashboards."""
+        ...
 
     def run(self, subject: Subject) -> Result:
         """Return the result for one subject."""

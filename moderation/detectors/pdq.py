@@ -34,7 +34,7 @@ def packed(value: str) -> npt.NDArray[np.uint8]:
     Raises:
         ValueError: it is not 64 hexadecimal digits.
     """
-    return packed_all([value])[0]
+    return packed_all([value]).reshape(32)
 
 
 def packed_all(values: Sequence[str]) -> npt.NDArray[np.uint8]:

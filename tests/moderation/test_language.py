@@ -32,3 +32,7 @@ def test_what_says_too_little_is_unknown(text: str) -> None:
 
 def test_a_very_long_text_is_read_in_part() -> None:
     assert detect("we went to the market this morning " * 10_000)[0] == "en"
+
+
+def test_half_a_surrogate_pair_does_not_stop_it() -> None:
+    assert detect("we went to the market \ud800 this morning")[0] == "en"

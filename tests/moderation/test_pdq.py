@@ -55,5 +55,5 @@ def test_a_flat_picture_has_no_quality(shape: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("value", ["", "ab", "g" * 64, "0" * 63, "0" * 66])
 def test_what_is_no_hash_is_refused(value: str) -> None:
-    with pytest.raises(ValueError, match="64 hexadecimal|non-hexadecimal"):
+    with pytest.raises(ValueError, match=r"64 hexadecimal|non-hexadecimal"):
         packed(value)
