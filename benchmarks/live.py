@@ -81,7 +81,7 @@ def live_service(
         process = subprocess.Popen(_command(port, workers, threads), env=full, cwd=ROOT, stdout=output, stderr=output)
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait(url, process)
+            _wait(url, process, Path(output.name))
             yield Live(url, json.loads(made.stdout.splitlines()[-1]), full, media, process)
         finally:
             process.terminate()
@@ -101,14 +101,15 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"The service ended at once with status {process.returncode}; see its log.")
+            raise RuntimeError(f"The service ended at once: {log.read_text(errors='replace')[-2_000:]}")
         try:
-            if httpx.get(f"{url}/livez").status_code == 200:
+            if httpx.get(f"{url}/livez", timeout=20).status_code == 200:
                 return
         except httpx.TransportError:
-            time.sleep(0.1)
-    raise RuntimeError("The service did not answer in time; see its log.")
+            pass
+        time.sleep(0.1)
+    raise RuntimeError(f"The service did not answer in time: {log.read_text(errors='replace')[-2_000:]}")

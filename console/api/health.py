@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -83,7 +83,7 @@ _CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer Prometheus: from this machine, or with METRICS_TOKEN as bearer. For anybody else the address is empty."""
     if not _may_scrape(request):
-        raise Http404
+        return HttpResponseNotFound()
     return HttpResponse(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
 
 

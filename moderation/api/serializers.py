@@ -34,13 +34,16 @@ class ItemSubmission(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Check what one field demands of another."""
-        if attrs["kind"] == "text":
-            if "media" in attrs:
-                raise _at("media", "A text has no media; send kind video or image with it.", "not_allowed")
-            if not attrs["caption"].strip():
-                raise _at("caption", "A text needs a caption: there is nothing else to it.", "required")
-        elif "media" not in attrs:
-            raise _at("media", f"Send the file: kind {attrs['kind']} needs media.", "required")
+        wrong: dict[str, serializers.ErrorDetail] = {}
+        is_text = attrs["kind"] == "text"
+        if is_text and "media" in attrs:
+            wrong["media"] = _detail("A text has no media; send kind video or image with it.", "not_allowed")
+        if is_text and not attrs["caption"].strip():
+            wrong["caption"] = _detail("A text needs a caption: there is nothing else to it.", "required")
+        if not is_text and "media" not in attrs:
+            wrong["media"] = _detail(f"Send the file: kind {attrs['kind']} needs media.", "required")
+        if wrong:
+            raise serializers.ValidationError(wrong)
         return attrs
 
     def submission(self, media: UploadedMedia | None, cover: UploadedMedia | None) -> Submission:
@@ -60,8 +63,8 @@ class ItemSubmission(StrictSerializer):
         )
 
 
-def _at(field: str, detail: str, code: str) -> serializers.ValidationError:
-    return serializers.ValidationError({field: serializers.ErrorDetail(detail, code=code)})
+def _detail(text: str, code: str) -> serializers.ErrorDetail:
+    return serializers.ErrorDetail(text, code=code)
 
 
 class ReportSubmission(StrictSerializer):

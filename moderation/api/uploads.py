@@ -1,5 +1,7 @@
 """The files of an upload: checked by content, then stored, and removed again where the upload is refused after all."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
@@ -20,12 +20,12 @@ ADDRESS = "/api/v1/items/nobody"
 
 
 @pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch, settings: SettingsWrapper) -> Iterator[None]:
+def _fresh(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[None]:
     """Give each test its own window and its own local counts."""
     window = int(time.time()) - uuid.uuid4().int % 10**6 * 60
     monkeypatch.setattr(throttling.time, "time", lambda: float(window))
     monkeypatch.setattr(throttling, "_local", throttling._LocalWindow())
-    yield
+    return
 
 
 def _request(address: str = "192.0.2.1", **headers: str) -> Request:
@@ -75,8 +75,10 @@ def test_it_says_how_long_to_wait() -> None:
     assert 0 < refused.value.wait <= throttling.WINDOW_SECONDS
 
 
-@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nowhere/redis.sock", "redis://no.such.host.invalid/0"])
-def test_it_counts_in_the_process_while_redis_is_away(settings: SettingsWrapper, url: str) -> None:
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1:1/0", "unix:///nowhere/redis.sock", "redis://no.such.host.invalid/0"]
+)
+def test_it_counts_in_the_process_while_redis_is_away(settings: Settings, url: str) -> None:
     settings.REDIS_URL = url
     began = time.perf_counter()
     assert _n_until_refused(_request(), _key(40)) == 40
@@ -84,7 +86,7 @@ def test_it_counts_in_the_process_while_redis_is_away(settings: SettingsWrapper,
 
 
 def test_it_starts_afresh_in_the_next_window_while_redis_is_away(
-    settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     key = _key(2)

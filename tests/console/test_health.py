@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from console.api import health
 from moderation import gate
@@ -36,7 +37,7 @@ class _Gate:
 @pytest.fixture
 def _ready(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Seed a policy and put a fresh gate in place."""
-    call_command("policy_seed", verbosity=0, stdout=open("/dev/null", "w"))
+    call_command("policy_seed", verbosity=0, stdout=io.StringIO())
     selectors.invalidate()
     monkeypatch.setattr(gate, "current", lambda: _Gate(0.05))
     yield
@@ -117,14 +118,19 @@ def test_metrics_answers_this_machine_with_counters_and_what_waits(client: Clien
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "headers",
-    [{"REMOTE_ADDR": "192.0.2.1"}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}, {"HTTP_FORWARDED": "for=x"}, {"REMOTE_ADDR": ""}],
+    [
+        {"REMOTE_ADDR": "192.0.2.1"},
+        {"HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+        {"HTTP_FORWARDED": "for=x"},
+        {"REMOTE_ADDR": ""},
+    ],
 )
 def test_metrics_is_not_public(client: Client, headers: dict[str, str]) -> None:
     assert client.get("/metrics", **headers).status_code == 404
 
 
 @pytest.mark.django_db
-def test_metrics_takes_only_the_token_where_one_is_set(client: Client, settings: SettingsWrapper) -> None:
+def test_metrics_takes_only_the_token_where_one_is_set(client: Client, settings: Settings) -> None:
     settings.METRICS_TOKEN = "s3cret"
     assert client.get("/metrics").status_code == 404
     assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 404

@@ -128,37 +128,98 @@ BODIES = [
     _raw("JSON with invalid UTF-8", document(caption="MARK").replace(b"MARK", b"\xff\xfe")),
     _raw("a caption of 10 MB in JSON", document(caption="a" * 10_000_000), 413, "too-large"),
     _raw("XML", b"<item/>", 415, "unsupported-media-type", type="application/xml"),
-    _raw("an urlencoded form", b"external_id=a", 415, "unsupported-media-type", type="application/x-www-form-urlencoded"),
+    _raw(
+        "an urlencoded form", b"external_id=a", 415, "unsupported-media-type", type="application/x-www-form-urlencoded"
+    ),
     _raw("JSON called plain text", document(), 415, "unsupported-media-type", type="text/plain"),
     _raw("JSON without a type", document(), 415, "unsupported-media-type", type=""),
     _raw("a form without its boundary", upload("text", None), type="multipart/form-data"),
-    _raw("a form with a boundary that is not ASCII", upload("text", None), type="multipart/form-data; boundary=ä"),
-    _raw("a form with a broken base64 file", form(
-        fields(external_id="bad-1", kind="image", creator="c"),
-        part("media", b"%%%", filename="a.jpg", headers="Content-Transfer-Encoding: base64\r\n"),
-    ), type=FORM_TYPE),  # fmt: skip
-    _raw("a form with invalid UTF-8 in a caption", form(
-        fields(external_id="bad-1", kind="text", creator="c"), part("caption", b"\xc3\x28"),
-    ), type=FORM_TYPE),  # fmt: skip
-    _raw("a form with a caption of 10 MB", form(
-        fields(external_id="bad-1", kind="text", creator="c", caption="a" * 10_000_000),
-    ), 413, "too-large", type=FORM_TYPE),  # fmt: skip
+    _raw("a form with a boundary that none may be", upload("text", None), type="multipart/form-data; boundary=a<b"),
+    _raw("a type that is not ASCII", upload("text", None), 415, "unsupported-media-type", type="multipart/form-dätä"),
+    _raw(
+        "a form with a broken base64 file",
+        form(
+            fields(external_id="bad-1", kind="image", creator="c"),
+            part("media", b"%%%", filename="a.jpg", headers="Content-Transfer-Encoding: base64\r\n"),
+        ),
+        type=FORM_TYPE,
+    ),
+    _raw(
+        "a form with invalid UTF-8 in a caption",
+        form(
+            fields(external_id="bad-1", kind="text", creator="c"),
+            part("caption", b"\xc3\x28"),
+        ),
+        type=FORM_TYPE,
+    ),
+    _raw(
+        "a form with a caption of 10 MB",
+        form(
+            fields(external_id="bad-1", kind="text", creator="c", caption="a" * 10_000_000),
+        ),
+        413,
+        "too-large",
+        type=FORM_TYPE,
+    ),
     _raw("a form of 300 fields", form(*(part(f"f{i}", "x") for i in range(300))), 413, "too-large", type=FORM_TYPE),
-    _raw("a form of 9 files", form(*(part(f"f{i}", "x", filename="x") for i in range(9))), 413, "too-large", type=FORM_TYPE),
-    _raw("a form that sends a field twice", form(
-        fields(external_id="bad-1", kind="text", creator="c", caption="a"), part("external_id", "bad-2"),
-    ), 422, "invalid", type=FORM_TYPE, fields=("external_id",)),  # fmt: skip
-    _raw("a form with a file where the caption belongs", form(
-        fields(external_id="bad-1", kind="text", creator="c"), part("caption", "hello", filename="caption.txt"),
-    ), 422, "invalid", type=FORM_TYPE, fields=("caption",)),  # fmt: skip
-    _raw("a form with a file that nobody asked for", form(
-        fields(external_id="bad-1", kind="text", creator="c", caption="a"), part("subtitles", "x", filename="x.srt"),
-    ), 422, "invalid", type=FORM_TYPE, fields=("subtitles",)),  # fmt: skip
-    _raw("a form with a NUL in an id", form(
-        fields(external_id="bad\0", kind="text", creator="c", caption="a"),
-    ), 422, "invalid", type=FORM_TYPE, fields=("external_id",)),  # fmt: skip
-    _raw("a form whose boundary never comes", b"x" * 1_000, 422, "invalid", type=FORM_TYPE,
-         fields=("external_id", "kind", "creator")),  # fmt: skip
+    _raw(
+        "a form of 9 files",
+        form(*(part(f"f{i}", "x", filename="x") for i in range(9))),
+        413,
+        "too-large",
+        type=FORM_TYPE,
+    ),
+    _raw(
+        "a form that sends a field twice",
+        form(
+            fields(external_id="bad-1", kind="text", creator="c", caption="a"),
+            part("external_id", "bad-2"),
+        ),
+        422,
+        "invalid",
+        type=FORM_TYPE,
+        fields=("external_id",),
+    ),
+    _raw(
+        "a form with a file where the caption belongs",
+        form(
+            fields(external_id="bad-1", kind="text", creator="c"),
+            part("caption", "hello", filename="caption.txt"),
+        ),
+        422,
+        "invalid",
+        type=FORM_TYPE,
+        fields=("caption",),
+    ),
+    _raw(
+        "a form with a file that nobody asked for",
+        form(
+            fields(external_id="bad-1", kind="text", creator="c", caption="a"),
+            part("subtitles", "x", filename="x.srt"),
+        ),
+        422,
+        "invalid",
+        type=FORM_TYPE,
+        fields=("subtitles",),
+    ),
+    _raw(
+        "a form with a NUL in an id",
+        form(
+            fields(external_id="bad\0", kind="text", creator="c", caption="a"),
+        ),
+        422,
+        "invalid",
+        type=FORM_TYPE,
+        fields=("external_id",),
+    ),
+    _raw(
+        "a form whose boundary never comes",
+        b"x" * 1_000,
+        422,
+        "invalid",
+        type=FORM_TYPE,
+        fields=("external_id", "kind", "creator"),
+    ),
     _raw("a body said to be gigabytes", b"", 413, "too-large", headers={"Content-Length": "9999999999"}),
     _raw("a body of unknown length", document(), 411, "length-required", headers={"Transfer-Encoding": "chunked"}),
 ]

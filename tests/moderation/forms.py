@@ -36,7 +36,9 @@ def fields(**values: object) -> bytes:
     return b"".join(part(name, str(value)) for name, value in values.items())
 
 
-def upload(kind: str, media: bytes | None, *, cover: bytes | None = None, filename: str = "a.bin", **extra: object) -> bytes:
+def upload(
+    kind: str, media: bytes | None, *, cover: bytes | None = None, filename: str = "a.bin", **extra: object
+) -> bytes:
     """Return the body of an upload with files."""
     values = {"external_id": "bad-1", "kind": kind, "creator": "c-1", **extra}
     files = [] if media is None else [part("media", media, filename=filename)]

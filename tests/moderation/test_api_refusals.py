@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 from collections.abc import Iterator
@@ -61,10 +62,8 @@ def _send(live: Live, bad: BadRequest) -> tuple[int, dict[str, str], bytes]:
         connection.putrequest(bad.method, bad.path, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value.encode() if not value.isascii() else value)
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.endheaders(bad.body or None, encode_chunked=is_chunked)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
         response = connection.getresponse()
         return response.status, {n.lower(): v for n, v in response.getheaders()}, response.read()
     finally:
