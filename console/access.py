@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec
+from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.models import AnonymousUser, User
@@ -127,7 +128,7 @@ def dead_letters_visible(user: User) -> QuerySet[OutboxMessage]:
     return letters.filter(Q(item=None) | Q(item__in=selectors.items_search(user).order_by().values("pk")))
 
 
-def dead_letter_visible(user: User, key: object) -> OutboxMessage:
+def dead_letter_visible(user: User, key: UUID) -> OutboxMessage:
     """Return one dead letter.
 
     Raises:

@@ -22,7 +22,7 @@ def category_names() -> dict[str, str]:
 class DecisionForm(forms.Form):
     """A reviewer's decision on a job. Anything but CLEAR needs a category and a note."""
 
-    outcomes = (
+    outcomes: tuple[tuple[Outcome, str], ...] = (
         (Outcome.CLEAR, "Clear"),
         (Outcome.RESTRICT, "Restrict"),
         (Outcome.BLOCK, "Block"),
@@ -30,7 +30,7 @@ class DecisionForm(forms.Form):
     )
     outcome = forms.TypedChoiceField(coerce=int, error_messages={"required": "Choose an outcome."})
     category = forms.ChoiceField(required=False)
-    min_age = forms.TypedChoiceField(choices=_AGES, coerce=int, required=False, empty_value=0)
+    min_age = forms.TypedChoiceField(choices=_AGES, coerce=int, required=False, empty_value=None)
     territories = forms.CharField(required=False, max_length=800)
     note = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea)
     lease_token = forms.UUIDField(required=False, widget=forms.HiddenInput)
@@ -68,6 +68,11 @@ class DecisionForm(forms.Form):
             self.add_error("category", "Choose the policy that this decision rests on.")
         if not (data.get("note") or "").strip():
             self.add_error("note", "Say in a sentence why; the creator may ask.")
+
+    def field_of(self, error: Exception) -> str | None:
+        """Return the field that a service's refusal is about; None where it is about the whole."""
+        field = getattr(error, "field", None)
+        return field if field in self.fields else None
 
     def verdict(self) -> dict[str, Any]:
         """Return the arguments that the deciding services take."""

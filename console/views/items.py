@@ -66,7 +66,7 @@ def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
             actor=request.user, item_key=str(key), expected_decision=expected, now=timezone.now(), **form.verdict()
         )
     except (DecisionInvalid, ItemNotOpen) as error:
-        form.add_error(error.field if getattr(error, "field", "") in form.fields else None, str(error))
+        form.add_error(form.field_of(error), str(error))
         return _page(request, item, form, status=422)
     except DecisionChanged as error:
         form.add_error(None, str(error))

@@ -49,7 +49,7 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
             actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now(), **form.verdict()
         )
     except (DecisionInvalid, ItemNotOpen) as error:
-        form.add_error(_field(form, error), str(error))
+        form.add_error(form.field_of(error), str(error))
         return _job(request, page, form, status=422)
     except LeaseLost:
         return _lost(request, job_visible(request.user, key))
@@ -85,11 +85,6 @@ def job_heartbeat(request: HtmxRequest, key: UUID) -> HttpResponse:
 
 def _token(request: HtmxRequest) -> str:
     return request.POST.get("lease_token", "")
-
-
-def _field(form: DecisionForm, error: Exception) -> str | None:
-    field = getattr(error, "field", "")
-    return field if field in form.fields else None
 
 
 def _job(request: HtmxRequest, page: JobPage, form: DecisionForm | None = None, status: int = 200) -> HttpResponse:

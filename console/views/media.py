@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -57,7 +56,7 @@ def _answer(request: HttpRequest, file: MediaFile, span: tuple[int, int], size: 
     if request.method == "HEAD":
         response: HttpResponseBase = HttpResponse()
     else:
-        response = StreamingHttpResponse(_blocks(default_storage.open(file.storage_key), first, last - first + 1))
+        response = StreamingHttpResponse(_blocks(file.storage_key, first, last - first + 1))
     response["Content-Length"] = str(last - first + 1)
     if not whole:
         response.status_code = 206
@@ -65,8 +64,9 @@ def _answer(request: HttpRequest, file: MediaFile, span: tuple[int, int], size: 
     return response
 
 
-def _blocks(opened: BinaryIO, first: int, length: int) -> Iterator[bytes]:
-    with opened:
+def _blocks(key: str, first: int, length: int) -> Iterator[bytes]:
+    # Opened here and not before: a response that is never read leaves nothing open.
+    with default_storage.open(key) as opened:
         opened.seek(first)
         while length > 0:
             block = opened.read(min(_BLOCK, length))

@@ -1,0 +1,53 @@
+"""People and policy for the tests of the console."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django.fixtures import SettingsWrapper as Settings
+
+from tests.console import scenes
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Settings) -> None:
+    """Hash passwords quickly: tests make many people, and the cost of guessing them is not what is tested."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def ready(db: None) -> None:
+    """Put the seeded policy in force and the roles up."""
+    scenes.policy_ready()
+
+
+@pytest.fixture
+def reviewer(ready: None) -> User:
+    """Return a reviewer."""
+    return scenes.person("reviewer")
+
+
+@pytest.fixture
+def senior(ready: None) -> User:
+    """Return a senior."""
+    return scenes.person("senior")
+
+
+def signed_in(user: User) -> Client:
+    """Return a browser in which somebody is signed in."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def browser(reviewer: User) -> Client:
+    """Return the reviewer's browser."""
+    return signed_in(reviewer)
+
+
+@pytest.fixture
+def senior_browser(senior: User) -> Client:
+    """Return the senior's browser."""
+    return signed_in(senior)
