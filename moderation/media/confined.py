@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,9 +65,11 @@ def probe(path: Path, limits: MediaLimits = DEFAULT_LIMITS) -> Probe:
 
     Raises:
         MediaRejected: no_video_stream, truncated, damaged, too_long, too_small, ...
-        MediaExaminationFailed: the child ran out of time or memory, or died.
+        MediaExaminationFailed: the child ran out of time or memory, died, or could not be asked (unavailable).
     """
-    return Probe(**_ask({"verb": "probe", "path": str(path)}, limits, limits.probe_seconds)["probe"])
+    answer = _ask({"verb": "probe", "path": str(path)}, limits, limits.probe_seconds)
+    with _sense_expected():
+        return Probe(**answer["probe"])
 
 
 def examine(path: Path, workdir: Path, *, want_audio: bool, limits: MediaLimits = DEFAULT_LIMITS) -> Examination:
@@ -76,21 +80,34 @@ def examine(path: Path, workdir: Path, *, want_audio: bool, limits: MediaLimits 
     """
     request = {"verb": "examine", "path": str(path), "workdir": str(workdir), "want_audio": want_audio}
     answer = _ask(request, limits, limits.examine_seconds)
-    frames = tuple(
-        SampledFrame(f["ms"], f["why"], workdir / Path(f["file"]).name, f["pdq"], f["quality"])
-        for f in answer["frames"]
-    )
-    audio = workdir / Path(answer["audio"]).name if answer["audio"] else None
-    return Examination(Probe(**answer["probe"]), frames, audio)
+    with _sense_expected():
+        frames = tuple(_frame(workdir, **given) for given in answer["frames"])
+        audio = workdir / Path(answer["audio"]).name if answer["audio"] else None
+        return Examination(Probe(**answer["probe"]), frames, audio)
+
+
+def _frame(workdir: Path, *, ms: int, why: str, file: str, pdq: str, quality: int) -> SampledFrame:
+    """Return a frame as the child describes it; the child may be in a stranger's hands, so nothing is taken on trust."""
+    if not (isinstance(ms, int) and isinstance(quality, int) and len(bytes.fromhex(pdq)) == 32):
+        raise ValueError("not a frame")
+    return SampledFrame(ms, why, workdir / Path(file).name, pdq, quality)
+
+
+@contextmanager
+def _sense_expected() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError):
+        raise MediaExaminationFailed("crashed", "the decoder answered nonsense") from None
 
 
 def _ask(request: dict[str, Any], limits: MediaLimits, seconds: int) -> dict[str, Any]:
     request = {**request, "seconds": seconds, "limits": _wire(limits)}
     answer = _exchange(json.dumps(request).encode() + b"\n", seconds + _GRACE_SECONDS)
     if "refused" in answer:
-        raise MediaRejected(answer["refused"], answer["detail"])
+        raise MediaRejected(str(answer["refused"]), str(answer.get("detail", "")))
     if "failed" in answer:
-        raise MediaExaminationFailed(answer["failed"], answer.get("detail", ""))
+        raise MediaExaminationFailed(str(answer["failed"]), str(answer.get("detail", "")))
     return answer
 
 
@@ -119,12 +136,13 @@ def _exchange(line: bytes, seconds: int) -> dict[str, Any]:
         except OSError as error:
             raise MediaExaminationFailed("crashed", type(error).__name__) from error
     if not answer:
-        # The kernel ended the fork: its time (alarm, CPU) or its memory was up, or the decoder crashed.
         raise MediaExaminationFailed("crashed", "the decoder ended without an answer")
     try:
-        parsed: dict[str, Any] = json.loads(answer)
+        parsed = json.loads(answer)
     except ValueError:
-        raise MediaExaminationFailed("crashed", "the decoder answered nonsense") from None
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise MediaExaminationFailed("crashed", "the decoder answered nonsense")
     return parsed
 
 
@@ -141,7 +159,8 @@ class _Server:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=_PROJECT, env=environment,
         )  # fmt: skip
         if not self.process.stdout or self.process.stdout.readline() != b"ready\n":
-            raise MediaExaminationFailed("crashed", "the decoding process did not start")
+            self.stop()
+            raise MediaExaminationFailed("unavailable", "the decoding process did not start")
 
     def is_usable(self) -> bool:
         """Whether it is this process's and alive."""
@@ -175,5 +194,5 @@ def _connect() -> socket.socket:
         connection.connect(path)
     except OSError as error:
         connection.close()
-        raise MediaExaminationFailed("crashed", "the decoding process is away") from error
+        raise MediaExaminationFailed("unavailable", "the decoding process is away") from error
     return connection

@@ -17,7 +17,11 @@ class MediaStorageFull(Exception):
 
 
 class MediaExaminationFailed(Exception):
-    """The confined child gave no sound answer. `reason`: timeout, memory, crashed or damaged."""
+    """The confined child gave no sound answer.
+
+    `reason`: `timeout`, `memory`, `output` or `crashed`, which the file is to blame for as far as anybody can tell; `unavailable` when
+    the child could not be asked or the machine was too busy to give it any time, which says nothing about the file.
+    """
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -37,9 +41,9 @@ class MediaLimits:
     max_streams: int = 8
     max_fps: float = 240.0
     child_memory_bytes: int = 3 * 2**30  # address space, of which libraries map most without using it
-    child_output_bytes: int = 64 * 2**20
+    child_output_bytes: int = 256 * 2**20  # 240 frames of noise take half of it
     probe_seconds: int = 5
-    examine_seconds: int = 60
+    examine_seconds: int = 180  # ten minutes at 1080p take about 90 on a quiet core
 
 
 DEFAULT_LIMITS = MediaLimits()

@@ -1,7 +1,8 @@
 """Decoding stills within limits: the size is read and judged before a pixel is decoded."""
 
 import hashlib
-import warnings
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,6 +20,12 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 #: published hashes (the reference implementations differ among themselves by 12). What is still larger than twice that
 #: is reduced: PDQ works on 64 x 64 in the end, and its cost grows with the pixels.
 _DRAFT_SIDE = 512
+
+#: What Pillow raises on damaged files of the formats above, and warnings where they are errors.
+_DAMAGED = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, ArithmeticError, struct.error, zlib.error,
+    Warning,
+)  # fmt: skip
 
 # Our own check comes first and is stricter; Pillow's is kept as a second line.
 Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.max_pixels
@@ -46,17 +53,17 @@ def decode_image(
         MediaRejected: not_an_image, too_small, too_large_side, too_many_pixels, or damaged.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=FORMATS) as image:
-                width, height, name = *image.size, image.format or ""
-                _check_size(width, height, limits)
-                return DecodedImage(width, height, name, _pixels(image, side))
+        # Only the header is read here; the size is judged before any pixel is decoded. Pillow's own warning for large
+        # pictures is not turned into an error: filters belong to the whole process, and several threads are in here.
+        with Image.open(source, formats=FORMATS) as image:
+            width, height, name = *image.size, image.format or ""
+            _check_size(width, height, limits)
+            return DecodedImage(width, height, name, _pixels(image, side))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise MediaRejected("too_many_pixels", _too_many(limits)) from None
     except UnidentifiedImageError:
         raise MediaRejected("damaged", "The image cannot be read: its header is damaged.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError) as error:
+    except _DAMAGED as error:
         raise MediaRejected("damaged", "The image cannot be decoded: it is truncated or damaged.") from error
 
 
