@@ -34,6 +34,10 @@ class Ruling:
     min_age: int = 0
 
 
+#: What viewers make of a form as such: of a clip more than of a text.
+_FORMS = {"clip": 0.35, "pic": 0.2, "text": 0.05}
+
+
 RULINGS: dict[str, Ruling] = {
     "text-089": Ruling(Outcome.RESTRICT, "self_harm", "Asks for help. Help message sent; the duty lead knows.", 16),
     "text-090": Ruling(Outcome.RESTRICT, "self_harm", "Tells of recovery and points to help.", 16),
@@ -114,9 +118,10 @@ def _acts(viewer: str, items: list[dict[str, str]], now: datetime) -> list[dict[
 
 
 def _taste(external_id: str, viewer: str) -> float:
-    """Return how much a viewer likes an item, 0..1: mostly the item's own quality, partly the viewer."""
+    """Return how much a viewer likes an item, 0..1: its form and its own quality, and partly the viewer."""
+    form = next(bonus for kind, bonus in _FORMS.items() if external_id.startswith(PREFIX + kind))
     quality = random.Random(external_id).random()  # noqa: S311 - as above
-    return 0.7 * quality + 0.3 * random.Random(viewer + external_id).random()  # noqa: S311 - as above
+    return form + 0.4 * quality + 0.25 * random.Random(viewer + external_id).random()  # noqa: S311 - as above
 
 
 def reviewers_decide(usernames: list[str]) -> Counter[str]:

@@ -327,7 +327,7 @@ POSTERS: tuple[Row, ...] = (
     ("tiles-moss", tiles, {"tones": "283618 606c38 fefae0 dda15e bc6c25"}),
     ("tiles-candy", tiles, {"tones": "f72585 7209b7 3a0ca3 4361ee 4cc9f0"}),
 )
-#: What is written in these breaks a rule, and what their captions say does too.
+#: What is written in these breaks a rule; of some the captions say so too, of others only OCR can tell.
 BROKEN: tuple[Row, ...] = (
     (
         "ad-profit",
