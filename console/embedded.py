@@ -163,7 +163,7 @@ class Postgres:
         tail = self._log.read_text(errors="replace")[-800:] if self._log.exists() else ""
         if "No space left" in stderr + tail:
             return f"The disk of {self.data_dir} is full. Free some space and start again; nothing committed is lost."
-        return f"PostgreSQL's {binary} failed: {stderr.strip() or tail.strip()}"
+        return f"PostgreSQL's {binary} failed: {stderr.strip()}\nThe end of {self._log}:\n{tail.strip()}"
 
     def _own(self, path: Path) -> None:
         """Give a path to the account that runs the server."""

@@ -15,6 +15,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 #: Installed without their dependencies by tools/setup.sh, which says why.
 WITHOUT_DEPENDENCIES = {"rapidocr-onnxruntime"}
+#: Needed on other machines than this: redis asks for it before Python 3.11.3.
+ELSEWHERE = {"async-timeout": "5.0.1"}
 HEAD = "# Every version, direct or not. Written by tools/pin.py; do not edit by hand.\n"
 
 
@@ -43,7 +45,7 @@ def pins() -> dict[str, str]:
     Raises:
         SystemExit: something asked for directly is not installed.
     """
-    versions: dict[str, str] = {}
+    versions = dict(ELSEWHERE)
     seen: set[tuple[str, frozenset[str]]] = set()
     direct = _asked()
     waiting = list(direct)
