@@ -90,11 +90,13 @@ def demo_feed_standing(request: HtmxRequest) -> HttpResponse:
     """Say which of the items on the page this audience may no longer be shown, as the gate sees it now."""
     _demo_only()
     audience = Audience.of(request)
-    wanted = request.GET.getlist("id")[: params.LIMIT_MAX]
-    names = {pk: external_id for external_id, pk in selectors.item_ids_of(i for i in wanted if "\0" not in i).items()}
+    wanted = [i for i in request.GET.getlist("id")[: params.LIMIT_MAX] if "\0" not in i]
+    known = selectors.item_ids_of(wanted)
     viewer = gate.Viewer(band_of_claim(audience.age or None), audience.region)
-    answer = gate.current().admit(names, viewer, timezone.now())
-    gone = [{"id": names[pk], "why": why} for pk, why in answer.denied]
+    answer = gate.current().admit(known.values(), viewer, timezone.now())
+    stands = {token.external_id for token in answer.cleared}
+    why = dict(answer.denied)
+    gone = [{"id": i, "why": why.get(known.get(i, -1), "unknown")} for i in wanted if i not in stands]
     response = JsonResponse({"gone": gone, "is_stale": answer.is_stale})
     add_never_cache_headers(response)
     return response
