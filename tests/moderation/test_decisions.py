@@ -1,0 +1,221 @@
+"""Decisions: whose stands, what follows from one, and that each can be replayed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.utils import timezone
+
+from moderation.detectors.base import Finding, Result
+from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
+from moderation.judge import Judgement, judge, replay
+from moderation.models import Clearance, ClearanceRevision, Decision, Item, Job
+from moderation.models.decision import DecisionStage
+from moderation.services.decisions import decision_by_machine, item_overturn, item_withdraw
+from moderation.services.examination import context_of
+from policies.choices import DETECTORS, Outcome
+from policies.selectors import compiled_active
+from tests.moderation.people import escalating_caption, person, ready, text_item
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def policy() -> None:
+    ready()
+
+
+def overturn(actor: Any, item: Item, outcome: Outcome = Outcome.BLOCK, **changes: Any) -> Decision:
+    fields = {
+        "category": "violence",
+        "note": "a threat",
+        "min_age": 0,
+        "territories": (),
+        "now": timezone.now(),
+        **changes,
+    }
+    return item_overturn(actor=actor, item_key=str(item.key), outcome=outcome, **fields)
+
+
+def results(*findings: Finding) -> list[Result]:
+    """Return results of all detectors, with these findings and none missing."""
+    return [Result(d, "test", tuple(f for f in findings if f.detector == d)) for d in DETECTORS]
+
+
+def judged(item: Item, *findings: Finding) -> Judgement:
+    return judge(results(*findings), context_of(item), compiled_active())
+
+
+def machine(item: Item, *findings: Finding) -> Decision:
+    return decision_by_machine(
+        item=item, judgement=judged(item, *findings), policy=compiled_active(), stage=DecisionStage.DEEP, is_final=True,
+        now=timezone.now(),
+    )  # fmt: skip
+
+
+def bank_match(category: str = "dangerous_acts") -> Finding:
+    return Finding("hashes", "test", category, 1.0, {"bank": "known", "distance": 0}, hard=Outcome.BLOCK)
+
+
+def test_a_deep_verdict_withdraws_what_the_fast_one_gave() -> None:
+    item = text_item("w-1")
+    assert Clearance.objects.get(item=item).is_granted
+    machine(item, bank_match())
+    item.refresh_from_db()
+    assert item.state == "blocked"
+    assert not Clearance.objects.get(item=item).is_granted
+
+
+def test_the_same_evidence_is_decided_once() -> None:
+    item = text_item("s-1")
+    first = machine(item, bank_match())
+    assert machine(item, bank_match()).pk == first.pk
+    assert Decision.objects.filter(item=item).count() == 2
+
+
+def test_the_database_refuses_a_second_decision_on_the_same_evidence() -> None:
+    item = text_item("s-2")
+    first = item.current_decision
+    with pytest.raises(IntegrityError, match="once_per_evidence"), transaction.atomic():
+        Decision.objects.create(
+            item=item, outcome=Outcome.CLEAR, stage="deep", decided_by="x", evidence_digest=first.evidence_digest,
+            policy_version=first.policy_version, supersedes=first,
+        )  # fmt: skip
+
+
+def test_a_person_is_not_overruled_by_a_machine() -> None:
+    item = text_item("p-1")
+    overturn(person("sue", "senior"), item)
+    machine(item)
+    item.refresh_from_db()
+    assert item.state == "blocked"
+
+
+def test_new_hard_evidence_after_a_person_cleared_is_held_for_a_senior() -> None:
+    item = text_item("p-2", escalating_caption())
+    overturn(person("sue", "senior"), item, Outcome.CLEAR, category="", note="")
+    assert Clearance.objects.get(item=item).is_granted
+    decision = machine(item, bank_match())
+    item.refresh_from_db()
+    assert (item.state, decision.decided_by) == ("held", "new_hard_evidence")
+    assert not Clearance.objects.get(item=item).is_granted
+    assert Job.objects.get(item=item, state="open").queue.slug == "seniors"
+
+
+def test_hard_evidence_that_the_person_knew_changes_nothing() -> None:
+    item = text_item("p-3")
+    machine(item, bank_match())
+    overturn(person("sue", "senior"), item, Outcome.CLEAR, category="", note="")
+    machine(item, bank_match(), Finding("terms", "test", "profanity", 0.1))
+    item.refresh_from_db()
+    assert item.state == "cleared"
+
+
+def test_a_child_safety_match_blocks_and_waits_in_the_restricted_partition() -> None:
+    item = text_item("c-1", "zz opaque placeholder")
+    decision = machine(item, bank_match("child_safety"))
+    assert decision.decided_by == "hard.child_safety"
+    item.refresh_from_db()
+    assert item.state == "blocked"
+
+
+def test_only_a_senior_overturns() -> None:
+    with pytest.raises(PermissionDenied):
+        overturn(person("ana"), text_item("o-1"))
+
+
+def test_a_senior_who_saw_an_older_decision_is_told() -> None:
+    item, sue = text_item("o-2"), person("sue", "senior")
+    seen = str(item.current_decision.key)
+    overturn(sue, item)
+    with pytest.raises(DecisionChanged):
+        overturn(sue, item, expected_decision=seen)
+
+
+def test_a_withdrawn_item_cannot_be_decided() -> None:
+    item = text_item("o-3")
+    item_withdraw(actor="api:test", item=item, now=timezone.now())
+    with pytest.raises(ItemNotOpen):
+        overturn(person("sue", "senior"), item)
+
+
+def test_an_invalid_verdict_is_refused_whole() -> None:
+    item = text_item("o-4")
+    with pytest.raises(DecisionInvalid):
+        overturn(person("sue", "senior"), item, note="")
+    assert Decision.objects.filter(item=item).count() == 1
+
+
+def test_every_decision_can_be_replayed_from_what_it_stored() -> None:
+    policy = compiled_active()
+    captions = ["Baking bread", escalating_caption(), escalating_caption("spam_scam"), ""]
+    for n, caption in enumerate(captions):
+        decision = text_item(f"r-{n}", caption).current_decision
+        again = replay(decision.evidence, policy)
+        assert (again.outcome, again.decided_by, again.min_age if again.outcome.is_servable else 0) == (
+            decision.outcome, decision.decided_by, decision.min_age,
+        )  # fmt: skip
+        assert again.digest == decision.evidence_digest
+
+
+@pytest.mark.parametrize("table", ["decision", "finding", "auditevent", "clearancerevision"])
+@pytest.mark.parametrize("act", ["UPDATE moderation_{} SET {} = {}", "DELETE FROM moderation_{}"])
+def test_the_database_refuses_to_change_history(table: str, act: str) -> None:
+    item = text_item("h-1", escalating_caption())
+    machine(item)
+    column = {"decision": "outcome", "finding": "score", "auditevent": "id", "clearancerevision": "min_age"}[table]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM moderation_{table}")
+        assert cursor.fetchone()[0] > 0
+    with pytest.raises(ProgrammingError, match="Cannot"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(act.format(table, column, column))
+
+
+def test_the_database_refuses_a_clearance_beyond_its_decision() -> None:
+    item = text_item("b-1")
+    machine(item, bank_match())
+    with pytest.raises(IntegrityError, match="goes beyond"), transaction.atomic():
+        Clearance.objects.filter(item=item).update(is_granted=True)
+
+
+def test_the_database_logs_every_change_of_a_clearance() -> None:
+    item = text_item("b-2")
+    before = ClearanceRevision.objects.filter(item=item).count()
+    Clearance.objects.filter(item=item).update(min_age=18)
+    revisions = list(ClearanceRevision.objects.filter(item=item).order_by("revision"))
+    assert len(revisions) == before + 1
+    assert revisions[-1].min_age == 18
+    assert revisions[-1].revision == Clearance.objects.get(item=item).revision
+
+
+def test_the_database_refuses_to_change_an_accepted_upload() -> None:
+    item = text_item("b-3")
+    with pytest.raises(ProgrammingError, match="Cannot"), transaction.atomic():
+        Item.objects.filter(pk=item.pk).update(caption="something else")
+    with pytest.raises(ProgrammingError, match="Cannot"), transaction.atomic():
+        Item.objects.filter(pk=item.pk)._raw_delete("default")
+
+
+def test_the_database_refuses_a_person_stage_without_a_person() -> None:
+    item = text_item("b-4")
+    with pytest.raises(IntegrityError, match="person_named"), transaction.atomic():
+        Decision.objects.create(
+            item=item, outcome=Outcome.BLOCK, stage="review", decided_by="x", evidence_digest="0" * 64,
+            policy_version=item.current_decision.policy_version, supersedes=item.current_decision,
+        )  # fmt: skip
+
+
+def test_decisions_form_one_chain() -> None:
+    item = text_item("b-5")
+    for supersedes in (None, item.current_decision):
+        fields = {
+            "item": item, "outcome": Outcome.BLOCK, "stage": "activation", "decided_by": "x", "evidence_digest": "0" * 64,
+            "policy_version": item.current_decision.policy_version, "supersedes": supersedes,
+        }  # fmt: skip
+        if supersedes is not None:
+            Decision.objects.create(**fields)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Decision.objects.create(**fields)
