@@ -19,6 +19,8 @@ _MIN_BELIEVED = 0.5
 
 @lru_cache(maxsize=1)
 def _model(path: str) -> Any:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"WHISPER_MODEL_PATH names no file: {path}")  # a model's name would start a download
     import whisper
 
     return whisper.load_model(path, device="cpu")

@@ -24,13 +24,18 @@ class _Loaded:
     """A model with its prompts as unit vectors."""
 
     def __init__(self, folder: str) -> None:
+        config = json.loads((Path(folder) / "prompts.json").read_text(encoding="utf-8"))
+        checkpoint = Path(folder) / config["checkpoint"]
+        if not checkpoint.is_file():
+            raise FileNotFoundError(
+                f"VISION_MODEL_PATH has no checkpoint {checkpoint}"
+            )  # a name would start a download
         declare_missing_operators()
         import open_clip
         import torch
 
-        config = json.loads((Path(folder) / "prompts.json").read_text(encoding="utf-8"))
         self.model, _, self.preprocess = open_clip.create_model_and_transforms(
-            config["model"], pretrained=str(Path(folder) / config["checkpoint"])
+            config["model"], pretrained=str(checkpoint)
         )
         self.model.eval()
         tokenizer = open_clip.get_tokenizer(config["model"])
@@ -94,7 +99,7 @@ class VisionDetector:
 
     def run(self, clip: ClipSubject) -> Result:
         """Return `{"scores": {category: {"score", "ms"}}}` as payload: each category's worst frame."""
-        step = max(1, len(clip.frames) // _MAX_FRAMES)
+        step = max(1, -(-len(clip.frames) // _MAX_FRAMES))
         worst: dict[str, tuple[float, int]] = {}
         for frame in clip.frames[::step]:
             for category, probability in _loaded(self.model_path).probabilities(frame.path).items():
