@@ -5,6 +5,8 @@ import psycopg
 #: One item in RESTRICTED_EVERY is for adults, one in BLOCKED_EVERY is blocked somewhere.
 RESTRICTED_EVERY = 20
 BLOCKED_EVERY = 50
+#: Clearances a statement: the log's row trigger costs the square of the rows of one statement.
+STEP = 500
 
 _PEOPLE = """
     INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, is_staff, is_active, date_joined)
@@ -52,7 +54,7 @@ _CLEARANCES = """
     SELECT 0, 0, now(), true, d.min_age, d.territories_blocked, now() + interval '90 days', d.id, d.item_id,
         d.policy_version_id
     FROM moderation_decision d JOIN moderation_item i ON i.id = d.item_id
-    WHERE i.external_id LIKE %(prefix)s || '%%' AND NOT EXISTS (SELECT 1 FROM moderation_clearance c WHERE c.item_id = i.id)
+    WHERE i.external_id LIKE %(prefix)s || '%%' AND i.id > %(after)s::bigint AND i.id <= %(after)s::bigint + %(step)s
     ORDER BY d.item_id
 """
 _POPULARITY = """
@@ -62,13 +64,24 @@ _POPULARITY = """
     WHERE i.external_id LIKE %(prefix)s || '%%' AND i.id %% 10 = 0
     ON CONFLICT DO NOTHING
 """
+_RANGE = "SELECT min(id), max(id) FROM moderation_item WHERE external_id LIKE %(prefix)s || '%%'"
 
 
 def fill(url: str, n: int, prefix: str = "bench-") -> None:
-    """Add `n` cleared items of 1,000 creators, a tenth of them popular; the triggers run as for any writer."""
+    """Add `n` cleared items of 1,000 creators, a tenth of them popular; the triggers run as for any writer.
+
+    Args:
+        url: address of the database.
+        n: how many items.
+        prefix: how their external ids begin; another one for each call.
+    """
     values = {"n": n, "prefix": prefix, "creators": 1_000, "restricted": RESTRICTED_EVERY, "blocked": BLOCKED_EVERY}
     with psycopg.connect(url) as connection:
-        for statement in (_PEOPLE, _VERSION, _CREATORS, _ITEMS, _DECISIONS, _CLEARANCES, _POPULARITY):
+        for statement in (_PEOPLE, _VERSION, _CREATORS, _ITEMS, _DECISIONS, _POPULARITY):
             connection.execute(statement, values if "%(" in statement else None)
+        row = connection.execute(_RANGE, values).fetchone()
+    assert row
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ANALYZE")
+        for after in range(row[0] - 1, row[1], STEP):
+            connection.execute(_CLEARANCES, {**values, "after": after, "step": STEP})

