@@ -46,6 +46,12 @@ class Client:
         self._headers = {"Authorization": f"Api-Key {api_key}", "Accept": "application/json"}
         self._connection: http.client.HTTPConnection | None = None
 
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def get(self, path: str, **query: str) -> Answer:
         """GET a path under the base URL."""
         return self._call("GET", path + (f"?{urlencode(query)}" if query else ""), None, {})
@@ -77,7 +83,7 @@ class Client:
             try:
                 answer, retry_after = self._once(method, path, body, headers)
             except (OSError, http.client.HTTPException) as error:
-                self._connection = None
+                self.close()
                 if last:
                     raise ConnectionError(f"{self._parts.netloc} does not answer: {error}") from error
                 time.sleep(0.3 * 2**attempt)
