@@ -26,6 +26,8 @@ import psutil
 #: A socket's path may be 107 bytes long on Linux; PostgreSQL adds "/.s.PGSQL.5432.lock".
 _SOCKET_DIR_LIMIT = 85
 _START_SECONDS = 30
+#: More than any system gives out.
+_NO_PID = 2**30
 #: PostgreSQL refuses to run as root; this user owns its files then.
 _SYSTEM_USER = "pgserver"
 
@@ -90,7 +92,8 @@ class Postgres:
         if not (self.data_dir / "cluster" / "PG_VERSION").exists():
             self._init()
         if self.pid is None:
-            (self.data_dir / "cluster" / "postmaster.pid").unlink(missing_ok=True)
+            _disown(self.data_dir / "cluster" / "postmaster.pid")
+            _disown(self.socket_dir / ".s.PGSQL.5432.lock")
             self._ctl("start", "-l", str(self._log), "-o", self._options())
         self._ensure_database()
 
@@ -107,9 +110,11 @@ class Postgres:
     def kill(self) -> None:
         """End the server as a power cut would: no checkpoint, no goodbye."""
         if pid := self.pid:
-            children = psutil.Process(pid).children()
-            os.kill(pid, signal.SIGKILL)
-            psutil.wait_procs(children, timeout=10)
+            server = psutil.Process(pid)
+            family = [server, *server.children()]
+            server.kill()
+            for process in family:
+                wait_gone(process, 10)
 
     def _options(self) -> str:
         settings = {
@@ -247,9 +252,7 @@ class Redis:
         if pid := self.pid:
             process = psutil.Process(pid)
             process.send_signal(signum)
-            try:
-                process.wait(timeout=15)
-            except psutil.TimeoutExpired:
+            if not wait_gone(process, 15):
                 process.kill()
         (self.data_dir / "redis.pid").unlink(missing_ok=True)
 
@@ -405,3 +408,39 @@ def _live_pid(file: Path, argument: str) -> int | None:
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
     return process.pid if is_ours else None
+
+
+def _disown(lock: Path) -> None:
+    """Let a lock file of a dead server name a process that cannot be, where its own number is a zombie's or another's.
+
+    PostgreSQL would take that for a running server. The file itself stays: by its other lines PostgreSQL sees whether
+    anything of the dead server still holds the data.
+    """
+    try:
+        first, *others = lock.read_text().splitlines(keepends=True)
+        if psutil.pid_exists(int(first)):
+            lock.write_text("".join([f"{_NO_PID}\n", *others]))
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        lock.unlink()  # cut off in mid-write; PostgreSQL refuses to start beside it
+
+
+def wait_gone(process: psutil.Process, timeout_seconds: float) -> bool:
+    """Wait for a process that is not our child to end; return whether it did.
+
+    A zombie has ended: whose first process reaps late or never, as in many containers, would wait for ever.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while not _is_gone(process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -6,7 +6,6 @@ For one machine and one person; a deployment uses its own process manager (see d
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+
+from console.embedded import wait_gone
 
 #: Waits before a dead process is started again; the last one repeats.
 BACKOFF_SECONDS = (1, 2, 5, 10, 30)
@@ -171,10 +172,7 @@ def end_process(pid: int, *, timeout_seconds: float) -> bool:
     """
     try:
         process = psutil.Process(pid)
-        os.kill(pid, signal.SIGTERM)
-        process.wait(timeout_seconds)
-    except psutil.TimeoutExpired:
-        return False
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        pass
-    return True
+        process.terminate()
+    except psutil.NoSuchProcess:
+        return True
+    return wait_gone(process, timeout_seconds)
