@@ -38,9 +38,7 @@ class ApiKey(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                name="console_apikey_scopes_known", condition=Q(scopes__contained_by=list(SCOPES))
-            ),
+            models.CheckConstraint(name="console_apikey_scopes_known", condition=Q(scopes__contained_by=list(SCOPES))),
         ]
         permissions = [("manage_keys", "Can make and revoke API keys")]
 

@@ -16,7 +16,9 @@ VAR_DIR = Path(env_str("VAR_DIR", str(BASE_DIR / "var")))
 ENVIRONMENT = env_str("ENVIRONMENT", "production")
 DEMO_ENABLED = env_bool("DEMO_ENABLED", ENVIRONMENT in {"demo", "test"})
 DEBUG = env_bool("DEBUG", False)
-SECRET_KEY = env_str("SECRET_KEY", "" if ENVIRONMENT == "production" else "not-secret-only-for-tests-and-checks-0123456789abcdef")
+SECRET_KEY = env_str(
+    "SECRET_KEY", "" if ENVIRONMENT == "production" else "not-secret-only-for-tests-and-checks-0123456789abcdef"
+)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver" if ENVIRONMENT != "production" else "")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
 BASE_URL = env_str("BASE_URL", "http://127.0.0.1:8000")

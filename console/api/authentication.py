@@ -15,6 +15,8 @@ from console.models import ApiKey, hash_secret
 
 #: How long a key that this process has seen is believed while the database is away.
 KNOWN_SECONDS = 300.0
+#: Every call passes here, and the work of building this query was most of its cost.
+_FIND = "SELECT * FROM console_apikey WHERE secret_hash = %s AND is_active"
 _known: dict[str, tuple[float, ApiKey]] = {}
 _KEY = re.compile(r"Api-Key ([\x21-\x7e]{20,200})")
 
@@ -59,7 +61,7 @@ def _active_key(header: str) -> ApiKey | None:
         return None
     secret_hash = hash_secret(match[1])
     try:
-        key = ApiKey.objects.filter(secret_hash=secret_hash, is_active=True).first()
+        key = next(iter(ApiKey.objects.raw(_FIND, [secret_hash])), None)
     except OperationalError:
         return _known_lately(secret_hash)
     if key is None:

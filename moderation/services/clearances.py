@@ -18,7 +18,9 @@ def clearance_follow(*, decision: Decision, now: datetime) -> Clearance | None:
     An item that was never cleared and is not now gets no row: absence denies.
     """
     grants = Outcome(decision.outcome).is_servable
-    current = Clearance.objects.filter(item_id=decision.item_id).first()
+    # A first decision has no clearance before it: every clearance cites a decision.
+    is_first = decision.supersedes_id is None
+    current = None if is_first else Clearance.objects.filter(item_id=decision.item_id).first()
     if current is None and not grants:
         return None
     clearance = current or Clearance(item_id=decision.item_id)

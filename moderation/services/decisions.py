@@ -76,14 +76,37 @@ def decision_by_machine(
     return _apply(item, judgement, policy, stage, is_final, now)
 
 
+def decision_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPolicy, now: datetime) -> Decision:
+    """Record the first verdict on an item, inside the transaction that makes the item.
+
+    Nobody else can see the item yet, so there is nothing to lock, and no earlier decision, job or clearance to look
+    for: half of the statements of `decision_by_machine`, on the path where the uploader waits.
+    """
+    outcome = judgement.outcome
+    decision = _record(
+        item, judgement, policy, DecisionStage.ON_PATH, outcome=outcome, decided_by=judgement.decided_by, now=now
+    )
+    if outcome == Outcome.ESCALATE:
+        job_open(
+            item=item,
+            policy=policy,
+            category=judgement.category,
+            score=judgement.score,
+            reason=judgement.decided_by,
+            now=now,
+        )
+    return decision
+
+
 @lru_cache(maxsize=64)
-def _pk_of_version(key: str) -> int:
-    return PolicyVersion.objects.only("pk").get(key=key).pk
+def _version(key: str) -> PolicyVersion:
+    """Return a version's row with what never changes of it."""
+    return PolicyVersion.objects.only("pk", "key", "number").get(key=key)
 
 
 def version_pk(policy: CompiledPolicy) -> int:
     """Return the primary key of a compiled version's row."""
-    return _pk_of_version(policy.key)
+    return _version(policy.key).pk
 
 
 def _stands(item: Item, current: Decision, judgement: Judgement, policy: CompiledPolicy) -> bool:
@@ -167,7 +190,7 @@ def _record(
         reasons=list(judgement.reasons),
         evidence=judgement.evidence,
         evidence_digest=judgement.digest,
-        policy_version_id=version_pk(policy),
+        policy_version=_version(policy.key),
         supersedes=item.current_decision,
         created_at=now,
     )

@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -19,12 +18,11 @@ from moderation.judge import Context, Judgement, judge
 from moderation.language import detect
 from moderation.metrics import verdict_total
 from moderation.models import Creator, Item, MediaFile
-from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
 from moderation.onpath import onpath_run
 from moderation.selectors import creator_history
 from moderation.services.audit import audit_write
-from moderation.services.decisions import decision_by_machine
+from moderation.services.decisions import decision_on_arrival
 from moderation.services.outbox import message_add
 from policies.choices import DEEP_DETECTORS, Band, ItemKind, Outcome, Standing
 from policies.compiled import CompiledPolicy
@@ -111,7 +109,7 @@ def item_submit(*, actor: str, submission: Submission, now: datetime | None = No
         return Submitted(existing, is_new=False)
     policy = compiled_active()
     language = detect(submission.caption)[0]
-    creator = Creator.objects.filter(external_id=submission.creator).first()
+    creator = Creator.objects.filter(external_id=submission.creator).order_by().first()
     subject = _subject(submission, language, now)
     judgement = judge(onpath_run(subject, policy), _context(submission, language, creator), policy)
     try:
@@ -131,12 +129,11 @@ def _existing(submission: Submission) -> Item | None:
     Raises:
         ItemConflict: its content differs.
     """
-    item = (
-        Item.objects.select_related("current_decision__policy_version")
-        .filter(external_id=submission.external_id)
-        .first()
-    )
-    if item and item.content_hash != submission.content_hash:
+    # Nearly every upload is new: ask for one column first, and for all the rest only where there is any.
+    if not Item.objects.filter(external_id=submission.external_id).values_list("content_hash", flat=True)[:1]:
+        return None
+    item = Item.objects.select_related("current_decision__policy_version").get(external_id=submission.external_id)
+    if item.content_hash != submission.content_hash:
         raise ItemConflict(
             f"{submission.external_id!r} was submitted before with other content. Content never changes: "
             "use a new external_id for a new version."
@@ -178,7 +175,9 @@ def _store(
     now: datetime,
 ) -> Item:
     needs_deep = needs_deep_pass(policy, submission.kind)
-    files = {role: media_file(file) for role, file in submission.uploads.items()}
+    # In one order everywhere: two uploads of the same two files cannot wait for each other.
+    uploads = sorted(submission.uploads.items(), key=lambda pair: pair[1].sha256)
+    files = {role: media_file(file) for role, file in uploads}
     item = Item.objects.create(
         external_id=submission.external_id,
         kind=submission.kind,
@@ -195,9 +194,7 @@ def _store(
         deep_state=DeepState.QUEUED if needs_deep else DeepState.NOT_NEEDED,
         created_at=now,
     )
-    decision = decision_by_machine(
-        item=item, judgement=judgement, policy=policy, stage=DecisionStage.ON_PATH, is_final=False, now=now
-    )
+    decision_on_arrival(item=item, judgement=judgement, policy=policy, now=now)
     _promise(item, judgement, needs_deep)
     audit_write(
         actor=actor,
@@ -206,7 +203,6 @@ def _store(
         object_key=item.external_id,
         outcome=judgement.outcome.name,
     )
-    item.current_decision, item.state = decision, decision.item.state
     return item
 
 
@@ -232,17 +228,20 @@ def _creator(submission: Submission) -> Creator:
 def media_file(upload: UploadedMedia) -> MediaFile:
     """Return the row of a stored file, made if its content is new."""
     pdq, quality = _pdq_of(upload.picture)
-    defaults: dict[str, Any] = {
-        "storage_key": upload.storage_key,
-        "mime": upload.mime,
-        "n_bytes": upload.n_bytes,
-        "width": upload.width,
-        "height": upload.height,
-        "duration_ms": upload.duration_ms,
-        "pdq": pdq,
-        "pdq_quality": quality,
-    }
-    return MediaFile.objects.get_or_create(sha256=upload.sha256, defaults=defaults)[0]
+    row = MediaFile(
+        sha256=upload.sha256,
+        storage_key=upload.storage_key,
+        mime=upload.mime,
+        n_bytes=upload.n_bytes,
+        width=upload.width,
+        height=upload.height,
+        duration_ms=upload.duration_ms,
+        pdq=pdq,
+        pdq_quality=quality,
+    )
+    # One statement whether the content is new or not; the row of known content comes back as it was.
+    MediaFile.objects.bulk_create([row], update_conflicts=True, unique_fields=["sha256"], update_fields=["sha256"])
+    return row
 
 
 def _pdq_of(picture: Picture | None) -> tuple[str, int | None]:
