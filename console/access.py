@@ -1,6 +1,6 @@
 """Who may see and do what in the console: 403 and 404 are decided here and nowhere else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec
@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from console.http import HtmxRequest
 from moderation import selectors
-from moderation.models import AuditEvent, HashBank, Item, Job, OutboxMessage
+from moderation.models import AuditEvent, Decision, HashBank, Item, Job, OutboxMessage
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HtmxRequest, P], HttpResponse]
@@ -92,9 +92,14 @@ def job_visible(user: User, key: object) -> selectors.JobPage:
         Http404: there is none, or it or its item is restricted and the person may not know of it.
     """
     page = selectors.job_page(str(key), user)
-    if page is None or (is_restricted(page.item) and not may(user, REVIEW_RESTRICTED)):
+    if page is None or (not may(user, REVIEW_RESTRICTED) and is_restricted(page.item)):
         raise Http404
     return page
+
+
+def shows_media(user: User, page: selectors.JobPage) -> bool:
+    """Return whether a visible job's media may be shown; people without the permission see no restricted job anyway."""
+    return not may(user, REVIEW_RESTRICTED) or not is_restricted(page.item)
 
 
 def queue_slugs_visible(user: User, slug: str) -> list[str] | None:
@@ -113,6 +118,11 @@ def queue_slugs_visible(user: User, slug: str) -> list[str] | None:
 def is_restricted(item: Item) -> bool:
     """Return whether an item is in the restricted partition, where no media are ever shown."""
     return not selectors.items_search(AnonymousUser()).filter(pk=item.pk).exists()  # type: ignore[arg-type]
+
+
+def is_restricted_by(decisions: Iterable[Decision], jobs: Iterable[Job]) -> bool:
+    """Return the same from all of an item's decisions and jobs, where they are at hand."""
+    return any(job.queue.is_restricted for job in jobs) or any(d.category == selectors.CHILD_SAFETY for d in decisions)
 
 
 def holds(user: User, job: Job, now: datetime) -> bool:

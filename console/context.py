@@ -41,7 +41,6 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "environment": settings.ENVIRONMENT,
         "navigation": SimpleLazyObject(lambda: _navigation(request)),
         "my_job": SimpleLazyObject(lambda: _my_job(request)),
-        "role_names": SimpleLazyObject(lambda: _role_names(request)),
     }
 
 
@@ -64,7 +63,3 @@ def _is_current(path: str, url: str) -> bool:
 
 def _my_job(request: HttpRequest) -> Job | None:
     return job_held(request.user) if request.user.is_authenticated and may(request.user, REVIEW) else None
-
-
-def _role_names(request: HttpRequest) -> list[str]:
-    return sorted(request.user.groups.values_list("name", flat=True)) if request.user.is_authenticated else []

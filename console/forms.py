@@ -14,9 +14,14 @@ from policies.models import Category
 _AGES = ((13, "13 and over"), (16, "16 and over"), (18, "18 and over"))
 
 
-def category_names() -> dict[str, str]:
-    """Return slug -> name of every category, most severe first."""
-    return dict(Category.objects.order_by("-severity", "name").values_list("slug", "name"))
+def categories() -> list[Category]:
+    """Return every category, the most severe first."""
+    return list(Category.objects.order_by("-severity", "name"))
+
+
+def category_names(known: list[Category] | None = None) -> dict[str, str]:
+    """Return slug -> name of every category, the most severe first; without a query where they are at hand."""
+    return {category.slug: category.name for category in (categories() if known is None else known)}
 
 
 class DecisionForm(forms.Form):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console import evidence
-from console.access import EXPLORE, OVERTURN, item_visible, may, requires
+from console.access import EXPLORE, OVERTURN, READ_AUDIT, is_restricted_by, item_visible, may, requires
 from console.forms import ItemFilter, OverturnForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from console.paging import page_after
@@ -83,12 +83,13 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
     """Return what the item page shows, newest decision first."""
     names = category_names()
     trail = list(selectors.decision_trail(item))[::-1]
+    jobs = list(item.jobs.select_related("queue").order_by("-id"))
     findings = next((list(d.findings.all()) for d in trail if d.findings.all()), [])
     current = item.current_decision
     initial = {"expected_decision": current.key if current else None}
     return {
         "item": item,
-        "media": media_context(item),
+        "media": media_context(item, is_shown=not is_restricted_by(trail, jobs)),
         "names": names,
         "parts": evidence.caption_parts(item.caption, findings, names),
         "trail": [
@@ -96,8 +97,8 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
         ],
         "revisions": selectors.clearance_revisions(item),
         "reports": item.reports.order_by("-created_at"),
-        "jobs": item.jobs.select_related("queue").order_by("-id"),
-        "audit": selectors.audit_of("item", item.external_id)[:50],
+        "jobs": jobs,
+        "audit": selectors.audit_of("item", item.external_id)[:50] if may(request.user, READ_AUDIT) else None,
         "may_overturn": may(request.user, OVERTURN) and item.withdrawn_at is None,
         "form": form or OverturnForm(names=names, initial=initial),
         "has_errors": form is not None,

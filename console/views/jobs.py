@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import push_url
 
 from console import evidence
-from console.access import REVIEW, holds, is_restricted, job_visible, requires
-from console.forms import DecisionForm, category_names
+from console.access import REVIEW, holds, job_visible, requires, shows_media
+from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from moderation.exceptions import DecisionInvalid, ItemNotOpen, LeaseLost
 from moderation.media_urls import media_url
@@ -20,7 +20,6 @@ from moderation.models import Decision, Item
 from moderation.selectors import JobPage
 from moderation.services import jobs
 from policies.exceptions import PolicyUnavailable
-from policies.models import Category
 from policies.selectors import compiled_version
 
 
@@ -88,7 +87,7 @@ def _token(request: HtmxRequest) -> str:
 
 
 def _job(request: HtmxRequest, page: JobPage, form: DecisionForm | None = None, status: int = 200) -> HttpResponse:
-    return render_page(request, "job.html", job_context(page, form), fragment="job", status=status)
+    return render_page(request, "job.html", job_context(request, page, form), fragment="job", status=status)
 
 
 def _next(request: HtmxRequest, page: JobPage) -> HttpResponse:
@@ -120,9 +119,10 @@ def _away(request: HtmxRequest, page: JobPage) -> dict[str, Any]:
     }
 
 
-def job_context(page: JobPage, form: DecisionForm | None = None) -> dict[str, Any]:
+def job_context(request: HtmxRequest, page: JobPage, form: DecisionForm | None) -> dict[str, Any]:
     """Return what the job page shows."""
-    names = category_names()
+    known = categories()
+    names = category_names(known)
     current = page.item.current_decision
     levels = levels_of(current)
     chosen = form["category"].value() if form else page.job.category
@@ -131,23 +131,17 @@ def job_context(page: JobPage, form: DecisionForm | None = None) -> dict[str, An
         "page": page,
         "job": page.job,
         "item": page.item,
-        "media": media_context(page.item),
+        "media": media_context(page.item, is_shown=shows_media(request.user, page)),
         "decision": current,
         "parts": evidence.caption_parts(page.item.caption, page.findings, names),
         "rows": evidence.rows_of(page.findings, levels, names),
         "missing": evidence.missing_words(current),
         "names": names,
-        "guidelines": guidelines(chosen),
+        "guidelines": sorted((c for c in known if c.guideline), key=lambda c: c.slug != chosen),
         "chosen": chosen,
         "is_overdue": page.job.due_at < timezone.now(),
         "form": form or DecisionForm(names=names, initial=initial),
     }
-
-
-def guidelines(chosen: str) -> list[Category]:
-    """Return what reviewers read beside an item: the chosen category first, then by severity."""
-    known = Category.objects.exclude(guideline="").order_by("-severity", "name")
-    return sorted(known, key=lambda category: category.slug != chosen)
 
 
 def levels_of(decision: Decision | None) -> evidence.Levels:
@@ -160,12 +154,11 @@ def levels_of(decision: Decision | None) -> evidence.Levels:
         return evidence.levels_in(decision.reasons)
 
 
-def media_context(item: Item) -> dict[str, Any]:
-    """Return how an item's media may be shown: nothing at all for the restricted partition."""
-    hidden = is_restricted(item)
+def media_context(item: Item, *, is_shown: bool) -> dict[str, Any]:
+    """Return how an item's media may be shown; not at all in the restricted partition."""
     return {
-        "is_restricted": hidden,
+        "is_restricted": not is_shown,
         "file": item.media,
-        "url": media_url(item.media.storage_key) if item.media and not hidden else "",
-        "cover_url": media_url(item.cover.storage_key) if item.cover and not hidden else "",
+        "url": media_url(item.media.storage_key) if item.media and is_shown else "",
+        "cover_url": media_url(item.cover.storage_key) if item.cover and is_shown else "",
     }

@@ -127,7 +127,9 @@ def test_the_wrong_method_is_refused(ready: None, crowd: dict[str, User]) -> Non
     client = signed_in(crowd["admin"])
     other = {"get": "post", "post": "get"}
     ours = [name for name in TABLE if not name.startswith(("account_", "mfa_", "social"))]
-    got = {name: getattr(client, other[TABLE[name][0]])(reverse(name, args=TABLE[name][1])).status_code for name in ours}
+    got = {
+        name: getattr(client, other[TABLE[name][0]])(reverse(name, args=TABLE[name][1])).status_code for name in ours
+    }
     assert set(got.values()) == {405}, got
 
 

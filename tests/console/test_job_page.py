@@ -90,7 +90,7 @@ def test_an_htmx_decision_brings_the_next_job_in_place(browser: Client, reviewer
     response = _decide(browser, job, htmx=True)
     page = response.content.decode()
     assert response["HX-Push-Url"] == reverse("job_page", args=[following.key])
-    assert page.lstrip().startswith("<div id=\"job\"")
+    assert page.lstrip().startswith('<div id="job"')
     assert "waits-2" in page
     assert "Decided waits-1." in page
 
@@ -212,7 +212,12 @@ def test_a_heartbeat_extends_the_lease_and_ends_with_it(browser: Client, reviewe
 
 def test_restricted_jobs_do_not_exist_for_others(browser: Client) -> None:
     job = scenes.job_restricted()
-    for name, method in (("job_page", "get"), ("job_decide", "post"), ("job_release", "post"), ("job_heartbeat", "post")):
+    for name, method in (
+        ("job_page", "get"),
+        ("job_decide", "post"),
+        ("job_release", "post"),
+        ("job_heartbeat", "post"),
+    ):
         assert getattr(browser, method)(reverse(name, args=[job.key])).status_code == 404, name
     assert browser.post(reverse("job_claim"), {"queue": "child-safety"}).status_code == 404
     browser.post(reverse("job_claim"))
@@ -247,7 +252,7 @@ def test_the_page_needs_few_queries_however_much_there_is(
     for n in range(12):
         scenes.item_judged(f"earlier-{n}")
     browser.get(reverse("job_page", args=[job.key]))
-    with django_assert_max_num_queries(17):  # two of them are the session and its user, four the roles
+    with django_assert_max_num_queries(12):
         browser.get(reverse("job_page", args=[job.key]))
 
 
