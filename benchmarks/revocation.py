@@ -41,12 +41,30 @@ def run() -> dict[str, dict[str, Any]]:
                 fill(servers.postgres.url, N_ITEMS)
                 wait_for(live, N_ITEMS)
                 load = Load(live.url, live.authorization(), lambda n: _PATH, 4).start()
-                time.sleep(2)
+                _warm(load)
                 commits = _revoke(servers.postgres.url, load)
                 time.sleep(2)
                 return _rows(commits, load.stop())
         finally:
             servers.stop()
+
+
+def _warm(load: Load) -> None:
+    """Wait until every worker has served: a worker's first answer waits for its first view."""
+    deadline = time.monotonic() + 60
+    while len(load.answers) < 200 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if not load.answers:
+        raise RuntimeError(f"The feed answers nothing: {load.errors[:1]}")
+
+
+def _next_to_revoke(load: Load, revoked: dict[str, float]) -> str:
+    """Return an item that the latest answers show and that still stands."""
+    for answer in reversed(load.answers[-50:]):
+        for item in answer.body["items"]:
+            if item["external_id"] not in revoked:
+                return str(item["external_id"])
+    raise RuntimeError("The feed shows nothing that could be revoked.")
 
 
 def _revoke(url: str, load: Load) -> dict[str, float]:
@@ -57,8 +75,7 @@ def _revoke(url: str, load: Load) -> dict[str, float]:
     noise.start()
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(N_REVOCATIONS):
-            shown = [item["external_id"] for item in load.answers[-1].body["items"]]
-            name = next(external_id for external_id in shown if external_id not in commits)
+            name = _next_to_revoke(load, commits)
             connection.execute(_REVOKE, (name,))
             commits[name] = time.monotonic()
             time.sleep(EVERY_SECONDS)
