@@ -246,7 +246,7 @@ def _is_restricted() -> Q:
 
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
     """Return an item that the person may open."""
-    return items_search(user).filter(key=item_key).select_related("current_decision__policy_version").first()
+    return items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance").first()
 
 
 def clearance_revisions(item: Item) -> QuerySet[ClearanceRevision]:
