@@ -9,7 +9,7 @@ from moderation.detectors.hashes import BankIndex, Match, finding_of
 from policies.choices import ItemKind, Stage
 
 NAME = "frames"
-VERSION = "frames-pdq-512-2"
+VERSION = "frames-pdq-1280-1"
 
 
 class FramesDetector:

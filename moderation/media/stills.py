@@ -84,7 +84,7 @@ def _too_many(limits: MediaLimits) -> str:
 
 def _pixels(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     image.draft("RGB", (side, side))
-    rgb = image.convert("RGB")
+    rgb = image if image.mode == "RGB" else image.convert("RGB")  # converting copies, even to the same
     if factor := max(rgb.size) // (2 * side + 1):
         rgb = rgb.reduce(factor + 1)
     return np.asarray(rgb)

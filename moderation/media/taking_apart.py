@@ -18,8 +18,9 @@ from moderation.detectors.pdq import pdq_of
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"}
 #: A picture differs from the last sampled one when its 32 x 32 grey values differ by this much on average (0..255).
 _SCENE_DIFFERENCE = 14.0
-#: Frames are kept for reading text at this long side, and hashed at about half: see docs/deep.md.
-_READ_SIDE, _HASH_SIDE = 960, 512
+#: Frames are kept for reading text at the first long side. Hashes are made of the whole frame up to the second: other banks
+#: hash whole frames, and reducing them first moves up to 32 of 256 bits in fine textures, which is past the threshold.
+_READ_SIDE, _HASH_SIDE = 960, 1_280
 #: Frames taken at intervals, and on top of them at scene changes: a clip that flickers for its first seconds must not use
 #: up the frames of the rest, so scene changes are allowed in step with the time that has passed, and a few in advance.
 _MAX_INTERVALS, _MAX_SCENES, _SCENES_AHEAD = 120, 120, 12
@@ -205,9 +206,11 @@ def _grey(frame: Any) -> npt.NDArray[np.float32]:
 
 
 def _taken(frame: Any, ms: int, why: str) -> dict[str, Any]:
+    whole = _scaled(frame, _HASH_SIDE)
+    pdq, quality = pdq_of(whole)
     jpeg = io.BytesIO()
-    Image.fromarray(_scaled(frame, _READ_SIDE)).save(jpeg, "JPEG", quality=90)
-    pdq, quality = pdq_of(_scaled(frame, _HASH_SIDE))
+    legible = whole if max(whole.shape) <= _READ_SIDE else _scaled(frame, _READ_SIDE)
+    Image.fromarray(legible).save(jpeg, "JPEG", quality=90)
     return {"ms": ms, "why": why, "jpeg": jpeg.getvalue(), "pdq": pdq, "quality": quality}
 
 

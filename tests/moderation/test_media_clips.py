@@ -253,6 +253,25 @@ def test_nonsense_from_the_child_is_a_failure(good: Path, tmp_path: Path, monkey
 
 
 @pytest.mark.slow
+def test_frames_hash_as_published_for_the_sample_clips(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "tmk_sample_videos"
+    published = sorted((folder / "vpdq_hashes").glob("*.txt"))
+    assert published
+    for lines in published:
+        rows = [line.split(",") for line in lines.read_text().split()]
+        by_ms = {round(float(ms) * 1_000): value for _, quality, value, ms in rows if int(quality) >= 50}
+        frames = examine(folder / f"{lines.stem}.mp4", tmp_path, want_audio=False).frames
+        distances = [
+            hamming(frame.pdq, by_ms[nearest])
+            for frame in frames
+            if abs((nearest := min(by_ms, key=lambda ms: abs(ms - frame.ms))) - frame.ms) <= 2  # noqa: B023
+        ]
+        assert len(distances) >= len(frames) // 2
+        assert max(distances) <= 16, lines.stem
+        assert sorted(distances)[len(distances) // 2] <= 4, lines.stem
+
+
+@pytest.mark.slow
 def test_sixty_damaged_files_all_get_an_answer(good: Path, tmp_path: Path) -> None:
     outcomes: dict[str, int] = {}
     for i, data in enumerate(damaged(good.read_bytes(), 60)):
