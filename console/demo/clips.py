@@ -32,7 +32,7 @@ class Clip:
     voice: str = "en"
     seed: int = 0
     plate: str = ""  # a second, smaller line on a plate
-    top: float = 84  # where the title stands, pixels from the top
+    top: float = 92  # where the title stands, pixels from the top
 
 
 nature, city, things = scenes_nature, scenes_city, scenes_things
@@ -40,16 +40,16 @@ CLIPS: tuple[Clip, ...] = (
     Clip("waves", nature.waves, "Golden hour", 6, "Listen to the waves. Breathe in, breathe out."),
     Clip("skate", city.skate, "First drop-in\nof the summer", 5),
     Clip("pancakes", things.kitchen, "Pancakes in\nfour steps", 6.4, "Mix, pour, flip, and enjoy."),
-    Clip("cat", city.cat, "He waits here\nevery evening", 5, top=54),
+    Clip("cat", city.cat, "Every evening at six", 5, top=70),
     Clip("citylights", city.city, "Tokyo, 23:40", 6),
-    Clip("counter", things.football, "How they scored", 5.2, "Four passes, and the whole side is open.", top=30),
+    Clip("counter", things.football, "", 5.2, "Four passes, and the whole side is open."),
     Clip("bean", nature.plant, "30 days in\n6 seconds", 6),
     Clip("chess", things.chess, "White to move.\nMate in two.", 5),
     Clip("fireworks", nature.fireworks, "Buenas noches,\nValencia", 6),
     Clip("weather", nature.weather, "", 5, "Sunny on Saturday, rain from Monday."),
     Clip("dance", city.dance, "Tag your\ndance partner", 5),
     Clip("latte", things.coffee, "Latte art, slowly", 5),
-    Clip("train", city.train, "Window seat,\nno plans", 6, top=52),
+    Clip("train", city.train, "Window seat", 6, top=68),
     Clip("saturn", nature.planet, "Saturn would float\nin a bathtub", 5, "Saturn is less dense than water."),
     Clip("reef", things.aquarium, "Three minutes\nof quiet", 6),
     Clip("snow", nature.snowfall, "Erster Schnee", 5, "Der erste Schnee in diesem Jahr.", "de", top=190),

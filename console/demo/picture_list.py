@@ -333,8 +333,8 @@ BROKEN: tuple[Row, ...] = (
         "ad-profit",
         event,
         {
-            "title": "GUARANTEED\nPROFIT",
-            "when": "double your money in a day",
+            "title": "DAILY\nPROFIT",
+            "when": "double your bitcoin",
             "tones": "14213d fca311 e5e5e5 ffb703 8d99ae",
         },
     ),
@@ -347,8 +347,8 @@ BROKEN: tuple[Row, ...] = (
         "ad-followers",
         event,
         {
-            "title": "BUY\nFOLLOWERS",
-            "when": "10,000 for 5  |  link in bio",
+            "title": "MORE\nFANS",
+            "when": "follow for follow",
             "tones": "3c096c ff9e00 e0aaff 9d4edd ff6d00",
         },
     ),

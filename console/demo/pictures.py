@@ -169,19 +169,19 @@ def recipe(rng: np.random.Generator, *, title: str, parts: str, tones: str) -> I
     """A dish from above and what goes into it."""
     ground, plate, *food = palette(tones)
     image = gradient(SIZE, [blend(ground, (255, 255, 255), 0.18), ground], slant=0.3)
-    lay_centred(image, disc(600, (0, 0, 0), alpha=60, blur=16), (376, 486))
-    lay_centred(image, disc(590, plate), (360, 470))
-    lay_centred(image, disc(470, blend(plate, (0, 0, 0), 0.06)), (360, 470))
-    lay_centred(image, disc(430, food[0]), (360, 470))
+    lay_centred(image, disc(600, (0, 0, 0), alpha=60, blur=16), (376, 426))
+    lay_centred(image, disc(590, plate), (360, 410))
+    lay_centred(image, disc(470, blend(plate, (0, 0, 0), 0.06)), (360, 410))
+    lay_centred(image, disc(430, food[0]), (360, 410))
     for n in range(130):
         r, a = 196 * np.sqrt(rng.uniform(0, 1)), rng.uniform(0, 2 * np.pi)
-        lay_centred(image, _bit(food[n % len(food)], n, rng), (360 + r * np.cos(a), 470 + r * np.sin(a)))
+        lay_centred(image, _bit(food[n % len(food)], n, rng), (360 + r * np.cos(a), 410 + r * np.sin(a)))
     ink = rgb("ffffff") if sum(ground) < 420 else rgb("2b2118")
-    lay(image, lettering(title, 66, ink, weight=2, spacing=0.1), (44, 800))
+    lay(image, lettering(title, 66, ink, weight=2, spacing=0.1), (58, 722))
     for n, part in enumerate(parts.split("|")):
-        y = 1000 + 46 * (n // 2)
-        lay_centred(image, disc(14, food[(n + 1) % len(food)]), (78 + 320 * (n % 2), y + 20))
-        lay(image, lettering(part, 29, ink), (88 + 320 * (n % 2), y - 8))
+        y = (928 if "\n" in title else 848) + 46 * (n // 2)
+        lay_centred(image, disc(14, food[(n + 1) % len(food)]), (92 + 290 * (n % 2), y + 20))
+        lay(image, lettering(part, 29, ink), (102 + 290 * (n % 2), y - 8))
     return image
 
 
@@ -278,19 +278,11 @@ def event(rng: np.random.Generator, *, title: str, when: str, tones: str) -> Ima
             lay_centred(image, disc(size // 10 * 10, marks[n % len(marks)], alpha=235), at)
         else:
             lay_centred(image, _block(size, marks[n % len(marks)], shape, float(rng.choice([0, 45, 90, 135]))), at)
-    lay(
-        image,
-        lettering(
-            title,
-            int(np.clip(960 / max(map(len, title.split("\n"))), 56, 118)),
-            rgb("ffffff"),
-            weight=3,
-            shadow=120,
-            spacing=0.05,
-        ),
-        (30, 110),
-    )
-    lay(image, tag(when, 34, rgb("18181b"), rgb("ffffff")), (56, 1130))
+    # Phones crop the sides and lay the caption over the lower third: words keep clear of both.
+    size = int(np.clip(860 / max(map(len, title.split("\n"))), 56, 112))
+    words = lettering(title, size, rgb("ffffff"), weight=3, shadow=120, spacing=0.05)
+    lay(image, words, (76 - size * 0.35, 150))
+    lay(image, tag(when, 32, rgb("18181b"), rgb("ffffff")), (78, 160 + words.height))
     return image
 
 
