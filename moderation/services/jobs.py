@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from moderation.exceptions import LeaseLost
-from moderation.models import Decision, Item, Job, Queue
+from moderation.models import Decision, Item, Job
 from moderation.models.decision import DecisionStage
 from moderation.models.review import JobState
 from moderation.routing import SENIOR_QUEUE
@@ -21,17 +21,19 @@ from moderation.services.job_opening import job_open
 from policies.choices import Outcome
 from policies.selectors import compiled_active
 
-#: The claim, as one statement: pick the best open job of the given queues that nobody else is picking, lease it.
+#: The claim, as one statement: of the best open job of each queue that nobody else is picking, lease the best.
 _CLAIM = """
 UPDATE moderation_job SET state = 'leased', lease_holder_id = %(actor)s, lease_token = %(token)s,
        lease_expires_at = %(expires)s, n_leases = n_leases + 1
 WHERE id = (
-    SELECT j.id FROM unnest(%(queues)s::bigint[]) AS q(id)
+    SELECT j.id FROM moderation_queue q
     CROSS JOIN LATERAL (
         SELECT id, priority FROM moderation_job
         WHERE queue_id = q.id AND state = 'open'
         ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
     ) AS j
+    WHERE (%(may_restricted)s OR NOT q.is_restricted)
+      AND (q.slug = ANY(%(slugs)s) OR (%(any_queue)s AND (%(is_senior)s OR q.slug <> %(seniors)s)))
     ORDER BY j.priority DESC, j.id LIMIT 1
 )
 RETURNING id
@@ -50,23 +52,29 @@ def job_claim(*, actor: AbstractUser, queue_slugs: Sequence[str] | None = None, 
     """
     if not actor.has_perm("moderation.review_jobs"):
         raise PermissionDenied("Only reviewers claim jobs.")
-    leases_expire(now=now, holder=actor)
     held = job_held(actor)
+    if held and held.lease_expires_at and held.lease_expires_at <= now:
+        leases_expire(now=now, holder=actor)
+        held = None
     if held:
         return held
     try:
         with transaction.atomic():
-            return _claim(actor, _queue_ids(actor, queue_slugs), now)
+            return _claim(actor, queue_slugs, now)
     except IntegrityError:
         return job_held(actor)
 
 
-def _claim(actor: AbstractUser, queue_ids: list[int], now: datetime) -> Job | None:
+def _claim(actor: AbstractUser, queue_slugs: Sequence[str] | None, now: datetime) -> Job | None:
     parameters = {
         "actor": actor.pk,
         "token": uuid.uuid4(),
-        "queues": queue_ids,
         "expires": now + timedelta(seconds=settings.LEASE_SECONDS),
+        "slugs": list(queue_slugs or ()),
+        "any_queue": queue_slugs is None,
+        "may_restricted": actor.has_perm("moderation.review_restricted"),
+        "is_senior": actor.has_perm("moderation.overturn_decisions"),
+        "seniors": SENIOR_QUEUE,
     }
     rows = list(Job.objects.raw(_CLAIM, parameters))
     if not rows:
@@ -77,17 +85,8 @@ def _claim(actor: AbstractUser, queue_ids: list[int], now: datetime) -> Job | No
 
 
 def job_held(actor: AbstractUser) -> Job | None:
-    """Return the job that the actor holds a lease on."""
+    """Return the job that the actor holds a lease on, live or just over."""
     return Job.objects.select_related("queue", "item").filter(lease_holder=actor, state=JobState.LEASED).first()
-
-
-def _queue_ids(actor: AbstractUser, slugs: Sequence[str] | None) -> list[int]:
-    queues = Queue.objects.all() if slugs is None else Queue.objects.filter(slug__in=slugs)
-    if not actor.has_perm("moderation.review_restricted"):
-        queues = queues.filter(is_restricted=False)
-    if slugs is None and not actor.has_perm("moderation.overturn_decisions"):
-        queues = queues.exclude(slug=SENIOR_QUEUE)
-    return list(queues.values_list("pk", flat=True))
 
 
 def _leased(job_key: str, actor: AbstractUser, token: str, now: datetime) -> Job:
