@@ -307,5 +307,7 @@ LOGGING = {
         "django.server": {"handlers": [], "propagate": False},
         # DisallowedHost and friends are noise from scanners; the 4xx counter has them.
         "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+        # faiss tells at every start which instruction sets it tried.
+        "faiss": {"level": "WARNING"},
     },
 }
