@@ -264,7 +264,7 @@ def test_frames_hash_as_published_for_the_sample_clips(shared_data: Path, tmp_pa
         distances = [
             hamming(frame.pdq, by_ms[nearest])
             for frame in frames
-            if abs((nearest := min(by_ms, key=lambda ms: abs(ms - frame.ms))) - frame.ms) <= 2  # noqa: B023
+            if abs((nearest := min(by_ms, key=lambda ms: abs(ms - frame.ms))) - frame.ms) <= 2
         ]
         assert len(distances) >= len(frames) // 2
         assert max(distances) <= 16, lines.stem

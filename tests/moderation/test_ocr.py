@@ -1,0 +1,103 @@
+"""What is written in pictures is read where it stands, and understood across lines and frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moderation.detectors.base import Finding
+from moderation.detectors.deep import ClipSubject
+from moderation.detectors.ocr import OcrDetector, frames_to_read, read_findings
+from moderation.detectors.pdq import pdq_of
+from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
+from moderation.media.confined import SampledFrame, examine
+from moderation.media.stills import decode_image
+from policies.choices import ItemKind
+from tests.moderation.clips import clip, jpeg, scene
+
+
+def frame(ms: int, seed: int = 1) -> SampledFrame:
+    return SampledFrame(ms, "interval", Path("x"), f"{seed * 0x1234567:064x}" if seed == 1 else "f" * 64, 90)
+
+
+def line(text: str, ms: int, until_ms: int, top: int = 0) -> dict[str, Any]:
+    return {"text": text, "ms": ms, "until_ms": until_ms, "box": [0, top, 100, top + 20], "confidence": 0.9}
+
+
+def scan(text: str, where: Mapping[str, Any]) -> tuple[Finding, ...]:
+    entries = [TermEntry("cheap followers", "spam_scam", score=0.8), TermEntry("blimp", "profanity", score=0.4)]
+    return TermsDetector(TermIndex.build(entries), "t").findings_for(text, where)
+
+
+def test_frames_that_show_the_same_are_read_every_four_seconds() -> None:
+    assert [f.ms for f in frames_to_read([frame(s * 1_000) for s in range(10)])] == [0, 4_000, 8_000]
+
+
+def test_a_new_picture_is_read_at_once() -> None:
+    assert [f.ms for f in frames_to_read([frame(0), frame(200, 2), frame(300, 2), frame(400)])] == [0, 200, 400]
+
+
+def test_at_most_so_many_are_read_evenly_spread() -> None:
+    chosen = [f.ms for f in frames_to_read([frame(s * 4_000) for s in range(150)])]
+    assert len(chosen) == 24
+    assert (chosen[0], chosen[-1]) == (0, 149 * 4_000)
+
+
+def test_nothing_is_read_of_nothing() -> None:
+    assert frames_to_read([]) == []
+    assert read_findings({"lines": []}, scan) == ()
+
+
+def test_a_term_is_found_with_time_and_place() -> None:
+    (found,) = read_findings({"lines": [line("buy cheap followers", 2_000, 6_000, 40)]}, scan)
+    assert found.where["source"] == "ocr"
+    assert (found.where["frame_ms"], found.where["until_ms"], found.where["box"]) == (2_000, 6_000, [0, 40, 100, 60])
+    assert found.where["text"] == "cheap followers"
+
+
+def test_a_phrase_broken_over_two_lines_is_found_once() -> None:
+    lines = [line("followers here", 0, 0, 60), line("buy cheap", 0, 0, 20)]
+    found = read_findings({"lines": lines}, scan)
+    assert [f.where["text"] for f in found] == ["cheap followers"]
+
+
+def test_lines_that_came_at_different_times_but_stand_together_are_read_together() -> None:
+    lines = [line("buy cheap", 0, 8_000, 20), line("followers here", 4_000, 8_000, 60)]
+    assert [f.where["text"] for f in read_findings({"lines": lines}, scan)] == ["cheap followers"]
+
+
+def test_lines_that_never_stood_together_are_not() -> None:
+    lines = [line("buy cheap", 0, 3_000, 20), line("followers here", 4_000, 8_000, 60)]
+    assert read_findings({"lines": lines}, scan) == ()
+
+
+def test_its_version_names_the_package() -> None:
+    assert OcrDetector().version.startswith("rapidocr-1.")
+
+
+@pytest.mark.slow
+def test_words_in_a_clip_are_read_with_their_times(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", [scene(1), scene(2, "Fresh bread"), scene(3, "Second part")], seconds_each=2)
+    taken = examine(path, tmp_path, want_audio=False)
+    lines = (
+        OcrDetector().run(ClipSubject(ItemKind.VIDEO, "0" * 64, taken.frames, None, has_audio=False)).payload["lines"]
+    )
+    read = {"".join(line["text"].lower().split()): line for line in lines}
+    assert set(read) == {"freshbread", "secondpart"}
+    assert read["freshbread"]["ms"] == 2_000
+    assert read["secondpart"]["ms"] == 4_000
+    x0, y0, x1, y1 = read["freshbread"]["box"]
+    assert 0 <= x0 < x1 <= 320
+    assert 90 <= y0 < y1 <= 150
+
+
+@pytest.mark.slow
+def test_a_still_is_read_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "still.jpg"
+    path.write_bytes(jpeg(scene(4, "Hello there")))
+    still = SampledFrame(0, "scene", path, *pdq_of(decode_image(path).pixels))
+    result = OcrDetector().run(ClipSubject(ItemKind.IMAGE, "0" * 64, (still,), None, has_audio=False))
+    assert ["".join(line["text"].lower().split()) for line in result.payload["lines"]] == ["hellothere"]
