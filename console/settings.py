@@ -276,7 +276,7 @@ TEXT_MODEL_PATH = env_str("TEXT_MODEL_PATH")
 # --- seeing inside -----------------------------------------------------------------------------------------------
 METRICS_TOKEN = env_str("METRICS_TOKEN")  # empty: /metrics answers only to loopback
 LOG_LEVEL = env_str("LOG_LEVEL", "INFO")
-_log_chain = [
+_log_chain: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -307,6 +307,7 @@ LOGGING = {
         "django.server": {"handlers": [], "propagate": False},
         # DisallowedHost and friends are noise from scanners; the 4xx counter has them.
         "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+        "faiss.loader": {"level": "WARNING"},
         # faiss tells at every start which instruction sets it tried.
         "faiss": {"level": "WARNING"},
     },
