@@ -52,7 +52,7 @@ step() {
 
 make_venv() {
     local python
-    python=$(find_python)
+    python=$(find_python) || exit 1
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         die "$python cannot make virtual environments. On Debian and Ubuntu: apt-get install python3.11-venv"
     "$python" -m venv .venv
@@ -101,7 +101,7 @@ if [ ! -d .venv ] && [ "$free_kb" -lt $((needed_gb * 1024 * 1024)) ]; then
 fi
 
 echo "Setting up .venv (once; later starts skip this)"
-if [ ! -x .venv/bin/python ]; then
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then # none yet, or one that was interrupted
     step "virtual environment" make_venv
 fi
 : >"$log"
