@@ -21,7 +21,8 @@ def explain_trace(trace_id: str) -> dict[str, Any] | None:
 
 def _named(trace: dict[str, Any]) -> dict[str, Any]:
     """Return a trace with external ids in place of internal ones."""
-    mentioned = {*trace["served"], *(row[0] for row in trace["ranked"])}
+    ranked = trace["ranked"]
+    mentioned = {*trace["served"], *ranked.ids}
     mentioned.update(i for removed in trace["removed"].values() for i in removed)
     names = selectors.external_ids_of(mentioned)
     return {
@@ -36,7 +37,7 @@ def _named(trace: dict[str, Any]) -> dict[str, Any]:
         "removed": {reason: [names.get(i) for i in ids] for reason, ids in trace["removed"].items()},
         "ranked": [
             {"external_id": names.get(i), "prerank": number_json(prerank), "rank": number_json(rank)}
-            for i, prerank, rank in trace["ranked"]
+            for i, prerank, rank in zip(ranked.ids, ranked.prerank, ranked.rank, strict=True)
         ],
         "served": [names.get(i) for i in trace["served"]],
         "failures": trace["failures"],
@@ -88,7 +89,7 @@ def _gate_says(item_id: int, query: Query, now: datetime) -> dict[str, Any]:
 def _stages_say(item_id: int, query: Query) -> dict[str, Any]:
     """Run the pipeline for the viewer as the first page, serving nobody, and follow the item through it."""
     slate = run(query, HOME)
-    ranked = [row[0] for row in slate.trace.ranked]
+    ranked = slate.trace.ranked.ids
     return {
         "rung": slate.rung.value,
         "stages": slate.trace.watched,

@@ -25,7 +25,7 @@ from feed.stages import (
     World,
     attempt,
 )
-from feed.types import Candidates, Entry, Query, Rung, Slate, Trace
+from feed.types import Candidates, Entry, Query, Ranked, Rung, Slate, Trace
 from feed.viewers import impression_make
 from moderation import gate
 
@@ -156,8 +156,9 @@ def rank(
 def select(query: Query, home: Home, candidates: Candidates, rung: Rung, trace: Trace) -> _Choice:
     """Return a diverse slate with some spare places, and how to show it."""
     n = query.limit + params.SLATE_SLACK
-    scores = (candidates.ids, candidates.prerank.round(4), candidates.rank.round(4))
-    trace.ranked = list(zip(*(column.tolist() for column in scores), strict=True))
+    trace.ranked = Ranked(
+        candidates.ids.tolist(), candidates.prerank.round(4).tolist(), candidates.rank.round(4).tolist()
+    )
     chosen = attempt(home.selector, trace, lambda: home.selector.select(query, candidates, n))
     ids = [] if chosen is None else chosen.ids.tolist()
     display = attempt(home.display, trace, lambda: home.display.rows(ids))

@@ -33,7 +33,7 @@ class TraceKeeper:
         row = {f.name: getattr(trace, f.name) for f in fields(trace)}
         self._put(f"feed:trace:{trace.trace_id}", row)
         if trace.viewer_hash:
-            self._put(f"feed:latest:{trace.viewer_hash}", row)
+            self._put(f"feed:latest:{trace.viewer_hash}", {"at": trace.at, "trace_id": trace.trace_id})
 
     def find(self, trace_id: str) -> dict[str, Any] | None:
         """Return a trace, or None where it is unknown or older than an hour."""
@@ -41,7 +41,8 @@ class TraceKeeper:
 
     def latest_of(self, viewer_hash: str) -> dict[str, Any] | None:
         """Return a viewer's latest trace."""
-        return self._get(f"feed:latest:{viewer_hash}") if viewer_hash else None
+        latest = self._get(f"feed:latest:{viewer_hash}") if viewer_hash else None
+        return self.find(latest["trace_id"]) if latest else None
 
     def stop(self) -> None:
         """Write what waits and end the thread."""

@@ -106,6 +106,15 @@ class Entry:
     impression_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The candidates in their final order, in columns: ids, and the scores of both rankings (NaN where not computed)."""
+
+    ids: list[int] = field(default_factory=list)
+    prerank: list[float] = field(default_factory=list)
+    rank: list[float] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class Trace:
     """What happened to one request, for audit and for `explain`. Item ids are internal until `explain` names them."""
@@ -118,7 +127,7 @@ class Trace:
     language: str
     candidates: dict[str, int] = field(default_factory=dict)
     removed: dict[str, list[int]] = field(default_factory=dict)
-    ranked: list[tuple[int, float, float]] = field(default_factory=list)
+    ranked: Ranked = field(default_factory=Ranked)
     served: list[int] = field(default_factory=list)
     timings_ms: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
