@@ -72,6 +72,10 @@ class Client:
         """Ask where an item stands."""
         return self.get(f"/api/v1/items/{quote(external_id)}")
 
+    def withdraw(self, external_id: str) -> Answer:
+        """Withdraw an item; safe to repeat."""
+        return self._call("DELETE", f"/api/v1/items/{quote(external_id)}", None, {})
+
     def _call(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         """Send, and again while the server is away or asks for patience; every call here is safe to repeat.
 
