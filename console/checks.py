@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as CheckWarning
 
 
 @register(deploy=False)
@@ -44,5 +45,5 @@ def _check_production() -> list[CheckMessage]:
     if settings.DEBUG:
         found.append(Error("DEBUG is on in production.", hint="Unset DEBUG.", id="gatehouse.E006"))
     if not settings.ALLOWED_HOSTS:
-        found.append(Warning("ALLOWED_HOSTS is empty.", hint="Name the hosts you serve.", id="gatehouse.W001"))
+        found.append(CheckWarning("ALLOWED_HOSTS is empty.", hint="Name the hosts you serve.", id="gatehouse.W001"))
     return found

@@ -1,11 +1,11 @@
 """Reads across tables, for screens, the API and the feed. Nothing here changes anything."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, User
 from django.db import DatabaseError, connection
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Window
 
@@ -158,25 +158,24 @@ def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
         oldest=Min("created_at", filter=Q(state=JobState.OPEN)),
     )
     by_queue = {row["queue_id"]: row for row in counts}
-    return [_depth(queue, by_queue.get(queue.pk), now) for queue in queues_visible(user)]
+    return [_depth(queue, by_queue.get(queue.pk, {}), now) for queue in queues_visible(user)]
 
 
-def _depth(queue: Queue, row: dict[str, Any] | None, now: datetime) -> QueueDepth:
-    row = row or {"n_open": 0, "n_leased": 0, "n_overdue": 0, "oldest": None}
+def _depth(queue: Queue, row: Mapping[str, Any], now: datetime) -> QueueDepth:
     return QueueDepth(
         slug=queue.slug,
         title=queue.title,
         severity=queue.severity,
         sla_minutes=queue.sla_minutes,
         is_restricted=queue.is_restricted,
-        n_open=row["n_open"],
-        n_leased=row["n_leased"],
-        n_overdue=row["n_overdue"],
-        oldest_seconds=(now - row["oldest"]).total_seconds() if row["oldest"] else None,
+        n_open=row.get("n_open", 0),
+        n_leased=row.get("n_leased", 0),
+        n_overdue=row.get("n_overdue", 0),
+        oldest_seconds=(now - row["oldest"]).total_seconds() if row.get("oldest") else None,
     )
 
 
-def job_of(user: AbstractUser) -> Job | None:
+def job_of(user: User) -> Job | None:
     """Return the job that a person holds."""
     return Job.objects.select_related("queue", "item").filter(lease_holder=user, state=JobState.LEASED).first()
 
@@ -190,7 +189,7 @@ class JobPage:
     decisions: list[Decision]
     findings: list[Finding]
     reports: list[Report]
-    creator_items: list[Item]
+    creator_items: Sequence[Item]
     n_creator_blocked: int
 
 
@@ -246,7 +245,9 @@ def _is_restricted() -> Q:
 
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
     """Return an item that the person may open."""
-    return items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance").first()
+    return (
+        items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance").first()
+    )
 
 
 def clearance_revisions(item: Item) -> QuerySet[ClearanceRevision]:
@@ -309,7 +310,7 @@ def display_rows(item_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     return {row["pk"]: _display(row) for row in rows}
 
 
-def _display(row: dict[str, Any]) -> dict[str, Any]:
+def _display(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "external_id": row["external_id"],
         "creator": row["creator_name"],

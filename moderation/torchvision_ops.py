@@ -23,7 +23,7 @@ def declare_missing_operators() -> bool:
 
     if "torchvision" in sys.modules or _libraries or _has_binary(importlib.util.find_spec("torchvision"), torch):
         return False
-    library = torch.library.Library("torchvision", "DEF")
+    library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS.values():
         library.define(schema)
     _libraries.append(library)

@@ -70,7 +70,7 @@ def item_examine(message: OutboxMessage) -> None:
     Raises:
         EvidenceIncomplete, MediaExaminationFailed, OSError: the attempt failed and is repeated by the outbox.
     """
-    item = Item.objects.select_related("media", "cover", "creator", "current_decision").get(pk=message.item_id)
+    item = Item.objects.select_related("media", "cover", "creator", "current_decision").get(pk=message.item_id or 0)
     policy = compiled_active()
     results = [*_onpath_results(item, policy), *_deep_results(item, policy)]
     is_last = message.attempts >= settings.OUTBOX_MAX_ATTEMPTS

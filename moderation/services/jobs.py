@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -40,7 +40,7 @@ RETURNING id
 """
 
 
-def job_claim(*, actor: AbstractUser, queue_slugs: Sequence[str] | None = None, now: datetime) -> Job | None:
+def job_claim(*, actor: User, queue_slugs: Sequence[str] | None = None, now: datetime) -> Job | None:
     """Lease the best open job to the actor, or return the one they hold already; None when there is nothing to do.
 
     1. a live lease of the actor's own is returned again (a second tab, a repeated click),
@@ -65,7 +65,7 @@ def job_claim(*, actor: AbstractUser, queue_slugs: Sequence[str] | None = None, 
         return job_held(actor)
 
 
-def _claim(actor: AbstractUser, queue_slugs: Sequence[str] | None, now: datetime) -> Job | None:
+def _claim(actor: User, queue_slugs: Sequence[str] | None, now: datetime) -> Job | None:
     parameters = {
         "actor": actor.pk,
         "token": uuid.uuid4(),
@@ -84,12 +84,12 @@ def _claim(actor: AbstractUser, queue_slugs: Sequence[str] | None, now: datetime
     return job
 
 
-def job_held(actor: AbstractUser) -> Job | None:
+def job_held(actor: User) -> Job | None:
     """Return the job that the actor holds a lease on, live or just over."""
     return Job.objects.select_related("queue", "item").filter(lease_holder=actor, state=JobState.LEASED).first()
 
 
-def _leased(job_key: str, actor: AbstractUser, token: str, now: datetime) -> Job:
+def _leased(job_key: str, actor: User, token: str, now: datetime) -> Job:
     """Lock the actor's leased job.
 
     Raises:
@@ -105,7 +105,7 @@ def _leased(job_key: str, actor: AbstractUser, token: str, now: datetime) -> Job
 
 
 @transaction.atomic
-def job_heartbeat(*, actor: AbstractUser, job_key: str, lease_token: str, now: datetime) -> datetime:
+def job_heartbeat(*, actor: User, job_key: str, lease_token: str, now: datetime) -> datetime:
     """Extend a live lease and return its new end.
 
     Raises:
@@ -118,7 +118,7 @@ def job_heartbeat(*, actor: AbstractUser, job_key: str, lease_token: str, now: d
 
 
 @transaction.atomic
-def job_release(*, actor: AbstractUser, job_key: str, lease_token: str, now: datetime) -> Job:
+def job_release(*, actor: User, job_key: str, lease_token: str, now: datetime) -> Job:
     """Give a job back undecided.
 
     Raises:
@@ -136,7 +136,7 @@ def _unlease(job: Job, state: JobState) -> None:
     job.lease_holder, job.lease_token, job.lease_expires_at = None, None, None
 
 
-def leases_expire(*, now: datetime, holder: AbstractUser | None = None) -> int:
+def leases_expire(*, now: datetime, holder: User | None = None) -> int:
     """Give jobs back whose lease is over, however often that happens; return how many.
 
     Concurrency: guarded by state and expiry in one UPDATE, so a heartbeat that came first wins.
@@ -152,7 +152,7 @@ def leases_expire(*, now: datetime, holder: AbstractUser | None = None) -> int:
 @transaction.atomic
 def job_decide(
     *,
-    actor: AbstractUser,
+    actor: User,
     job_key: str,
     lease_token: str,
     outcome: Outcome,

@@ -149,7 +149,7 @@ def message_fail(*, message: OutboxMessage, error: str, now: datetime) -> bool:
 
 def _alarm(message: OutboxMessage) -> None:
     """Make a dead letter seen: on the item, as a job for a person, in the audit log and in the logs."""
-    item = Item.objects.select_for_update(of=("self",)).filter(pk=message.item_id).first()
+    item = Item.objects.select_for_update(of=("self",)).filter(pk=message.item_id or 0).first()
     if item is not None:
         Item.objects.filter(pk=item.pk).update(deep_state=DeepState.FAILED)
         _give_to_person(item)
@@ -189,12 +189,12 @@ def dead_letter_redrive(*, actor: AbstractBaseUser, message_key: str, now: datet
     if message is None:
         raise DeadLetterInvalid("This is no dead letter any more; reload the list.")
     twin = OutboxMessage.objects.filter(
-        item_id=message.item_id, topic=message.topic, state__in=[State.PENDING, State.SENT]
+        item_id=message.item_id or 0, topic=message.topic, state__in=[State.PENDING, State.SENT]
     )
     if message.item_id and twin.exists():
         raise DeadLetterInvalid("The same work is already under way for this item.")
     message.state, message.attempts, message.available_at = State.PENDING, 0, now
     message.save(update_fields=["state", "attempts", "available_at"])
-    Item.objects.filter(pk=message.item_id).update(deep_state=DeepState.QUEUED)
+    Item.objects.filter(pk=message.item_id or 0).update(deep_state=DeepState.QUEUED)
     audit_write(actor=actor, action="message.redriven", object_type="message", object_key=message.key)
     return message
