@@ -9,15 +9,21 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from console.embedded import Servers, servers_in
+import psutil
+
+from console.embedded import EmbeddedError, Servers, servers_in
+
+_PREFIX = "gh-test-"
 
 
 def _start() -> None:
     """Point the environment at fresh servers; xdist workers inherit their controller's."""
     if os.environ.get("GATEHOUSE_TEST_DIR"):
         return
-    root = Path(tempfile.mkdtemp(prefix="gh-test-"))
+    _sweep()
+    root = Path(tempfile.mkdtemp(prefix=_PREFIX))
     root.chmod(0o711)
+    (root / "owner").write_text(str(os.getpid()))
     (root / "var" / "static").mkdir(parents=True)  # whitenoise warns where it is missing, and warnings are errors
     os.environ.update(
         GATEHOUSE_TEST_DIR=str(root), ENVIRONMENT="test", VAR_DIR=str(root / "var"), MEDIA_ROOT=str(root / "media"),
@@ -30,6 +36,18 @@ def _start() -> None:
     os.environ.update(servers.environment())
     owner = os.getpid()
     atexit.register(_stop, servers, root, owner)
+
+
+def _sweep() -> None:
+    """Stop and remove what runs left behind that were killed and could not do it themselves."""
+    for note in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/owner"):
+        try:
+            if psutil.pid_exists(int(note.read_text())):
+                continue
+            servers_in(note.parent / "servers").stop()
+        except (OSError, ValueError, EmbeddedError):  # somebody else's, or going away just now
+            continue
+        shutil.rmtree(note.parent, ignore_errors=True)
 
 
 def _stop(servers: Servers, root: Path, owner: int) -> None:
