@@ -19,7 +19,8 @@ class CursorError(Exception):
 def cursor_make(seen: Iterable[bytes], served: Iterable[int]) -> str:
     """Return the cursor of the next page; the newest SEEN_MAX items are remembered."""
     marks = [*seen, *(seen_mark(i) for i in served)][-params.SEEN_MAX :]
-    return signing.dumps(base64.b85encode(b"".join(marks)).decode(), salt=_SALT)
+    text = base64.urlsafe_b64encode(b"".join(marks)).decode().rstrip("=")
+    return signing.TimestampSigner(salt=_SALT).sign(text)
 
 
 def cursor_read(cursor: str) -> tuple[bytes, ...]:
@@ -29,8 +30,8 @@ def cursor_read(cursor: str) -> tuple[bytes, ...]:
         CursorError: it is forged, damaged or older than CURSOR_MAX_AGE_SECONDS.
     """
     try:
-        text = signing.loads(cursor, salt=_SALT, max_age=params.CURSOR_MAX_AGE_SECONDS)
-        raw = base64.b85decode(text)
-    except (signing.BadSignature, binascii.Error, ValueError, TypeError) as error:
+        text = signing.TimestampSigner(salt=_SALT).unsign(cursor, max_age=params.CURSOR_MAX_AGE_SECONDS)
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (signing.BadSignature, binascii.Error, ValueError) as error:
         raise CursorError from error
     return tuple(raw[i : i + MARK_BYTES] for i in range(0, len(raw), MARK_BYTES))
