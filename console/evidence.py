@@ -112,7 +112,7 @@ def _levels(at: Sequence[float]) -> list[tuple[str, float]]:
 def levels_in(reasons: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, float]]]:
     """Return the thresholds that a decision's own reasons name."""
     return {
-        r["category"]: [(str(r.get("rule", "")).rpartition(".")[2].replace("_", " "), float(r["threshold"]))]
+        r["category"]: [(str(r.get("rule", "")).partition(".")[0].replace("_", " to "), float(r["threshold"]))]
         for r in reasons
         if r.get("category") and r.get("threshold") is not None
     }
@@ -157,8 +157,8 @@ def _plain(value: Any) -> str:
 
 def clock(milliseconds: int) -> str:
     """Return a position in a clip as m:ss.t."""
-    minutes, rest = divmod(max(milliseconds, 0), 60_000)
-    return f"{minutes}:{rest / 1000:04.1f}"
+    tenths = max(milliseconds, 0) // 100
+    return f"{tenths // 600}:{tenths % 600 // 10:02}.{tenths % 10}"
 
 
 def rule_words(rule: str, names: Mapping[str, str]) -> str:
