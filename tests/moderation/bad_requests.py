@@ -134,7 +134,11 @@ BODIES = [
     _raw("JSON called plain text", document(), 415, "unsupported-media-type", type="text/plain"),
     _raw("JSON without a type", document(), 415, "unsupported-media-type", type=""),
     _raw("a form without its boundary", upload("text", None), type="multipart/form-data"),
-    _raw("a form with a boundary that none may be", upload("text", None), type="multipart/form-data; boundary=a<b"),
+    _raw(
+        "a form with a boundary longer than any may be",
+        upload("text", None),
+        type=f"multipart/form-data; boundary={'x' * 210}",
+    ),
     _raw("a type that is not ASCII", upload("text", None), 415, "unsupported-media-type", type="multipart/form-dätä"),
     _raw(
         "a form with a broken base64 file",
