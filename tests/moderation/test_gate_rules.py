@@ -180,14 +180,25 @@ def test_what_expires_leaves_a_mask_that_was_computed_before() -> None:
     assert gate.eligible(viewer, later).ids.tolist() == [2]
 
 
+@pytest.mark.parametrize("is_granted", [True, False])
+def test_an_older_revision_that_comes_later_changes_nothing(is_granted: bool) -> None:
+    columns = Columns()
+    columns.apply([row(revision=20, is_granted=is_granted)])
+    assert not columns.apply([row(revision=19, is_granted=not is_granted)]).any()
+    assert not columns.apply([row(revision=20, is_granted=not is_granted)]).any()
+    assert bool(columns.is_granted[1]) is is_granted
+    columns.apply([row(revision=22, is_granted=is_granted), row(revision=21, is_granted=not is_granted)])
+    assert bool(columns.is_granted[1]) is is_granted
+
+
 ROWS = st.builds(
     row,
-    item_id=st.integers(1, 8),
+    item_id=st.integers(1, 4),
     revision=st.integers(1, 60),
     is_granted=st.booleans(),
     min_age=st.sampled_from(BAND_MIN_AGES),
     territories_blocked=st.lists(st.sampled_from(["DE", "FR", "US", "ZZ"]), max_size=3),
-    valid_until=st.sampled_from([AT - 1, AT, AT + 1, AT + 1e6, math.inf, -math.inf, math.nan]),
+    valid_until=st.sampled_from([AT - 1, AT, AT + 1, AT + 1e3, AT + 1e6, AT + 1e9, math.inf, math.nan]),
 )
 
 
