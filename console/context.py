@@ -6,9 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from console.access import EXPLORE, MANAGE_BANKS, READ_AUDIT, REDRIVE, REVIEW, may
+from console.access import EXPLORE, MANAGE_BANKS, READ_AUDIT, REDRIVE, REVIEW, holds, may
 from moderation.models import Job
 from moderation.services.jobs import job_held
 
@@ -62,4 +63,8 @@ def _is_current(path: str, url: str) -> bool:
 
 
 def _my_job(request: HttpRequest) -> Job | None:
-    return job_held(request.user) if request.user.is_authenticated and may(request.user, REVIEW) else None
+    """Return the job that this person holds by a live lease."""
+    if not (request.user.is_authenticated and may(request.user, REVIEW)):
+        return None
+    job = job_held(request.user)
+    return job if job and holds(request.user, job, timezone.now()) else None

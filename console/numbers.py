@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 
 from moderation.models import Decision
 from moderation.models.decision import PERSON_STAGES
+from moderation.selectors import CHILD_SAFETY
 from policies.choices import Outcome
 
 
@@ -22,9 +23,12 @@ class Today:
 
 
 def today(user: User, now: datetime) -> Today:
-    """Return what was decided since midnight UTC, in one query."""
+    """Return what was decided since midnight UTC, in one query; without the restricted partition for those outside it."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    counts = Decision.objects.filter(created_at__gte=midnight).aggregate(
+    decisions = Decision.objects.filter(created_at__gte=midnight)
+    if not user.has_perm("moderation.review_restricted"):
+        decisions = decisions.exclude(category=CHILD_SAFETY)
+    counts = decisions.aggregate(
         n=Count("pk"),
         people=Count("pk", filter=Q(stage__in=PERSON_STAGES)),
         mine=Count("pk", filter=Q(actor=user)),

@@ -237,6 +237,11 @@ def items_search(user: AbstractUser) -> QuerySet[Item]:
     return items.exclude(_is_restricted())
 
 
+def items_restricted() -> QuerySet[Item]:
+    """Return the restricted partition: items in a restricted queue, now or before, or once decided as child safety."""
+    return Item.objects.filter(_is_restricted())
+
+
 def _is_restricted() -> Q:
     hidden = Decision.objects.filter(item=OuterRef("pk"), category=CHILD_SAFETY)
     waiting = Job.objects.filter(item=OuterRef("pk"), queue__is_restricted=True)
