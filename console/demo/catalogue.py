@@ -22,6 +22,10 @@ class Upload:
     cover: Path | None = None
     duration_ms: int | None = None
 
+    def files(self) -> dict[str, Path]:
+        """Return the files by the name of their form field."""
+        return {name: path for name, path in (("media", self.media), ("cover", self.cover)) if path}
+
     def fields(self) -> dict[str, str]:
         """Return the form fields."""
         fields = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -18,38 +18,34 @@ from console.demo.pictures import picture_write, pictures
 
 BANK = ("known-scams", "spam_scam", "BLOCK")  # slug, category, outcome
 FRAME_STEP_SECONDS = 0.5
-Progress = Callable[[int, int], None]
 
 
-def content_make(folder: Path, on_progress: Progress = lambda done, total: None) -> None:
-    """Make every file that is not there yet; files are written whole or not at all.
-
-    Args:
-        folder: where the files are kept.
-        on_progress: called with (done, total) after each file.
+def content_make(folder: Path, wanted: Collection[Path] | None = None) -> None:
+    """Make the wanted files (None: all of them) where they are not there yet; each is written whole or not at all.
 
     Raises:
         OSError: the folder cannot be written, or the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    work = _work(folder)
-    for n, (path, make) in enumerate(work, start=1):
-        if not path.exists():
+    for path, make in _work(folder).items():
+        if (wanted is None or path in wanted) and not path.exists():
             make(path)
-        on_progress(n, len(work))
 
 
-def _work(folder: Path) -> list[tuple[Path, Callable[[Path], None]]]:
-    work: list[tuple[Path, Callable[[Path], None]]] = []
+def bank_file(folder: Path) -> Path:
+    """Return where the CSV of the demo's bank is."""
+    return folder / "bank.csv"
+
+
+def _work(folder: Path) -> dict[Path, Callable[[Path], None]]:
+    work: dict[Path, Callable[[Path], None]] = {bank_file(folder): _bank_write}
     for clip in CLIPS:
         banked = clip.slug == BANKED_CLIP
         # What the bank knows was uploaded again: the first half second cut off, encoded worse.
         make = partial(clip_write, clip, crf=31, start=0.5) if banked else partial(clip_write, clip)
-        work.append((folder / f"clip-{clip.slug}.mp4", make))
-        work.append((folder / f"clip-{clip.slug}.jpg", partial(_cover_write, clip)))
-    work += [(folder / f"pic-{picture.slug}.jpg", partial(picture_write, picture)) for picture in pictures()]
-    work.append((folder / "bank.csv", _bank_write))
-    return work
+        work[folder / f"clip-{clip.slug}.mp4"] = make
+        work[folder / f"clip-{clip.slug}.jpg"] = partial(_cover_write, clip)
+    return work | {folder / f"pic-{picture.slug}.jpg": partial(picture_write, picture) for picture in pictures()}
 
 
 def _cover_write(clip: Clip, path: Path) -> None:

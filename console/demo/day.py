@@ -20,7 +20,7 @@ from moderation.services.jobs import job_claim, job_decide, job_release
 from policies.choices import Outcome
 
 REGIONS = {"DE": "de", "US": "en", "BR": "pt", "FR": "fr", "JP": "ja", "MX": "es", "TR": "tr", "IN": "hi"}
-VIEWERS_PER_REGION = 6
+VIEWERS_PER_REGION = 4
 #: Of each queue's jobs the reviewers take this share, so that there is a history and there is work.
 DECIDED_SHARE = 0.4
 

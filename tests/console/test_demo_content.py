@@ -16,7 +16,7 @@ from console.demo import content, sound
 from console.demo.captions import BURNERS, CREATORS, captions
 from console.demo.catalogue import PREFIX, REPORTS, uploads
 from console.demo.clips import BANKED_CLIP, CLIPS, clip_write, cover_frame
-from console.demo.content import content_make, frame_hashes, pdq_hex
+from console.demo.content import bank_file, content_make, frame_hashes, pdq_hex
 from console.demo.day import RULINGS
 from console.demo.picture_list import BANKED_PICTURE
 from console.demo.pictures import picture_write, pictures
@@ -42,13 +42,10 @@ def still(path: Path) -> Image.Image:
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the bank's file and the two uploads that it should find."""
     folder = tmp_path_factory.mktemp("bank")
-    for path, make in content._work(folder):
-        if path.stem in {"bank", f"clip-{BANKED_CLIP}", f"pic-{BANKED_PICTURE}"} and path.suffix in {
-            ".csv",
-            ".mp4",
-            ".jpg",
-        }:
-            make(path)
+    wanted = [bank_file(folder), folder / f"clip-{BANKED_CLIP}.mp4", folder / f"pic-{BANKED_PICTURE}.jpg"]
+    content_make(folder, wanted)
+    assert all(path.exists() for path in wanted)
+    assert not (folder / "clip-waves.mp4").exists()
     return folder
 
 
@@ -176,7 +173,7 @@ def test_content_is_made_once_and_an_interruption_leaves_no_half_file(
                 raise KeyboardInterrupt
             path.write_text("made")
 
-        return [(folder / name, make) for name in "abc"]
+        return {folder / name: make for name in "abc"}
 
     monkeypatch.setattr(content, "_work", work)
     with pytest.raises(KeyboardInterrupt):

@@ -75,7 +75,7 @@ def filled(ready: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.
         f"bank,category,outcome,algorithm,value,note\nknown-scams,spam_scam,BLOCK,pdq,{'ab' * 32},x\n"
     )
     monkeypatch.setattr(demo_fill, "Client", InProcess)
-    monkeypatch.setattr(demo_fill, "content_make", lambda folder, on_progress: None)
+    monkeypatch.setattr(demo_fill, "content_make", lambda folder, wanted: None)
     monkeypatch.setattr(demo_fill, "uploads", lambda folder: catalogue)
     monkeypatch.setattr(demo_fill, "reports_send", lambda client: [])
     monkeypatch.setattr(demo_fill, "viewers_watch", lambda client, now: (0, []))

@@ -16,7 +16,7 @@ from django.utils import timezone
 from console.demo.accounts import PEOPLE, accounts_read
 from console.demo.catalogue import Upload, uploads
 from console.demo.client import Client
-from console.demo.content import content_make
+from console.demo.content import bank_file, content_make
 from console.demo.day import reports_send, reviewers_decide, viewers_watch
 
 #: Longest wait for the slow models to look at everything; past it the rest goes on in the background.
@@ -64,11 +64,14 @@ class Command(BaseCommand):
         return True
 
     def _fill(self, folder: Path) -> None:
-        content_make(folder, lambda done, total: self._line(f"Drawing the demo's content: {done} of {total}"))
-        call_command("banks_load", folder / "bank.csv", stdout=self.stdout)
+        bank = bank_file(folder)
+        content_make(folder, [bank])
+        call_command("banks_load", bank, stdout=self.stdout)
         everything = uploads(folder)
         for n, upload in enumerate(everything, start=1):
-            self._line(f"Uploading: {n} of {len(everything)}")
+            self._line(f"Drawing and uploading: {n} of {len(everything)}")
+            # Drawn one by one, so that the slow models are at work on the first while the next is drawn.
+            content_make(folder, upload.files().values())
             self._submit(upload)
         self.refused += reports_send(self.client)
         self._wait(everything)
@@ -86,9 +89,8 @@ class Command(BaseCommand):
             )
 
     def _submit(self, upload: Upload) -> None:
-        files = {name: path for name, path in (("media", upload.media), ("cover", upload.cover)) if path}
-        if files:
-            answer = self.client.post_form("/api/v1/items", upload.fields(), files)
+        if upload.files():
+            answer = self.client.post_form("/api/v1/items", upload.fields(), upload.files())
         else:
             answer = self.client.post_json("/api/v1/items", upload.fields())
         if not answer.is_ok:

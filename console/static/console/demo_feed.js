@@ -1,7 +1,7 @@
-// The demo feed: plays what is in view, and asks every second which items may still be shown.
+// The demo feed: plays what is in view, and asks twice a second which items may still be shown.
 (() => {
   "use strict";
-  const POLL_MS = 800; // with the gate's own delay an item is gone within a second or so of the decision
+  const POLL_MS = 500; // with the gate's own delay an item is gone within a second of the decision
   const screen = document.getElementById("screen");
   if (!screen) return;
   const nothing = document.getElementById("nothing");
@@ -91,7 +91,7 @@
         if (!answer.ok) throw new Error(String(answer.status));
         const { gone: left, is_stale: stale } = await answer.json();
         for (const { id, why: reason } of left) withdraw(id, reason);
-        pulse.textContent = stale ? "its view is too old: everything leaves" : "asked every second, all shown items stand";
+        pulse.textContent = stale ? "its view is too old: everything leaves" : "asked twice a second, all shown items stand";
         pulse.className = stale ? "pulse bad" : "pulse live";
       } catch {
         pulse.textContent = "does not answer";
