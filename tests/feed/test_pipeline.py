@@ -179,6 +179,25 @@ def test_the_gate_alone_is_enough_when_every_filter_is_gone(five: list[Any]) -> 
     assert slate.trace.removed == {"gate.not_granted": [five[0].pk]}
 
 
+def test_the_gate_on_the_way_out_asks_for_this_very_viewer(follow: Follow) -> None:
+    items = [
+        cleared("all", creator="a"),
+        cleared("older", creator="b", min_age=16),
+        cleared("elsewhere", creator="c", territories=["DE"]),
+    ]
+    follow()
+
+    class Careless(type(HOME.sources[0])):  # type: ignore[misc]
+        def fetch(self, query: Any, world: Any, n: int) -> Any:
+            return np.array([item.pk for item in items], np.int64)
+
+    home = home_with(sources=(Careless(),), filters=(), effects=())
+    assert served(run(home, age="15", region="DE")) == {"all"}
+    assert served(run(home, age="15", region="FR")) == {"all", "elsewhere"}
+    assert served(run(home, age="16", region="DE")) == {"all", "older"}
+    assert served(run(home, age=None, region="")) == {"all"}
+
+
 def test_no_score_buys_an_item_into_a_slate(five: list[Any]) -> None:
     revoke(five[0])
     gate.current().refresh()
