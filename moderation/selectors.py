@@ -144,8 +144,8 @@ class QueueDepth:
 def queues_visible(user: AbstractUser) -> QuerySet[Queue]:
     """Return the queues a person may know of; the restricted partition does not exist for others."""
     if user.has_perm("moderation.review_restricted"):
-        return Queue.objects.all()
-    return Queue.objects.filter(is_restricted=False)
+        return Queue.objects.order_by("-severity", "slug")
+    return Queue.objects.filter(is_restricted=False).order_by("-severity", "slug")
 
 
 def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version as package_version
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from moderation.detectors.base import Finding, Result
@@ -22,6 +24,8 @@ _MAX_READ = 24
 _MIN_CONFIDENCE = 0.5
 #: Letters this far apart, in line heights, belong to two words.
 _WORD_GAP = 0.2
+#: In lines set wide, also this many times farther apart than letters mostly are.
+_WIDE_GAP = 2.5
 
 
 @lru_cache(maxsize=1)
@@ -45,7 +49,7 @@ class OcrDetector:
         return f"rapidocr-{package_version('rapidocr-onnxruntime')}-3"
 
     def run(self, clip: ClipSubject) -> Result:
-        """Return `{"lines": [{"text", "ms", "until_ms", "box": [x0, y0, x1, y1], "confidence"}]}` as payload."""
+        """Return `{"lines": [{"text", "words", "ms", "until_ms", "box": [x0, y0, x1, y1], "confidence"}]}` as payload."""
         lines: dict[str, dict[str, Any]] = {}
         for frame in frames_to_read(clip.frames):
             for line in _read(frame):
@@ -71,7 +75,8 @@ def _read(frame: SampledFrame) -> list[dict[str, Any]]:
     lines, _ = _reader()(str(frame.path), return_word_box=True)
     return [
         {
-            "text": _spaced(text, corners, places, chars),
+            "text": text,
+            "words": _spaced(text, corners, places, chars),
             "ms": frame.ms,
             "until_ms": frame.ms,
             "box": _rectangle(corners),
@@ -85,17 +90,16 @@ def _read(frame: SampledFrame) -> list[dict[str, Any]]:
 def _spaced(text: str, corners: Any, places: Sequence[Any], chars: Sequence[str]) -> str:
     """Put back spaces where letters stand apart: the reader drops them between Latin words.
 
-    A guess for people and for single words; phrases are also looked for without any spaces.
+    A guess, for finding single words; phrases are also looked for without any spaces.
     """
     if "".join(chars) != text or len(places) != len(chars):
         return text
-    box = _rectangle(corners)
-    gap = _WORD_GAP * (box[3] - box[1])
-    out = [text[:1]]
-    for left, right, char in zip(places, places[1:], chars[1:], strict=False):
-        is_apart = char.isascii() and _rectangle(right)[0] - _rectangle(left)[2] >= gap
-        out.append(f" {char}" if is_apart else char)
-    return "".join(out)
+    boxes = [_rectangle(place) for place in places]
+    gaps = [right[0] - left[2] for left, right in pairwise(boxes)]
+    line = _rectangle(corners)
+    apart = max(_WORD_GAP * (line[3] - line[1]), _WIDE_GAP * (median(gaps) if gaps else 0))
+    pairs = zip(gaps, chars[1:], strict=True)
+    return text[:1] + "".join(f" {char}" if char.isascii() and gap >= apart else char for gap, char in pairs)
 
 
 def _rectangle(corners: Sequence[Sequence[float]]) -> list[int]:
@@ -111,13 +115,23 @@ def read_findings(
     Lines seen together are also read as one text, so that a phrase broken over two lines is still caught.
     """
     lines = payload["lines"]
-    findings = [f for line in lines for f in scan(line["text"], _where(line))]
-    seen = {(f.category, str(f.where.get("text", "")).casefold()) for f in findings}
-    for together in _together(lines):
-        text = " ".join(line["text"] for line in together)
-        found = scan(text, _where(together[0]))
-        findings += [f for f in found if (f.category, str(f.where.get("text", "")).casefold()) not in seen]
-    return tuple(findings)
+    texts = [(text, line) for line in lines for text in _readings(line)]
+    texts += [(" ".join(line["text"] for line in group), group[0]) for group in _together(lines)]
+    found: dict[tuple[str, str], Finding] = {}
+    for text, line in texts:
+        for finding in scan(text, _where(line)):
+            found.setdefault((finding.category, _letters(finding)), finding)
+    return tuple(found.values())
+
+
+def _letters(finding: Finding) -> str:
+    """Return what was found without spaces and case: one phrase in several readings is one finding."""
+    return "".join(filter(str.isalnum, str(finding.where.get("text", "")))).casefold()
+
+
+def _readings(line: Mapping[str, Any]) -> list[str]:
+    """Return a line as it was read, and with the spaces that its letters suggest."""
+    return list(dict.fromkeys([line["text"], line.get("words", line["text"])]))
 
 
 def _where(line: Mapping[str, Any]) -> dict[str, Any]:
