@@ -72,11 +72,12 @@ def _count(caller: str, window: int, now: float) -> int:
 
 
 def _count_shared(name: str) -> int:
-    """Add one to a window's counter in one round trip and return it."""
-    pipe = _client(settings.REDIS_URL).pipeline(transaction=False)
-    pipe.incr(name)
-    pipe.expire(name, WINDOW_SECONDS * 2)
-    return int(pipe.execute()[0])
+    """Add one to a window's counter in one round trip and return it; the first of a window also says when it ends."""
+    client = _client(settings.REDIS_URL)
+    n = int(client.incr(name))
+    if n == 1:
+        client.expire(name, WINDOW_SECONDS * 2)
+    return n
 
 
 @lru_cache(maxsize=4)

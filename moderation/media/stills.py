@@ -83,7 +83,9 @@ def _too_many(limits: MediaLimits) -> str:
 
 
 def _pixels(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
-    image.draft("RGB", (side, side))
+    # Of both sides, draft mode keeps at least what it is asked for: ask for the shape of this picture, or it stays whole.
+    share = side / max(image.size)
+    image.draft("RGB", (round(image.width * share), round(image.height * share)))
     rgb = image if image.mode == "RGB" else image.convert("RGB")  # converting copies, even to the same
     if factor := max(rgb.size) // (2 * side + 1):
         rgb = rgb.reduce(factor + 1)
