@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -26,7 +26,6 @@ from console.demo.drawing import (
     silhouette,
     sprite,
     still,
-    tag,
     vignette,
 )
 from console.demo.scenes_nature import SIZE, H, W, stars
@@ -277,7 +276,7 @@ def rain(rng: np.random.Generator) -> Scene:
     return Scene(vignette(ground), [*lights, Act(play)])
 
 
-def _drift(rng: np.random.Generator):  # type: ignore[no-untyped-def]
+def _drift(rng: np.random.Generator) -> Callable[[float], Point]:
     x, y, phase, speed = rng.uniform(0, W), rng.normal(360, 130), rng.uniform(0, 6), rng.uniform(-14, 14)
     return lambda t: (x + speed * t, y + 6 * np.sin(t + phase))
 
@@ -387,8 +386,3 @@ def _coin() -> Image.Image:
         draw.rectangle((20 * k, 13 * k, 24 * k, 31 * k), fill=(214, 150, 40, 255))
 
     return sprite((44, 44), brush)
-
-
-def notice(text: str) -> Image.Image:
-    """Return a small plate of text, as apps lay over clips."""
-    return tag(text, 20, rgb("ffffff"), rgb("101018"), alpha=170)

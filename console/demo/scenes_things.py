@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -11,6 +12,7 @@ from console.demo.drawing import (
     Act,
     Colour,
     Layer,
+    Point,
     Scene,
     add_glow,
     blend,
@@ -314,7 +316,7 @@ def lanterns(rng: np.random.Generator) -> Scene:
     return Scene(vignette(ground), parts)
 
 
-def _rise(x: float, y: float, speed: float, phase: float):  # type: ignore[no-untyped-def]
+def _rise(x: float, y: float, speed: float, phase: float) -> Callable[[float], Point]:
     return lambda t: (x + 5 * np.sin(0.9 * t + phase), y - speed * t)
 
 
