@@ -25,6 +25,12 @@ WHY = {
 Levels = Mapping[str, Sequence[tuple[str, float]]]
 LEVEL_NAMES = ("restrict to 13", "restrict to 16", "restrict to 18", "escalate", "block")
 
+#: What `where_words` says in words of its own; anything else it tells by name. A line of text repeats its hit.
+_TOLD = frozenset(
+    {"bank", "entry", "algorithm", "distance", "role", "quality", "field", "source", "text", "span", "line", "box",
+     "frame_ms", "until_ms", "start_ms", "end_ms", "n_frames", "n_frames_seen"}
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -120,7 +126,7 @@ def levels_in(reasons: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str,
 
 def where_words(where: Mapping[str, Any]) -> str:
     """Return where something was found, as words."""
-    words = [_bank(where), _frame(where), _text(where), _counts(where)]
+    words = [_bank(where), _text(where), _moment(where), _seen(where), _counts(where)]
     return ", ".join(word for word in words if word)
 
 
@@ -133,22 +139,37 @@ def _bank(where: Mapping[str, Any]) -> str:
     return f"matches bank {where['bank']} ({how})" + (f", {role}" if role else "")
 
 
-def _frame(where: Mapping[str, Any]) -> str:
-    return f"at {clock(int(where['frame_ms']))} in the video" if where.get("frame_ms") is not None else ""
+def _moment(where: Mapping[str, Any]) -> str:
+    start = where.get("frame_ms", where.get("start_ms"))
+    if start is None:
+        return ""
+    end = where.get("until_ms", where.get("end_ms", start))
+    return f"from {clock(int(start))} to {clock(int(end))}" if end > start else f"at {clock(int(start))}"
+
+
+def _seen(where: Mapping[str, Any]) -> str:
+    return f"seen in {where['n_frames_seen']} of {where['n_frames']} frames" if where.get("n_frames_seen") else ""
 
 
 def _text(where: Mapping[str, Any]) -> str:
     if not where.get("text"):
         return ""
-    place = {"caption": "in the caption", "ocr": "in the picture", "transcript": "in the sound"}
-    return f"“{where['text']}” {place.get(str(where.get('field', '')), '')}".strip()
+    place = {"caption": "in the caption", "ocr": "written in the picture", "speech": "said in the sound"}
+    return f"“{where['text']}” {place.get(str(where.get('field') or where.get('source')), '')}".strip()
 
 
 def _counts(where: Mapping[str, Any]) -> str:
     """Whatever else a detector tells, by its own names: counts, hosts, rules."""
-    known = {"bank", "entry", "algorithm", "distance", "role", "frame_ms", "box", "text", "field", "span", "quality"}
-    rest = {name: value for name, value in where.items() if name not in known and value not in ("", None, [], {})}
-    return ", ".join(f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in rest.items())
+    rest = {name: value for name, value in where.items() if name not in _TOLD and value not in ("", None, [], {})}
+    return ", ".join(_count(name, value) for name, value in rest.items())
+
+
+def _count(name: str, value: Any) -> str:
+    if name == "why":
+        return _plain(value)
+    if name.startswith("n_"):
+        return f"{value} {name.removeprefix('n_').replace('_', ' ')}"
+    return f"{name.replace('_', ' ')}: {_plain(value)}"
 
 
 def _plain(value: Any) -> str:
@@ -183,10 +204,14 @@ def reason_words(reason: Mapping[str, Any], names: Mapping[str, str]) -> str:
     return str(reason.get("detail")) if own_words and reason.get("detail") else rule_words(rule, names)
 
 
-def missing_words(decision: Decision | None) -> list[tuple[str, str]]:
-    """Return (detector, why in words) for each detector that gave no answer."""
-    missing: Mapping[str, str] = decision.evidence.get("missing", {}) if decision else {}
-    return [(detector, WHY.get(why, why)) for detector, why in sorted(missing.items())]
+def missing_words(decision: Decision | None, policy: CompiledPolicy | None) -> list[tuple[str, str]]:
+    """Return (detector, why in words) for each detector that the policy asks for this kind and that gave no answer."""
+    if decision is None:
+        return []
+    missing: Mapping[str, str] = decision.evidence.get("missing", {})
+    kind = decision.evidence.get("context", {}).get("kind", -1)
+    asked = {name: why for name, why in missing.items() if policy is None or policy.counts(name, kind)}
+    return [(name, WHY.get(why, why)) for name, why in sorted(asked.items())]
 
 
 def caption_parts(caption: str, findings: Iterable[Finding], names: Mapping[str, str]) -> list[Part]:
@@ -207,7 +232,7 @@ def _spans(findings: Iterable[Finding], length: int, names: Mapping[str, str]) -
     spans = []
     for finding in findings:
         span = finding.where.get("span")
-        if finding.where.get("field", "caption") == "caption" and _is_span(span, length):
+        if finding.where.get("field") == "caption" and _is_span(span, length):
             spans.append((span[0], span[1], names.get(finding.category, finding.category)))
     return sorted(spans)
 

@@ -14,10 +14,10 @@ from console.access import EXPLORE, OVERTURN, READ_AUDIT, is_restricted_by, item
 from console.forms import ItemFilter, OverturnForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from console.paging import page_after
-from console.views.jobs import levels_of, media_context
+from console.views.jobs import levels_of, media_context, policy_of
 from moderation import selectors
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
-from moderation.models import Item
+from moderation.models import Decision, Item
 from moderation.services import decisions
 
 _PAGE_SIZE = 50
@@ -92,9 +92,7 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
         "media": media_context(item, is_shown=not is_restricted_by(trail, jobs)),
         "names": names,
         "parts": evidence.caption_parts(item.caption, findings, names),
-        "trail": [
-            (d, evidence.rows_of(d.findings.all(), levels_of(d), names), evidence.missing_words(d)) for d in trail
-        ],
+        "trail": [_told(decision, names) for decision in trail],
         "revisions": selectors.clearance_revisions(item),
         "reports": item.reports.order_by("-created_at"),
         "jobs": jobs,
@@ -103,3 +101,10 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
         "form": form or OverturnForm(names=names, initial=initial),
         "has_errors": form is not None,
     }
+
+
+def _told(decision: Decision, names: dict[str, str]) -> tuple[Decision, list[evidence.Row], list[tuple[str, str]]]:
+    """Return a decision with its findings and its missing detectors as the history shows them."""
+    policy = policy_of(decision)
+    rows = evidence.rows_of(decision.findings.all(), levels_of(decision, policy), names)
+    return decision, rows, evidence.missing_words(decision, policy)

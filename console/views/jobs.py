@@ -19,6 +19,7 @@ from moderation.media_urls import media_url
 from moderation.models import Decision, Item
 from moderation.selectors import JobPage
 from moderation.services import jobs
+from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import compiled_version
 
@@ -124,7 +125,7 @@ def job_context(request: HtmxRequest, page: JobPage, form: DecisionForm | None) 
     known = categories()
     names = category_names(known)
     current = page.item.current_decision
-    levels = levels_of(current)
+    policy = policy_of(current)
     chosen = form["category"].value() if form else page.job.category
     initial = {"category": page.job.category, "lease_token": page.job.lease_token}
     return {
@@ -134,8 +135,8 @@ def job_context(request: HtmxRequest, page: JobPage, form: DecisionForm | None) 
         "media": media_context(page.item, is_shown=shows_media(request.user, page)),
         "decision": current,
         "parts": evidence.caption_parts(page.item.caption, page.findings, names),
-        "rows": evidence.rows_of(page.findings, levels, names),
-        "missing": evidence.missing_words(current),
+        "rows": evidence.rows_of(page.findings, levels_of(current, policy), names),
+        "missing": evidence.missing_words(current, policy),
         "names": names,
         "guidelines": sorted((c for c in known if c.guideline), key=lambda c: c.slug != chosen),
         "chosen": chosen,
@@ -144,14 +145,21 @@ def job_context(request: HtmxRequest, page: JobPage, form: DecisionForm | None) 
     }
 
 
-def levels_of(decision: Decision | None) -> evidence.Levels:
-    """Return the thresholds that a decision's item was held to; those its reasons name where its policy cannot be read."""
+def policy_of(decision: Decision | None) -> CompiledPolicy | None:
+    """Return the policy that a decision was made under; None where it cannot be read."""
+    try:
+        return compiled_version(decision.policy_version) if decision else None
+    except PolicyUnavailable:
+        return None
+
+
+def levels_of(decision: Decision | None, policy: CompiledPolicy | None) -> evidence.Levels:
+    """Return the thresholds that a decision's item was held to; without its policy, those that its reasons name."""
     if decision is None:
         return {}
-    try:
-        return evidence.levels_under(compiled_version(decision.policy_version), decision.evidence.get("context", {}))
-    except PolicyUnavailable:
+    if policy is None:
         return evidence.levels_in(decision.reasons)
+    return evidence.levels_under(policy, decision.evidence.get("context", {}))
 
 
 def media_context(item: Item, *, is_shown: bool) -> dict[str, Any]:

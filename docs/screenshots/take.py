@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,9 @@ def shoot(page: Page, name: str) -> None:
     """Keep what the page shows, once its pictures are there."""
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(600)
-    page.screenshot(path=FOLDER / f"{name}.png")
+    path = FOLDER / f"{name}.png"
+    page.screenshot(path=path)
+    Image.open(path).convert("RGB").save(path, optimize=True)  # without the alpha channel: fewer bytes
 
 
 def queue_list(page: Page) -> None:
@@ -50,10 +53,10 @@ def queue_list(page: Page) -> None:
     shoot(page, "queues")
 
 
-def job_page(page: Page) -> None:
-    """A job with evidence, preferably in a queue where words were found; given back afterwards."""
+def job_page(page: Page, queue: str = "Graphic") -> None:
+    """A job with evidence, from a queue that mostly has pictures and clips; given back afterwards."""
     page.goto("/queues/")
-    wanted = page.locator("tr:has-text('Hate') button, tr:has-text('Spam') button").first
+    wanted = page.locator(f"tr:has-text('{queue}') button").first
     button = wanted if wanted.count() else page.locator("button:has-text('Claim')").first
     button.click()
     page.wait_for_url("**/jobs/*/")

@@ -43,8 +43,13 @@ def test_a_category_without_thresholds_has_a_bar_without_a_tick() -> None:
         ({"field": "caption", "span": [0, 3], "text": "abc"}, "“abc” in the caption"),
         ({"bank": "known", "algorithm": "pdq", "distance": 3, "role": "cover"}, "matches bank known (distance 3 of 31), the cover"),
         ({"bank": "known", "algorithm": "sha256", "role": "media"}, "matches bank known (same bytes), the file"),
-        ({"frame_ms": 64_200, "text": "abc", "field": "ocr"}, "at 1:04.2 in the video, “abc” in the picture"),
-        ({"n_uploads_1h": 40}, "n uploads 1h: 40"),
+        ({"frame_ms": 64_200, "until_ms": 64_200, "text": "abc", "line": "abc d", "source": "ocr"},
+         "“abc” written in the picture, at 1:04.2"),
+        ({"start_ms": 1_000, "end_ms": 2_500, "text": "abc", "source": "speech"},
+         "“abc” said in the sound, from 0:01.0 to 0:02.5"),
+        ({"bank": "b", "distance": 9, "frame_ms": 0, "n_frames": 12, "n_frames_seen": 3, "n_entries_matched": 2},
+         "matches bank b (distance 9 of 31), at 0:00.0, seen in 3 of 12 frames, 2 entries matched"),
+        ({"n_uploads_1h": 40, "why": "a burst"}, "40 uploads 1h, a burst"),
         ({"hosts": ["a.example", "b.example"]}, "hosts: a.example, b.example"),
         ({}, ""),
     ],
@@ -73,7 +78,7 @@ def test_a_caption_is_cut_at_its_hits(findings: list[Finding], parts: list[tuple
 
 
 def test_hits_elsewhere_are_not_marked_in_the_caption() -> None:
-    finding = Finding(category="hate", score=0.5, where={"field": "ocr", "span": [0, 2]})
+    finding = Finding(category="hate", score=0.5, where={"source": "ocr", "span": [0, 2]})
     assert [part.hit for part in caption_parts("0123", [finding], NAMES)] == [""]
 
 
@@ -104,8 +109,8 @@ def test_thresholds_come_from_reasons_where_the_policy_cannot_be_read() -> None:
 
 def test_missing_detectors_say_why() -> None:
     decision = Decision(evidence={"missing": {"text": "not_configured", "ocr": "made-up"}})
-    assert missing_words(decision) == [("ocr", "made-up"), ("text", "no model is set up for it")]
-    assert missing_words(None) == []
+    assert missing_words(decision, None) == [("ocr", "made-up"), ("text", "no model is set up for it")]
+    assert missing_words(None, None) == []
 
 
 @pytest.mark.parametrize(
