@@ -85,3 +85,4 @@ def fill(url: str, n: int, prefix: str = "bench-") -> None:
         connection.execute("ANALYZE")
         for after in range(row[0] - 1, row[1], STEP):
             connection.execute(_CLEARANCES, {**values, "after": after, "step": STEP})
+        connection.execute("ANALYZE")

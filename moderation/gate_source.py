@@ -24,6 +24,10 @@ LOAD_TIMEOUT_MS = 120_000
 #: Revisions that one page of the revocation stream looks through.
 STREAM_SPAN = 20_000
 
+# A poll reads a few rows at the very end of an index, where statistics lag: without these the planner may join whole
+# tables ten times a second. A full load wants them back.
+_SLOW_WHEN_FEW = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+
 _COLUMNS = """
     c.item_id, i.external_id, c.revision, c.is_granted, c.min_age, c.territories_blocked,
     extract(epoch FROM c.valid_until)::float8, v.number, uuid_send(d.key),
@@ -144,6 +148,8 @@ class ClearanceSource:
         with opened.transaction():
             opened.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             opened.execute(f"SET LOCAL statement_timeout = {LOAD_TIMEOUT_MS}")
+            for name in _SLOW_WHEN_FEW:
+                opened.execute(f"SET LOCAL {name} = on")
             xmin = int(self._value(f"SELECT {_XMIN}"))
             with opened.cursor(name="gate_load") as cursor:
                 cursor.itersize = LOAD_CHUNK_ROWS
@@ -184,11 +190,12 @@ def _connect() -> psycopg.Connection[Any]:
     for name in ("cursor_factory", "context", "server_side_binding", "options"):
         wanted.pop(name, None)
     limit = settings.GATE_MAX_AGE_MS
+    session = {"statement_timeout": limit, "lock_timeout": limit, "jit": "off", **dict.fromkeys(_SLOW_WHEN_FEW, "off")}
     return psycopg.connect(
         **{
             **wanted,
             "application_name": "gatehouse-gate",
-            "options": f"-c statement_timeout={limit} -c lock_timeout={limit} -c jit=off",
+            "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
             "connect_timeout": 2,
             "tcp_user_timeout": 2 * limit,
             "autocommit": True,
