@@ -93,10 +93,16 @@ def discard(stored: StoredFile, *, storage: Storage = default_storage) -> None:
 
 @contextmanager
 def local_copy(key: str, *, storage: Storage = default_storage) -> Iterator[Path]:
-    """Yield a path on this machine with the file's content: the file itself, or a temporary copy of an object."""
+    """Yield a path on this machine with the file's content: the file itself, or a temporary copy of an object.
+
+    Raises:
+        FileNotFoundError: storage has lost it, or does not have it yet; that is no fault of the content.
+    """
     backend = getattr(storage, "_wrapped", storage)
     if isinstance(backend, FileSystemStorage):
-        yield Path(storage.path(key))
+        path = Path(storage.path(key))
+        path.stat()
+        yield path
         return
     with storage.open(key) as remote, NamedTemporaryFile(prefix="gh-media-") as copy:
         shutil.copyfileobj(remote, copy, _CHUNK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -34,7 +35,8 @@ class Watcher:
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Ask as an adult and as a child, in turn, until stopped."""
+        """Ask as an adult until stopped."""
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # thousands of lines that say nothing
         with httpx.Client(headers=self.live.authorization("feed:read"), timeout=10) as client:
             while not self.stopped.wait(0.1):
                 self._ask(client, {"age": "30", "region": "GB", "limit": "50"})
@@ -118,7 +120,7 @@ class Rig:
     def rows(self, sql: str, *parameters: object) -> list[tuple[object, ...]]:
         """Return what a query gives."""
         with psycopg.connect(self.live.environment["DATABASE_URL"]) as connection:
-            return connection.execute(sql, parameters).fetchall()
+            return connection.execute(sql, parameters or None).fetchall()
 
     def wait(self, sql: str, what: str, seconds: float = _SETTLE_SECONDS) -> None:
         """Wait until a query gives no rows."""
