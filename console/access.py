@@ -18,6 +18,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from console.http import HtmxRequest
 from moderation import selectors
 from moderation.models import AuditEvent, Decision, HashBank, Item, Job, OutboxMessage
+from moderation.routing import SENIOR_QUEUE
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HtmxRequest, P], HttpResponse]
@@ -107,12 +108,20 @@ def queue_slugs_visible(user: User, slug: str) -> list[str] | None:
 
     Raises:
         Http404: there is no such queue for this person.
+        PermissionDenied: it is the seniors' queue, and the person is none.
     """
     if not slug:
         return None
     if not selectors.queues_visible(user).filter(slug=slug).exists():
         raise Http404
+    if not may_claim_from(user, slug):
+        raise PermissionDenied
     return [slug]
+
+
+def may_claim_from(user: User, slug: str) -> bool:
+    """Return whether the person works on a queue that they can see: what reviewers escalated goes to seniors only."""
+    return slug != SENIOR_QUEUE or may(user, OVERTURN)
 
 
 def is_restricted(item: Item) -> bool:

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from console.access import REVIEW, queue_slugs_visible, requires
+from console.access import REVIEW, may_claim_from, queue_slugs_visible, requires
 from console.http import HtmxRequest, redirect_to, render_page
 from moderation import selectors
 from moderation.services import jobs
@@ -18,6 +18,7 @@ def queue_list(request: HtmxRequest) -> HttpResponse:
     depths = selectors.queue_depths(request.user, timezone.now())
     context = {
         "depths": depths,
+        "closed": {d.slug for d in depths if not may_claim_from(request.user, d.slug)},
         "n_open": sum(d.n_open for d in depths),
         "n_leased": sum(d.n_leased for d in depths),
         "n_overdue": sum(d.n_overdue for d in depths),

@@ -140,6 +140,17 @@ def test_escalating_hands_it_to_the_seniors(browser: Client, reviewer: User) -> 
     assert Job.objects.filter(item=job.item, state="open", queue__slug="seniors").exists()
 
 
+def test_the_seniors_queue_is_seen_by_all_and_worked_on_by_seniors(
+    browser: Client, reviewer: User, senior_browser: Client
+) -> None:
+    job = scenes.job_held(reviewer)
+    _decide(browser, job, outcome="2", category="harassment", note="unsure who is meant")
+    assert "for seniors" in browser.get(reverse("queue_list")).content.decode()
+    assert browser.post(reverse("job_claim"), {"queue": "seniors"}).status_code == 403
+    assert browser.post(reverse("job_claim")).url == reverse("queue_list")
+    assert "/jobs/" in senior_browser.post(reverse("job_claim"), {"queue": "seniors"}).url
+
+
 def test_a_second_submit_records_nothing_and_says_so(browser: Client, reviewer: User) -> None:
     job = scenes.job_held(reviewer)
     _decide(browser, job, **BLOCK)
