@@ -68,7 +68,9 @@ def test_it_escalates_what_a_term_says_and_opens_a_job_with_its_evidence() -> No
     from policies.selectors import compiled_active
 
     policy = compiled_active()
-    term = next(t for t in policy.terms if t.language in {"", "en"} and t.score and t.score >= 0.6 and not t.is_exception)
+    term = next(
+        t for t in policy.terms if t.language in {"", "en"} and t.score and t.score >= 0.6 and not t.is_exception
+    )
     item = item_submit(actor="api:test", submission=text(caption=f"look at this {term.text} today")).item
     item.refresh_from_db()
     assert Finding.objects.filter(item=item, detector="terms", category=term.category).exists()
