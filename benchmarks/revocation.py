@@ -54,6 +54,7 @@ def _warm(load: Load) -> None:
     deadline = time.monotonic() + 60
     while len(load.answers) < 200 and time.monotonic() < deadline:
         time.sleep(0.1)
+    time.sleep(5)
     if not load.answers:
         raise RuntimeError(f"The feed answers nothing: {load.errors[:1]}")
 

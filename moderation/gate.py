@@ -268,8 +268,8 @@ class Gate:
     def _follow(self, continuity: Continuity) -> bool:
         """Apply what changed; return False where the database went back in time and only a full load will do."""
         last = self._xmin or 0
-        rewind = REWIND_XIDS if continuity is Continuity.RECONNECTED else 0
-        xmin, rows = self._source.changes(max(0, last - rewind))
+        is_new = continuity is Continuity.RECONNECTED
+        xmin, rows = self._source.changes(max(0, last - REWIND_XIDS * is_new), may_be_many=is_new)
         if xmin < last:
             return False
         with self._lock:

@@ -4,7 +4,7 @@ Every statement is bounded in time; whatever goes wrong is raised, and the gate 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -133,12 +133,15 @@ class ClearanceSource:
             self._connection.close()
             self._connection = None
 
-    def changes(self, since_xid: int) -> tuple[int, list[Row]]:
+    def changes(self, since_xid: int, *, may_be_many: bool = False) -> tuple[int, list[Row]]:
         """Return the snapshot's oldest running transaction id, and all rows written by `since_xid` or later.
 
         Rows above the returned id come again next time: a transaction with a lower id may still commit behind them.
         """
-        found = self._open.execute(_CHANGES, (since_xid,)).fetchall()
+        with self._open.transaction() if may_be_many else nullcontext():
+            if may_be_many:
+                self._expect_many()
+            found = self._open.execute(_CHANGES, (since_xid,)).fetchall()
         return int(found[0][0]), [Row(*row[1:]) for row in found if row[1] is not None]
 
     @contextmanager
@@ -147,9 +150,7 @@ class ClearanceSource:
         opened = self._open
         with opened.transaction():
             opened.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            opened.execute(f"SET LOCAL statement_timeout = {LOAD_TIMEOUT_MS}")
-            for name in _SLOW_WHEN_FEW:
-                opened.execute(f"SET LOCAL {name} = on")
+            self._expect_many()
             xmin = int(self._value(f"SELECT {_XMIN}"))
             with opened.cursor(name="gate_load") as cursor:
                 cursor.itersize = LOAD_CHUNK_ROWS
@@ -165,6 +166,12 @@ class ClearanceSource:
         """
         last = int(self._value(_LAST_REVISION))
         return Mark(last, int(self._value(_OWN_XID))) if last != seen else None
+
+    def _expect_many(self) -> None:
+        """Give the running transaction the time and the plans that many rows need."""
+        self._open.execute(f"SET LOCAL statement_timeout = {LOAD_TIMEOUT_MS}")
+        for name in _SLOW_WHEN_FEW:
+            self._open.execute(f"SET LOCAL {name} = on")
 
     @property
     def _open(self) -> psycopg.Connection[Any]:

@@ -47,7 +47,7 @@ class _Source:
 
     def close(self) -> None: ...
 
-    def changes(self, since_xid: int) -> tuple[int, list[Row]]:
+    def changes(self, since_xid: int, *, may_be_many: bool = False) -> tuple[int, list[Row]]:
         return since_xid, self.rows
 
     @contextmanager
@@ -162,7 +162,7 @@ def test_the_view_is_as_old_as_the_beginning_of_its_refresh() -> None:
     clock = _Clock()
     gate = gate_of(row(), clock=clock)
 
-    def slow(since: int) -> tuple[int, list[Row]]:
+    def slow(since: int, *, may_be_many: bool = False) -> tuple[int, list[Row]]:
         clock.now += 5.0
         return since, []
 
