@@ -4,9 +4,11 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from console.memory import heap_keep
 from console.telemetry import telemetry_start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 telemetry_start("web")
+heap_keep()
 
 application = get_wsgi_application()

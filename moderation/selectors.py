@@ -52,6 +52,13 @@ def creator_history(external_id: str, now: datetime) -> CreatorHistory | None:
 # --- items, as the API gives them --------------------------------------------------------------------------------
 
 
+def item_exists(external_id: str) -> bool:
+    """Return whether an item has this id. By hand, since every upload asks and building the query costs most."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM moderation_item WHERE external_id = %s", [external_id])
+        return cursor.fetchone() is not None
+
+
 def item_by_external_id(external_id: str) -> Item | None:
     """Return an item with its current decision."""
     return Item.objects.select_related("current_decision__policy_version").filter(external_id=external_id).first()

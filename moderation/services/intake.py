@@ -20,7 +20,7 @@ from moderation.metrics import verdict_total
 from moderation.models import Creator, Item, MediaFile
 from moderation.models.item import DeepState
 from moderation.onpath import onpath_run
-from moderation.selectors import creator_history
+from moderation.selectors import creator_history, item_exists
 from moderation.services.audit import audit_write
 from moderation.services.decisions import decision_on_arrival
 from moderation.services.outbox import message_add
@@ -131,8 +131,8 @@ def _existing(submission: Submission) -> Item | None:
     Raises:
         ItemConflict: its content differs.
     """
-    # Nearly every upload is new: ask for one column first, and for all the rest only where there is any.
-    if not Item.objects.filter(external_id=submission.external_id).values_list("content_hash", flat=True)[:1]:
+    # Nearly every upload is new: ask whether it is there first, and for all the rest only where it is.
+    if not item_exists(submission.external_id):
         return None
     item = Item.objects.select_related("current_decision__policy_version").get(external_id=submission.external_id)
     if item.content_hash != submission.content_hash:

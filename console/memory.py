@@ -1,0 +1,20 @@
+"""How this process's allocator treats large blocks."""
+
+import ctypes
+
+#: glibc's names for what mallopt changes (malloc.h).
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEEP_BYTES, _HEAP_BYTES = 256 * 2**20, 64 * 2**20
+
+
+def heap_keep() -> bool:
+    """Keep freed memory instead of giving it back to the system at once; return whether the allocator understood.
+
+    Decoding and hashing a cover takes a dozen blocks of a few megabytes. Each would be mapped, faulted in page by page
+    and unmapped again: a tenth of the processor time of an upload. Does nothing where the C library is not glibc.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(_M_MMAP_THRESHOLD, _HEAP_BYTES) and mallopt(_M_TRIM_THRESHOLD, _KEEP_BYTES))
