@@ -79,8 +79,8 @@ MUTANTS = (
     Mutant("6 anybody decides with the token", "moderation/services/jobs.py",
            "and job.lease_holder_id == actor.pk", "", "tests/moderation/test_jobs.py -k another_persons"),
     # 7 revocation is fast and ordered
-    Mutant("7 the gate follows what is newer than the last row seen", "moderation/gate.py",
-           "self._xmin = xmin\n        return True", "self._xmin = max(xmin, self._drawn)\n        return True",
+    Mutant("7 the gate follows from the newest transaction", "moderation/gate_source.py",
+           '_XMIN = "pg_snapshot_xmin(', '_XMIN = "pg_snapshot_xmax(',
            "tests/moderation/test_gate_follow.py"),
     Mutant("7 the stream's next is the last row", "moderation/gate.py",
            "self._marks[0].before_xid <= (self._xmin or 0)", "True", "tests/moderation/test_gate_follow.py"),

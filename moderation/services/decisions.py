@@ -133,7 +133,7 @@ def _hold_for_senior(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
 ) -> Decision:
     decision = _record(item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by="new_hard_evidence", now=now)
-    job_close(item=item, now=now)
+    job_close(item=item, now=now, even_leased=True)
     job_open(
         item=item,
         policy=policy,
@@ -297,7 +297,7 @@ def item_overturn(
         raise DecisionChanged("Somebody decided this item while you looked at it; read the new decision first.")
     verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories))
     decision = decision_by_person(actor=actor, item=item, verdict=verdict, stage=DecisionStage.SENIOR, now=now)
-    job_close(item=item, now=now)
+    job_close(item=item, now=now, even_leased=True)
     audit_write(
         actor=actor,
         action="decision.overturned",
@@ -331,6 +331,6 @@ def item_withdraw(*, actor: Actor, item: Item, now: datetime) -> Decision:
     _follow(item, decision, now)
     item.withdrawn_at = now
     item.save(update_fields=["withdrawn_at"])
-    job_close(item=item, now=now)
+    job_close(item=item, now=now, even_leased=True)
     audit_write(actor=actor, action="item.withdrawn", object_type="item", object_key=item.external_id)
     return decision

@@ -49,6 +49,14 @@ def _queue(route: Route) -> Queue:
     return queue
 
 
-def job_close(*, item: Item, now: datetime) -> int:
-    """Close the job that nobody works on because the item needs no person any more; a leased one stays with its holder."""
-    return Job.objects.filter(item=item, state=JobState.OPEN).update(state=JobState.CLOSED, closed_at=now)
+def job_close(*, item: Item, now: datetime, even_leased: bool = False) -> int:
+    """Close the item's job because it needs no person any more; return how many were closed.
+
+    Args:
+        even_leased: also take it from the reviewer who works on it, because what they see has been overtaken; their
+            decision is then refused. Otherwise a leased job stays with its holder.
+    """
+    states = ACTIVE_JOB_STATES if even_leased else (JobState.OPEN,)
+    return Job.objects.filter(item=item, state__in=states).update(
+        state=JobState.CLOSED, closed_at=now, lease_holder=None, lease_token=None, lease_expires_at=None
+    )

@@ -33,7 +33,7 @@ WHERE id = (
         ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
     ) AS j
     WHERE (%(may_restricted)s OR NOT q.is_restricted)
-      AND (q.slug = ANY(%(slugs)s) OR (%(any_queue)s AND (%(is_senior)s OR q.slug <> %(seniors)s)))
+      AND (%(any_queue)s OR q.slug = ANY(%(slugs)s)) AND (%(is_senior)s OR q.slug <> %(seniors)s)
     ORDER BY j.priority DESC, j.id LIMIT 1
 )
 RETURNING id

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from moderation.exceptions import DecisionInvalid, LeaseLost
 from moderation.models import AuditEvent, Clearance, Decision, Item, Job
+from moderation.services.decisions import item_overturn
 from moderation.services.jobs import job_claim, job_decide, job_heartbeat, job_release, leases_expire
 from policies.choices import Outcome
 from tests.moderation.people import escalating_caption, person, ready, text_item
@@ -157,6 +158,26 @@ def test_the_restricted_partition_is_claimed_only_with_its_permission(job: Job) 
     job.queue.save()
     assert job_claim(actor=person("ana"), now=timezone.now()) is None
     assert job_claim(actor=person("sue", "senior"), now=timezone.now()) is not None
+
+
+def test_a_senior_who_decides_meanwhile_takes_the_job_from_its_holder(job: Job) -> None:
+    ana = person("ana")
+    claimed = job_claim(actor=ana, now=timezone.now())
+    assert claimed
+    item_overturn(
+        actor=person("sue", "senior"), item_key=str(job.item.key), outcome=Outcome.BLOCK, category="violence",
+        note="a threat", min_age=0, territories=(), now=timezone.now(),
+    )  # fmt: skip
+    with pytest.raises(LeaseLost):
+        decide(ana, claimed)
+    assert Item.objects.get(pk=job.item_id).state == "blocked"
+
+
+def test_a_reviewer_is_not_given_a_seniors_job_by_its_name_either(job: Job) -> None:
+    job.queue.slug = "seniors"
+    job.queue.save()
+    assert job_claim(actor=person("ana"), queue_slugs=["seniors"], now=timezone.now()) is None
+    assert job_claim(actor=person("sue", "senior"), queue_slugs=["seniors"], now=timezone.now()) is not None
 
 
 @pytest.mark.parametrize(
