@@ -75,7 +75,7 @@ def item_status(item: Item) -> dict[str, Any]:
         "decided_by": decision.decided_by if decision else None,
         "min_age": decision.min_age if decision else 0,
         "territories_blocked": decision.territories_blocked if decision else [],
-        "reasons": [_reason(r) for r in decision.reasons] if decision else [],
+        "reasons": [_reason(r) for r in decision.reasons if r.get("category") or r.get("detector")] if decision else [],
         "missing": sorted(decision.evidence.get("missing", {})) if decision else [],
         "policy_version": decision.policy_version.number if decision else None,
         "decision_id": str(decision.key) if decision else None,

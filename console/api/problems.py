@@ -118,6 +118,8 @@ def _kind(code: int) -> tuple[str, str]:
 
 
 def _parts(error: exceptions.APIException) -> tuple[int, str, list[dict[str, str]]]:
+    if isinstance(error, exceptions.NotAuthenticated):
+        return error.status_code, "This call needs a key. Send: Authorization: Api-Key <key>.", []
     if isinstance(error, exceptions.ValidationError):
         errors = list(_field_errors(error.detail))
         names = ", ".join(dict.fromkeys(e["field"] for e in errors)) or "the request"

@@ -8,6 +8,15 @@ from moderation.detectors.base import Result
 from moderation.media.confined import SampledFrame
 from policies.choices import ItemKind, Stage
 
+_PICTURES = frozenset({ItemKind.VIDEO, ItemKind.IMAGE})
+#: What each deep detector looks at.
+LOOKS_AT = {"frames": _PICTURES, "ocr": _PICTURES, "speech": frozenset({ItemKind.VIDEO}), "vision": _PICTURES}
+
+
+def nothing_to_look_at(kind: ItemKind) -> tuple[Result, ...]:
+    """Return the results of the deep detectors that a kind of item has nothing for: not applicable, which is not missing."""
+    return tuple(Result(name, "none", not_applicable=True) for name, kinds in LOOKS_AT.items() if kind not in kinds)
+
 
 @dataclass(frozen=True, slots=True)
 class ClipSubject:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from moderation.detectors.base import Finding, Result
-from moderation.detectors.deep import ClipSubject
+from moderation.detectors.deep import LOOKS_AT, ClipSubject
 from moderation.detectors.hashes import BankIndex, Match, finding_of
-from policies.choices import ItemKind, Stage
+from policies.choices import Stage
 
 NAME = "frames"
 VERSION = "frames-pdq-1280-1"
@@ -18,7 +18,7 @@ class FramesDetector:
     name = NAME
     version = VERSION
     stage = Stage.DEEP
-    kinds = frozenset({ItemKind.VIDEO, ItemKind.IMAGE})
+    kinds = LOOKS_AT[NAME]
     is_configured = True
 
     def run(self, clip: ClipSubject) -> Result:

@@ -8,10 +8,10 @@ from statistics import median
 from typing import Any
 
 from moderation.detectors.base import Finding, Result
-from moderation.detectors.deep import ClipSubject
+from moderation.detectors.deep import LOOKS_AT, ClipSubject
 from moderation.detectors.pdq import hamming
 from moderation.media.confined import SampledFrame
-from policies.choices import ItemKind, Stage
+from policies.choices import Stage
 
 NAME = "ocr"
 #: Frames nearer than this show the same text, unless text is all that changed: so every fourth second is read anyway.
@@ -40,7 +40,7 @@ class OcrDetector:
 
     name = NAME
     stage = Stage.DEEP
-    kinds = frozenset({ItemKind.VIDEO, ItemKind.IMAGE})
+    kinds = LOOKS_AT[NAME]
     is_configured = True
 
     @property

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from moderation.detectors.base import Finding, Missing, Result
-from moderation.detectors.deep import ClipSubject
-from policies.choices import ItemKind, Stage
+from moderation.detectors.deep import LOOKS_AT, ClipSubject
+from policies.choices import Stage
 
 NAME = "speech"
 #: A segment is not believed when Whisper gives its words less than this mean log probability (the library's own limit),
@@ -35,7 +35,7 @@ class SpeechDetector:
 
     name = NAME
     stage = Stage.DEEP
-    kinds = frozenset({ItemKind.VIDEO})
+    kinds = LOOKS_AT[NAME]
 
     def __init__(self, model_path: str) -> None:
         self.model_path = model_path

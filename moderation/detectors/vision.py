@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from moderation.detectors.base import Finding, Result
-from moderation.detectors.deep import ClipSubject
+from moderation.detectors.deep import LOOKS_AT, ClipSubject
 from moderation.torchvision_ops import declare_missing_operators
-from policies.choices import ItemKind, Stage
+from policies.choices import Stage
 
 NAME = "vision"
 #: Frames looked at: evenly spread over the clip.
@@ -79,7 +79,7 @@ class VisionDetector:
 
     name = NAME
     stage = Stage.DEEP
-    kinds = frozenset({ItemKind.VIDEO, ItemKind.IMAGE})
+    kinds = LOOKS_AT[NAME]
 
     def __init__(self, model_path: str) -> None:
         self.model_path = model_path

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from moderation.detectors.base import Picture, Subject
+from moderation.detectors.deep import nothing_to_look_at
 from moderation.exceptions import ItemConflict
 from moderation.judge import Context, Judgement, judge
 from moderation.language import detect
@@ -113,7 +114,11 @@ def item_submit(*, actor: str, submission: Submission, now: datetime | None = No
     language = detect(submission.caption)[0]
     creator = next(iter(Creator.objects.raw(_CREATOR, [submission.creator])), None)
     subject = _subject(submission, language, now)
-    judgement = judge(onpath_run(subject, policy), _context(submission, language, creator), policy)
+    judgement = judge(
+        [*onpath_run(subject, policy), *nothing_to_look_at(submission.kind)],
+        _context(submission, language, creator),
+        policy,
+    )
     try:
         item = _store(actor, submission, language, creator, judgement, policy, now)
     except IntegrityError:
