@@ -176,7 +176,7 @@ class Postgres:
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o700)
         if account := _account():
-            _open_way(path)
+            _open_way(path, account.pw_uid)
             os.chown(path, account.pw_uid, account.pw_gid)
 
 
@@ -392,12 +392,12 @@ def _account() -> pwd.struct_passwd | None:
     return pwd.getpwnam(_SYSTEM_USER)
 
 
-def _open_way(path: Path) -> None:
+def _open_way(path: Path, uid: int) -> None:
     """Let the server's account pass through the directories above a path, and read the binaries; nothing is listed to it."""
     for parent in [*path.resolve().parents, *_pg_bin().resolve().parents]:
-        mode = parent.stat().st_mode
-        if not mode & 0o001:
-            parent.chmod(mode | 0o001)
+        found = parent.stat()
+        if not found.st_mode & 0o001 and found.st_uid != uid:  # its own it can pass
+            parent.chmod(found.st_mode | 0o001)
 
 
 def _live_pid(file: Path, argument: str) -> int | None:
