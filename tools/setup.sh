@@ -86,7 +86,8 @@ install_dev() {
 }
 
 digest() {
-    cat pyproject.toml constraints.txt tools/setup.sh | .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
+    .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(b"".join(open(name, "rb").read() for name in sys.argv[1:])).hexdigest())' \
+        pyproject.toml constraints.txt tools/setup.sh
 }
 
 is_installed() {
