@@ -89,7 +89,7 @@ def test_a_reviewer_claims_decides_and_goes_on_by_keys(page: Any) -> None:
     page.keyboard.press("3")
     page.keyboard.press("n")  # no note yet: the server refuses, the field says so and has the focus
     page.wait_for_selector("#note_error")
-    assert page.evaluate("document.activeElement.id") == "id_note"
+    page.wait_for_function("() => document.activeElement.id === 'id_note'")
     page.keyboard.type("Aimed at a private person.")
     page.keyboard.press("Control+Enter")
     page.wait_for_function("second => document.querySelector('h1').innerText !== second", arg=second)
