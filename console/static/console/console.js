@@ -138,7 +138,8 @@
     if (news) say(news.dataset.announce);
     tick();
   });
-  document.addEventListener("htmx:afterSwap", (event) => {
+  // Not at afterSwap: until it settles, an element that keeps its id keeps its old attributes too, aria-invalid among them.
+  document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.requestConfig?.verb !== "post") return;
     const wrong = document.querySelector("main [aria-invalid=true], main [aria-describedby$=_error] input");
     if (!wrong) scrollTo(0, 0);
