@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractUser, User
+from django.contrib.auth.models import AbstractUser
 from django.db import DatabaseError, connection
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Window
+from django.db.models import Count, Exists, F, Min, OuterRef, Prefetch, Q, QuerySet, Window
 
 from moderation.detectors.base import CreatorHistory
 from moderation.media_urls import media_url
@@ -182,11 +182,6 @@ def _depth(queue: Queue, row: Mapping[str, Any], now: datetime) -> QueueDepth:
     )
 
 
-def job_of(user: User) -> Job | None:
-    """Return the job that a person holds."""
-    return Job.objects.select_related("queue", "item").filter(lease_holder=user, state=JobState.LEASED).first()
-
-
 @dataclass(frozen=True, slots=True)
 class JobPage:
     """All that the job page shows."""
@@ -335,11 +330,6 @@ def _display(row: Mapping[str, Any]) -> dict[str, Any]:
         "media_url": media_url(row["media_key"]) if row["media_key"] else None,
         "cover_url": media_url(row["cover_key"]) if row["cover_key"] else None,
     }
-
-
-def newest_item_id() -> int:
-    """Return the largest primary key of an item; 0 when there is none."""
-    return Item.objects.aggregate(last=Max("pk"))["last"] or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Decoding stills within limits: the size is read and judged before a pixel is decoded."""
 
-import hashlib
 import struct
 import zlib
 from dataclasses import dataclass
@@ -100,8 +99,3 @@ def picture_of(path: Path | IO[bytes], *, role: str, sha256: str) -> tuple[Pictu
     """
     decoded = decode_image(path)
     return Picture(role, sha256, decoded.pixels, pdq_of(decoded.pixels)), decoded
-
-
-def sha256_of(data: bytes) -> str:
-    """Return the SHA-256 of bytes in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
