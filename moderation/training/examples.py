@@ -1,12 +1,11 @@
-"""One labelled text, and the files of texts written for this project."""
+"""The files of texts written for this project."""
 
 import csv
-import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from moderation.classifier import CATEGORIES
+from moderation.evaluation.labelled import Example
 
 CORPUS = Path(__file__).parent / "corpus"
 HELDOUT = Path(__file__).parent / "heldout"
@@ -17,30 +16,6 @@ SLICES = frozenset({
     "games", "negated", "object", "group_other",
 })  # fmt: skip
 FORMS = frozenset({"caption", "comment", "spoken", "message", "story"})
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A text with what is known of it: a probability in [0, 1] for a category, or nothing where nobody judged it."""
-
-    text: str
-    labels: Mapping[str, float]
-    language: str
-    source: str
-    slice: str = ""
-    weight: float = 1.0
-
-    @property
-    def is_unsafe(self) -> bool | None:
-        """Whether any category but mild profanity is more likely than not; None where too little is known."""
-        known = [p for category, p in self.labels.items() if category != "profanity"]
-        if any(p >= 0.5 for p in known):
-            return True
-        return False if len(known) == len(CATEGORIES) - 1 else None
-
-    def is_in_share(self, share: float, salt: str = "") -> bool:
-        """Whether the text falls into a fixed share of all texts, drawn from the text itself."""
-        return zlib.crc32((salt + self.text).encode()) / 2**32 < share
 
 
 def none_of_all() -> dict[str, float]:
@@ -70,3 +45,6 @@ def _example(row: list[str], category: str, language: str, place: str, source: s
     if unknown or kind not in SLICES or form not in FORMS or not text.strip():
         raise ValueError(f"{place}: unknown label, slice or form, or no text: {found!r} {kind!r} {form!r}.")
     return Example(text, none_of_all() | dict.fromkeys(labels, 1.0), language, f"{source}/{category}", kind)
+
+
+__all__ = ["CORPUS", "HELDOUT", "Example", "none_of_all", "written"]

@@ -1,0 +1,1 @@
+"""Measuring classifiers on labelled texts: measures, labelled files, the report. No ORM."""
