@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset test lint format types imports migrations check bench
+.PHONY: help setup demo demo-reset test lint format types imports migrations check train-text evaluate-text bench
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
@@ -45,6 +45,12 @@ migrations: ## every change of a model has its migration
 	ENVIRONMENT=test $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 check: lint types imports migrations test ## all that CI runs
+
+train-text: ## train, calibrate and measure the text classifier anew (hours on two cores); DATA=folder of public sets
+	@tools/setup.sh train && GATEHOUSE_DATA=$(or $(DATA),../shared/data) tools/train_text.sh
+
+evaluate-text: ## the shipped classifier's report on held-out sources, into docs/models/text
+	@tools/setup.sh train && GATEHOUSE_DATA=$(or $(DATA),../shared/data) $(PY) -m moderation.training.report
 
 bench: ## measured speed, into var/bench.json; ONLY=name for one of them
 	@tools/setup.sh dev && $(PY) -m benchmarks.run $(if $(ONLY),--only $(ONLY))

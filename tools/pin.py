@@ -22,7 +22,8 @@ HEAD = "# Every version, direct or not. Written by tools/pin.py; do not edit by 
 
 def _asked() -> list[Requirement]:
     document = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    lines = [*document["project"]["dependencies"], *document["dependency-groups"]["dev"], *WITHOUT_DEPENDENCIES]
+    groups = document["dependency-groups"]
+    lines = [*document["project"]["dependencies"], *groups["dev"], *groups["train"], *WITHOUT_DEPENDENCIES]
     return [Requirement(line) for line in lines]
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv and installs the pinned packages: `tools/setup.sh run` for what the demo needs, `tools/setup.sh dev` for
-# tests and lint as well. Quick when nothing changed: .venv/.installed-* holds a hash of what was asked for.
+# tests and lint as well, `tools/setup.sh train` for training models. Quick when nothing changed: .venv/.installed-* holds a hash of what was asked for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-run}
@@ -85,6 +85,10 @@ install_dev() {
     pip_install --group dev -c constraints.txt
 }
 
+install_train() {
+    pip_install --group train -c constraints.txt
+}
+
 digest() {
     .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(b"".join(open(name, "rb").read() for name in sys.argv[1:])).hexdigest())' \
         pyproject.toml constraints.txt tools/setup.sh
@@ -114,4 +118,7 @@ digest >.venv/.installed-run
 if [ "$what" = dev ]; then
     step "the packages for tests and lint" install_dev
     digest >.venv/.installed-dev
+elif [ "$what" = train ]; then
+    step "the packages for training" install_train
+    digest >.venv/.installed-train
 fi

@@ -73,7 +73,11 @@ class NgramModel:
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return (texts, 9) logits of prepared texts."""
-        return np.stack([self._logits(features(text)) for text in texts]) if texts else np.zeros((0, len(CATEGORIES)), np.float32)
+        return (
+            np.stack([self._logits(features(text)) for text in texts])
+            if texts
+            else np.zeros((0, len(CATEGORIES)), np.float32)
+        )
 
     def _logits(self, found: Mapping[int, float]) -> npt.NDArray[np.float32]:
         if not found:

@@ -33,6 +33,6 @@ def prepare(text: str) -> str:
     return _SPACES.sub(" ", text).strip()
 
 
-def _named(found: str, data: dict[str, object]) -> str:
-    name = str(data.get("en", "")).strip(":").replace("_", " ").replace("-", " ")
+def _named(found: str, data: dict[str, str]) -> str:
+    name = data.get("en", "").strip(":").replace("_", " ").replace("-", " ")
     return f" {re.sub(' (light|medium|dark|medium light|medium dark) skin tone', '', name)} "

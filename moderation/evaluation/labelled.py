@@ -53,7 +53,9 @@ def read_labelled(path: Path) -> list[Example]:
     """
     with path.open(encoding="utf-8-sig", newline="") as lines:
         if path.suffix == ".jsonl":
-            records: Iterable[Mapping[str, Any]] = (_object(line, path, n) for n, line in enumerate(lines, 1) if line.strip())
+            records: Iterable[Mapping[str, Any]] = (
+                _object(line, path, n) for n, line in enumerate(lines, 1) if line.strip()
+            )
         elif path.suffix in {".csv", ".tsv"}:
             records = csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ",")
         else:
@@ -102,7 +104,9 @@ def _labels(record: Mapping[str, Any], place: str) -> dict[str, float]:
 def label_arrays(examples: Iterable[Example]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return whether each category holds and whether it is known, both (n, 9)."""
     rows = list(examples)
-    holds = np.array([[e.labels.get(c, 0.0) >= 0.5 for c in CATEGORIES] for e in rows], bool).reshape(-1, len(CATEGORIES))
+    holds = np.array([[e.labels.get(c, 0.0) >= 0.5 for c in CATEGORIES] for e in rows], bool).reshape(
+        -1, len(CATEGORIES)
+    )
     known = np.array([[c in e.labels for c in CATEGORIES] for e in rows], bool).reshape(-1, len(CATEGORIES))
     return holds, known
 

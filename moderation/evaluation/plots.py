@@ -55,4 +55,6 @@ def _polyline(points: Sequence[tuple[float, float]], colour: str) -> str:
 
 def _dot(x: float, y: float, n: int) -> str:
     cx, cy = _place(x, y)
-    return f"<circle cx={cx} cy={cy} r={min(2 + n**0.5 / 12, 7):.1f} fill='var(--two)'><title>{n} texts</title></circle>"
+    return (
+        f"<circle cx={cx} cy={cy} r={min(2 + n**0.5 / 12, 7):.1f} fill='var(--two)'><title>{n} texts</title></circle>"
+    )

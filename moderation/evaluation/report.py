@@ -33,7 +33,9 @@ class System:
     any_score: Scores | None = None
     note: str = ""
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # category -> level -> threshold
-    chosen: Mapping[str, float] = field(default_factory=dict)  # category -> threshold chosen for a stated recall, elsewhere
+    chosen: Mapping[str, float] = field(
+        default_factory=dict
+    )  # category -> threshold chosen for a stated recall, elsewhere
 
     def unsafe(self) -> Scores:
         """Return (n,) the largest score of any category but profanity."""
@@ -68,17 +70,13 @@ def _of_system(examples: Sequence[Example], system: System) -> dict[str, Any]:
         return found | {"slices": _slices(examples, system)}
     holds, knows = label_arrays(examples)
     found["categories"] = {
-        c: _of(
-            holds[knows[:, i], i], system.scores[knows[:, i], i], system.thresholds.get(c, {}), system.chosen.get(c)
-        )
+        c: _of(holds[knows[:, i], i], system.scores[knows[:, i], i], system.thresholds.get(c, {}), system.chosen.get(c))
         for i, c in enumerate(CATEGORIES)
     }
     return found | {"slices": _slices(examples, system), "languages": _languages(examples, system)}
 
 
-def _of(
-    y: npt.NDArray[np.bool_], p: Scores, thresholds: Mapping[str, float], chosen: float | None
-) -> dict[str, Any]:
+def _of(y: npt.NDArray[np.bool_], p: Scores, thresholds: Mapping[str, float], chosen: float | None) -> dict[str, Any]:
     cuts = {"fair": FAIR_CUT, **thresholds, **({} if chosen is None else {"chosen": chosen})}
     precision, recall, _ = measures.precision_recall(y, p) if y.any() else (np.zeros(0), np.zeros(0), np.zeros(0))
     return {
@@ -163,8 +161,7 @@ def as_html(report: Mapping[str, Any], title: str) -> str:
             [[s["name"], s["any"]["ap"], *_at(s["any"], "fair")] for s in report["systems"]],
         ),
     ]
-    for system in report["systems"]:
-        parts.append(_system(system))
+    parts += [_system(system) for system in report["systems"]]
     return "\n".join(parts) + "\n</html>\n"
 
 
@@ -181,15 +178,29 @@ def _system(system: Mapping[str, Any]) -> str:
     parts = [f"<h2>{escape(system['name'])}</h2>", f"<p><small>{escape(system['note'])}</small></p>"]
     categories = system.get("categories", {})
     if categories:
-        head = ["category", "texts", "positive", "AP", "recall at 0.5", "precision", "F1", "harmless flagged", "calibration error"]
+        head = [
+            "category",
+            "texts",
+            "positive",
+            "AP",
+            "recall at 0.5",
+            "precision",
+            "F1",
+            "harmless flagged",
+            "calibration error",
+        ]
         rows = [
-            [c, f["n"], f["n_positive"], f["ap"], *_at(f, "fair"), f["calibration_error"]] for c, f in categories.items()
+            [c, f["n"], f["n_positive"], f["ap"], *_at(f, "fair"), f["calibration_error"]]
+            for c, f in categories.items()
         ]
         parts += [_table(head, rows), _policy(categories)]
         parts += [plots.figure(c, f["curve"], f["reliability"]) for c, f in categories.items() if f["n_positive"]]
     if system.get("languages"):
         rows = [[k, v["n"], v["ap"], v["recall"], v["harmless_flagged"]] for k, v in system["languages"].items()]
-        parts += ["<h3>By language</h3>", _table(["language", "texts", "AP", "recall at 0.5", "harmless flagged"], rows)]
+        parts += [
+            "<h3>By language</h3>",
+            _table(["language", "texts", "AP", "recall at 0.5", "harmless flagged"], rows),
+        ]
     if system.get("slices"):
         rows = [[k, v["n"], v["left_alone"]] for k, v in system["slices"].items()]
         parts += ["<h3>Harmless texts left alone at 0.5</h3>", _table(["slice", "texts", "left alone"], rows)]
@@ -218,4 +229,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else escape(f"{value:,}" if isinstance(value, int) else str(value))
+    return (
+        f"{value:.3f}" if isinstance(value, float) else escape(f"{value:,}" if isinstance(value, int) else str(value))
+    )

@@ -38,7 +38,10 @@ def tuning_texts(data: Path) -> list[Example]:
 
     slots, draw = Slots(data), random.Random(3)
     own = split(written(CORPUS))[1]
-    own = [Example(slots.fill(e.text, e.language, draw), e.labels, e.language, e.source, e.slice, _WRITTEN_WEIGHT) for e in own]
+    own = [
+        Example(slots.fill(e.text, e.language, draw), e.labels, e.language, e.source, e.slice, _WRITTEN_WEIGHT)
+        for e in own
+    ]
     return own + split(public(data, is_held_out=False))[1]
 
 
@@ -85,7 +88,10 @@ def fit(data: Path, folder: Path) -> dict[str, Any]:
 
 def write_manifest(folder: Path, fusion: dict[str, Any]) -> None:
     """Write manifest.json; the version is drawn from the files and the fusion, so other weights are another version."""
-    files = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in ("encoder.onnx", "tokenizer.json", "ngrams.npz")}
+    files = {
+        n: hashlib.sha256((folder / n).read_bytes()).hexdigest()
+        for n in ("encoder.onnx", "tokenizer.json", "ngrams.npz")
+    }
     body: dict[str, Any] = {
         "categories": list(CATEGORIES),
         "encoder_languages": sorted(ENCODER_LANGUAGES),

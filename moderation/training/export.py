@@ -46,7 +46,13 @@ def export(checkpoint: Path, folder: Path) -> Path:
             model, (ids, torch.ones_like(ids)), str(plain), input_names=["ids", "mask"], output_names=["logits"], opset_version=17,
             dynamic_axes={"ids": {0: "n", 1: "tokens"}, "mask": {0: "n", 1: "tokens"}, "logits": {0: "n"}}, dynamo=False,
         )  # fmt: skip
-        quantize_dynamic(plain, folder / "encoder.onnx", op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8)
+        quantize_dynamic(
+            plain,
+            folder / "encoder.onnx",
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+        )
     shutil.copyfile(base_folder() / "tokenizer.json", folder / "tokenizer.json")
     return folder / "encoder.onnx"
 
@@ -58,7 +64,7 @@ def main() -> None:
     asked.add_argument("folder", type=Path)
     given = asked.parse_args()
     path = export(given.checkpoint, given.folder)
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")  # noqa: T201
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

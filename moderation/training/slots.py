@@ -12,13 +12,32 @@ from pathlib import Path
 
 _SLOT = re.compile(r"\{(slur|slurs|insult|swear|sexterm|group|drug)\}")
 #: Nothing that could speak of a minor goes into a text, whatever list has it.
-_MINORS = re.compile(r"teen|child|kid|minor|loli|school|girl|boy|young|pedo|jail|bab[yi]|daughter|son\b|little|tiny|shota|barely", re.I)
+_MINORS = re.compile(
+    r"teen|child|kid|minor|loli|school|girl|boy|young|pedo|jail|bab[yi]|daughter|son\b|little|tiny|shota|barely", re.I
+)
 _PLAIN = re.compile(r"[^\W\d_][\w' -]{2,17}")
 _GROUPS = (
     "immigrants", "Muslims", "Jews", "black people", "white people", "Asians", "Mexicans", "gay people", "trans people", "women", "disabled people",
     "refugees", "Christians", "Hindus", "Roma", "Arabs", "Africans", "lesbians", "men", "Indians", "indigenous people", "old people", "autistic people",
 )  # fmt: skip
-_DRUGS = ("weed", "coke", "molly", "meth", "shrooms", "acid", "ketamine", "xans", "percs", "fent", "crack", "speed", "lean", "dope", "oxys", "ecstasy")
+_DRUGS = (
+    "weed",
+    "coke",
+    "molly",
+    "meth",
+    "shrooms",
+    "acid",
+    "ketamine",
+    "xans",
+    "percs",
+    "fent",
+    "crack",
+    "speed",
+    "lean",
+    "dope",
+    "oxys",
+    "ecstasy",
+)
 #: What stands in where a language has no list of its own, or the lists are absent.
 _PLAIN_WORDS = {
     "slur": ("parasite", "vermin"), "insult": ("idiot", "moron", "loser", "clown"), "swear": ("damn", "bloody", "crap"), "sexterm": ("nude", "nsfw"),
@@ -72,7 +91,10 @@ def _english(path: Path) -> Iterator[tuple[str, str]]:
             if not _is_usable(row["text"]):
                 continue
             category, severity = row["category_1"], float(row["severity_rating"])
-            if category.startswith(("racial", "sexual orientation", "religious", "mental dis", "physical dis")) and severity >= 1.6:
+            if (
+                category.startswith(("racial", "sexual orientation", "religious", "mental dis", "physical dis"))
+                and severity >= 1.6
+            ):
                 yield "slur", row["text"]
             elif category.startswith("sexual anatomy") and severity >= 1.2:
                 yield "sexterm", row["text"]

@@ -28,7 +28,9 @@ def matrix(texts: Sequence[str]) -> sparse.csr_matrix:
         indices.extend(found.keys())
         values.extend(found.values())
         indptr.append(len(indices))
-    return sparse.csr_matrix((np.array(values, np.float32), np.array(indices, np.int32), np.array(indptr)), (len(texts), N_FEATURES))
+    return sparse.csr_matrix(
+        (np.array(values, np.float32), np.array(indices, np.int32), np.array(indptr)), (len(texts), N_FEATURES)
+    )
 
 
 def fit(x: sparse.csr_matrix, labels: npt.NDArray[np.float32], known: npt.NDArray[np.float32]) -> NgramModel:
@@ -45,7 +47,7 @@ def fit(x: sparse.csr_matrix, labels: npt.NDArray[np.float32], known: npt.NDArra
         model = LogisticRegression(C=_C, solver="liblinear", max_iter=200)
         model.fit(both[keep], says[keep], sample_weight=counts[keep])
         weights[:, i], bias[i] = model.coef_[0], model.intercept_[0]
-        print(f"{category}: {len(rows)} texts", flush=True)  # noqa: T201
+        print(f"{category}: {len(rows)} texts", flush=True)
     return NgramModel.quantised(weights, bias)
 
 

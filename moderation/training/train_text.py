@@ -79,7 +79,9 @@ def train(model: Classifier, pool: Pool, *, n_examples: int, rate: float, checkp
             group["lr"] = rate * _schedule(seen / n_examples)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = model(ids, mask)
-        loss = binary_cross_entropy_with_logits(logits.float(), labels, weight=known, reduction="sum") / known.sum().clamp(min=1)
+        loss = binary_cross_entropy_with_logits(
+            logits.float(), labels, weight=known, reduction="sum"
+        ) / known.sum().clamp(min=1)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -90,7 +92,7 @@ def train(model: Classifier, pool: Pool, *, n_examples: int, rate: float, checkp
         if step % 100 == 0:
             pace = seen / (time.monotonic() - started)
             left = (n_examples - seen) / pace / 60
-            print(f"{seen:>7} texts, loss {np.mean(losses[-100:]):.4f}, {pace:.0f}/s, {left:.0f} min left", flush=True)  # noqa: T201
+            print(f"{seen:>7} texts, loss {np.mean(losses[-100:]):.4f}, {pace:.0f}/s, {left:.0f} min left", flush=True)
         if step % 500 == 0:
             save(average.module, checkpoint)
     save(average.module, checkpoint)
