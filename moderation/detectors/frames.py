@@ -6,7 +6,7 @@ from typing import Any
 from moderation.detectors.base import Finding, Result
 from moderation.detectors.deep import LOOKS_AT, ClipSubject
 from moderation.detectors.hashes import BankIndex, Match, finding_of
-from policies.choices import Stage
+from policies.choices import Outcome, Stage
 
 NAME = "frames"
 VERSION = "frames-pdq-1280-1"
@@ -44,12 +44,16 @@ def match_frames(payload: Mapping[str, Any], banks: BankIndex) -> tuple[Finding,
 def _one_per_bank(
     best: Mapping[str, tuple[Match, int]], n_seen: Mapping[str, int], n_frames: int
 ) -> tuple[Finding, ...]:
-    """Return the nearest match of each bank: a known clip has many entries, and a reviewer needs one line."""
-    nearest: dict[str, tuple[Match, int]] = {}
-    n_entries: dict[str, int] = {}
+    """Return the nearest match of each bank and outcome: a known clip has many entries, and a reviewer needs one line.
+
+    By outcome as well: a quarantined entry must not hide one of the same bank that still blocks.
+    """
+    nearest: dict[tuple[str, Outcome], tuple[Match, int]] = {}
+    n_entries: dict[tuple[str, Outcome], int] = {}
     for match, ms in sorted(best.values(), key=lambda pair: (pair[0].distance, pair[1])):
-        nearest.setdefault(match.entry.bank, (match, ms))
-        n_entries[match.entry.bank] = n_entries.get(match.entry.bank, 0) + 1
+        kind = (match.entry.bank, match.entry.outcome)
+        nearest.setdefault(kind, (match, ms))
+        n_entries[kind] = n_entries.get(kind, 0) + 1
     return tuple(
         finding_of(
             match,
@@ -59,8 +63,8 @@ def _one_per_bank(
                 "frame_ms": ms,
                 "n_frames_seen": n_seen[match.entry.entry_key],
                 "n_frames": n_frames,
-                "n_entries_matched": n_entries[bank],
+                "n_entries_matched": n_entries[kind],
             },
         )
-        for bank, (match, ms) in nearest.items()
+        for kind, (match, ms) in nearest.items()
     )

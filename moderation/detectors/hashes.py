@@ -1,28 +1,24 @@
 """Known files and pictures: exact SHA-256, and PDQ within 31 of 256 bits. The distance is always reported."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import faiss
-import numpy as np
-import numpy.typing as npt
-
-from moderation.detectors.base import Finding, Picture, Result, Subject
+from moderation.detectors.bank_columns import QUARANTINED, BankInfo, ExactTable, HashColumns, PdqTable
+from moderation.detectors.base import Finding, Missing, Picture, Result, Subject
 from moderation.detectors.pdq import PDQ_MAX_DISTANCE, PDQ_MIN_QUALITY, packed, packed_all, pdq_of
 from policies.choices import ItemKind, Outcome, Stage
 
-#: Nearest entries that are looked at first for one picture; more while all of them match.
-_NEIGHBOURS = 8
 #: Matches reported for one picture and bank: near copies in a bank say nothing new.
 _MATCHES_PER_BANK = 3
+#: A quarantined hash is looked at by people: held until then, whatever its bank says.
+QUARANTINE_OUTCOME = Outcome.ESCALATE
 
 
 @dataclass(frozen=True, slots=True)
 class BankEntry:
-    """One known hash with what its bank says of a match."""
+    """One known hash with what follows from a match: made when one is met, never kept for all."""
 
     bank: str
     bank_key: str
@@ -33,14 +29,17 @@ class BankEntry:
     outcome: Outcome
     enabled_ratio: float = 1.0
     is_child_safety: bool = False
+    is_quarantined: bool = False
+
+    @property
+    def draw(self) -> int:
+        """A fixed draw from the entry's key, 0 to 2**32 - 1, which decides whether a bank's enabled share has it."""
+        return int.from_bytes(hashlib.sha256(self.entry_key.encode()).digest()[:4], "big")
 
     @property
     def is_enabled(self) -> bool:
-        """Whether the entry falls into its bank's enabled share: a fixed draw from its key, so canaries are stable."""
-        if self.enabled_ratio >= 1.0:
-            return True
-        draw = int.from_bytes(hashlib.sha256(self.entry_key.encode()).digest()[:4], "big") / 2**32
-        return draw < self.enabled_ratio
+        """Whether the entry falls into its bank's enabled share; canaries are stable, and a wider one has the narrower."""
+        return self.enabled_ratio >= 1.0 or self.draw < self.enabled_ratio * 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,75 +50,139 @@ class Match:
     distance: int
 
 
-@dataclass(slots=True)
 class BankIndex:
-    """All enabled hashes. Immutable in use: a changed bank makes a new index, which is swapped in whole."""
+    """All known hashes that are not retired. Immutable: a changed bank makes a new index, which is swapped in whole.
 
-    exact: dict[str, list[BankEntry]] = field(default_factory=dict)
-    pdq_entries: list[BankEntry] = field(default_factory=list)
-    pdq_index: Any = None
+    Which entries are in force is asked of those that match only, so a switched bank costs nothing to rebuild.
+    """
+
+    def __init__(self, banks: Mapping[int, BankInfo], pdq: PdqTable, exact: ExactTable) -> None:
+        self.banks = banks
+        self._pdq = pdq
+        self._exact = exact
 
     @classmethod
     def build(cls, entries: Iterable[BankEntry]) -> "BankIndex":
-        """Return an index of the entries that are enabled."""
-        index = cls()
-        for entry in entries:
-            if entry.is_enabled and entry.algorithm == "sha256":
-                index.exact.setdefault(entry.value.lower(), []).append(entry)
-            elif entry.is_enabled:
-                index.pdq_entries.append(entry)
-        index._pack()
-        return index
+        """Return an index of a few entries that are at hand.
 
-    def _pack(self) -> None:
-        self.pdq_index = faiss.IndexBinaryFlat(256)
-        if self.pdq_entries:
-            self.pdq_index.add(packed_all([e.value for e in self.pdq_entries]))
+        Raises:
+            ValueError: a value that is not 64 hexadecimal digits.
+        """
+        known: dict[tuple[Any, ...], BankInfo] = {}
+        of_algorithm: dict[str, list[tuple[int, BankEntry]]] = {"pdq": [], "sha256": []}
+        for entry in entries:
+            facts = (entry.bank, entry.bank_key, entry.category, entry.outcome)
+            facts += (entry.enabled_ratio, entry.is_child_safety)
+            bank = known.setdefault(facts, BankInfo(len(known), *facts))
+            of_algorithm[entry.algorithm].append((bank.pk, entry))
+        banks = {bank.pk: bank for bank in known.values()}
+        pdq, exact = (_columns(of_algorithm[name]) for name in ("pdq", "sha256"))
+        return cls(banks, PdqTable(pdq), ExactTable(exact))
+
+    def __len__(self) -> int:
+        """Return how many hashes there are, in force or not."""
+        return len(self._pdq.columns) + len(self._exact.columns)
+
+    def merged(self, banks: Mapping[int, BankInfo], pdq: HashColumns, exact: HashColumns) -> "BankIndex":
+        """Return an index with changed entries in the place of what they were; a table without changes is shared."""
+        new_pdq = PdqTable(self._pdq.columns.merged(pdq)) if len(pdq) else self._pdq
+        new_exact = ExactTable(self._exact.columns.merged(exact)) if len(exact) else self._exact
+        return BankIndex(banks, new_pdq, new_exact)
+
+    def under(self, least: Mapping[str, int]) -> "BankIndex":
+        """Return the same hashes under a policy that demands at least an outcome per category."""
+        banks = {
+            pk: replace(bank, outcome=Outcome(max(bank.outcome, least.get(bank.category, 0))))
+            for pk, bank in self.banks.items()
+        }
+        return BankIndex(banks, self._pdq, self._exact)
 
     def match_sha256(self, value: str) -> list[Match]:
-        """Return the entries of exactly this file."""
-        return [Match(entry, 0) for entry in self.exact.get(value.lower(), [])]
+        """Return the entries in force of exactly this file."""
+        matches = (Match(self._entry("sha256", self._exact.columns, i), 0) for i in self._exact.equal_to(value))
+        return [match for match in matches if match.entry.is_enabled]
 
     def match_pdq(self, value: str, quality: int) -> list[Match]:
-        """Return the entries within PDQ_MAX_DISTANCE, nearest first, the nearest few of every bank.
+        """Return the entries in force within PDQ_MAX_DISTANCE, nearest first, the nearest few of every bank.
 
-        Every bank, because a near copy in a mild one must not hide a farther one in a strict one. None for a picture of low
-        quality.
+        Every bank, because a near copy in a mild one must not hide a farther one in a strict one; and quarantined ones
+        apart, because they must not hide one that still blocks. None for a picture of low quality.
         """
-        if quality < PDQ_MIN_QUALITY or not self.pdq_entries:
+        if quality < PDQ_MIN_QUALITY:
             return []
-        found: list[Match] = []
-        n_of_bank: Counter[str] = Counter()
-        for distance, i in self._within(packed(value)[None, :]):
-            entry = self.pdq_entries[i]
-            n_of_bank[entry.bank_key] += 1
-            if n_of_bank[entry.bank_key] <= _MATCHES_PER_BANK:
-                found.append(Match(entry, distance))
-        return found
+        columns = self._pdq.columns
+        distances, at = self._pdq.within(packed(value), PDQ_MAX_DISTANCE)
+        is_on = columns.in_force(at, self.banks)
+        distances, at = distances[is_on], at[is_on]
+        nearest = columns.first_of_each(at, _MATCHES_PER_BANK)
+        return [
+            Match(self._entry("pdq", columns, i), d)
+            for i, d in zip(at[nearest].tolist(), distances[nearest].tolist(), strict=True)
+        ]
 
-    def _within(self, query: npt.NDArray[np.uint8]) -> list[tuple[int, int]]:
-        """Return distance and position of every entry within PDQ_MAX_DISTANCE, nearest first."""
-        faiss.omp_set_num_threads(1)  # per calling thread; a team of threads costs more than one query does
-        k = _NEIGHBOURS
-        while True:
-            k = min(k, len(self.pdq_entries))
-            distances, ids = self.pdq_index.search(query, k)
-            if k == len(self.pdq_entries) or distances[0, -1] > PDQ_MAX_DISTANCE:
-                break
-            k *= 8
-        pairs = zip(distances[0].tolist(), ids[0].tolist(), strict=True)
-        return sorted((int(d), int(i)) for d, i in pairs if d <= PDQ_MAX_DISTANCE)
+    def nearest(self, value: str, *, max_distance: int, n: int, slugs: frozenset[str]) -> list[Match]:
+        """Return the n entries of the named banks that are nearest to a picture, in force or not, matching or not."""
+        distances, at = self._pdq.within(packed(value), max_distance)
+        pairs = zip(at.tolist(), distances.tolist(), strict=True)
+        columns = self._pdq.columns
+        seen = [(i, d) for i, d in pairs if self.banks[int(columns.bank[i])].slug in slugs]
+        return [Match(self._entry("pdq", columns, i), d) for i, d in seen[:n]]
+
+    def exactly(self, value: str, *, slugs: frozenset[str]) -> list[Match]:
+        """Return the entries of exactly this file in the named banks, in force or not."""
+        matches = (Match(self._entry("sha256", self._exact.columns, i), 0) for i in self._exact.equal_to(value))
+        return [match for match in matches if match.entry.bank in slugs]
+
+    def _entry(self, algorithm: str, columns: HashColumns, i: int) -> BankEntry:
+        bank = self.banks[int(columns.bank[i])]
+        is_quarantined = bool(columns.state[i] == QUARANTINED) and not bank.is_child_safety
+        return BankEntry(
+            bank=bank.slug,
+            bank_key=bank.key,
+            entry_key=columns.key_of(i),
+            algorithm=algorithm,
+            value=columns.value_of(i),
+            category=bank.category,
+            outcome=QUARANTINE_OUTCOME if is_quarantined else bank.outcome,
+            enabled_ratio=bank.enabled_ratio,
+            is_child_safety=bank.is_child_safety,
+            is_quarantined=is_quarantined,
+        )
+
+
+def _columns(entries: Sequence[tuple[int, BankEntry]]) -> HashColumns:
+    return HashColumns.of(
+        pk=range(len(entries)),
+        bank=[bank for bank, _ in entries],
+        key=[entry.entry_key for _, entry in entries],
+        value=packed_all([entry.value.lower() for _, entry in entries]),
+        draw=[entry.draw for _, entry in entries],
+        state=[QUARANTINED * entry.is_quarantined for _, entry in entries],
+    )
 
 
 def finding_of(match: Match, *, detector: str, version: str, where: dict[str, Any]) -> Finding:
     """Return a match as hard evidence: the bank's outcome holds whatever else is found."""
     entry = match.entry
     place = {"bank": entry.bank, "entry": entry.entry_key, "algorithm": entry.algorithm, "distance": match.distance}
+    if entry.is_quarantined:
+        place["why"] = "held for people: this hash suddenly matches a lot"
     return Finding(detector, version, entry.category, 1.0, {**place, **where}, hard=entry.outcome)
 
 
+def _never() -> bool:
+    return False
+
+
 class HashesDetector:
-    """The on-path detector over uploaded files, images and covers."""
+    """The on-path detector over uploaded files, images and covers.
+
+    Args:
+        index: None where the banks could not be loaded yet: then the detector is missing.
+        version: of the banks.
+        is_stale: whether the banks were last compared with the database too long ago. What matches then still counts, but
+            that nothing matches proves nothing, so the detector is missing as well.
+    """
 
     name = "hashes"
     stage = Stage.ON_PATH
@@ -128,12 +191,15 @@ class HashesDetector:
     kinds = frozenset(ItemKind)
     cost_ms = 5.0
 
-    def __init__(self, index: BankIndex, version: str) -> None:
+    def __init__(self, index: BankIndex | None, version: str, is_stale: Callable[[], bool] = _never) -> None:
         self.index = index
         self.version = version
+        self._is_stale = is_stale
 
     def run(self, subject: Subject) -> Result:
         """Look up every file by its SHA-256 and every picture by its PDQ."""
+        if self.index is None:
+            return Result(self.name, self.version, missing=Missing(self.name, "failed", "the banks are not loaded yet"))
         findings = [
             finding_of(match, detector=self.name, version=self.version, where={"role": role})
             for role, sha256 in subject.file_hashes.items()
@@ -143,12 +209,13 @@ class HashesDetector:
         for picture in subject.pictures:
             value, quality = picture.pdq or pdq_of(picture.pixels)
             payload[picture.role] = {"pdq": value, "quality": quality, "is_usable": quality >= PDQ_MIN_QUALITY}
-            findings += self._similar(picture, value, quality)
-        return Result(self.name, self.version, findings=tuple(findings), payload=payload)
+            findings += self._similar(self.index, picture, value, quality)
+        stale = Missing(self.name, "failed", "the banks are too old") if self._is_stale() else None
+        return Result(self.name, self.version, findings=tuple(findings), missing=stale, payload=payload)
 
-    def _similar(self, picture: Picture, value: str, quality: int) -> list[Finding]:
+    def _similar(self, index: BankIndex, picture: Picture, value: str, quality: int) -> list[Finding]:
         where = {"role": picture.role, "quality": quality}
         return [
             finding_of(match, detector=self.name, version=self.version, where=where)
-            for match in self.index.match_pdq(value, quality)
+            for match in index.match_pdq(value, quality)
         ]

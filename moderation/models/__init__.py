@@ -1,7 +1,7 @@
 """What happened, to what, by whom: one module per entity."""
 
 from moderation.models.audit import AuditEvent
-from moderation.models.bank import HashBank, HashEntry
+from moderation.models.bank import HashBank, HashEntry, HashMatch, MatchFeedback
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
 from moderation.models.finding import DetectorResult, Finding
@@ -20,8 +20,10 @@ __all__ = [
     "Finding",
     "HashBank",
     "HashEntry",
+    "HashMatch",
     "Item",
     "Job",
+    "MatchFeedback",
     "MediaFile",
     "OutboxMessage",
     "Queue",

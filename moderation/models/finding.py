@@ -25,6 +25,14 @@ class Finding(models.Model):
             models.CheckConstraint(name="moderation_finding_score_range", condition=Q(score__gte=0, score__lte=1)),
             models.CheckConstraint(name="moderation_finding_detector_known", condition=Q(detector__in=DETECTORS)),
         ]
+        indexes = [
+            # matches_collect: the newest matches of hash banks
+            models.Index(
+                fields=["created_at"],
+                name="moderation_finding_matches",
+                condition=Q(detector__in=["hashes", "frames"]),
+            ),
+        ]
         triggers = [append_only()]
 
     def __str__(self) -> str:

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from moderation.exceptions import BankInvalid
 from moderation.models import HashBank, HashEntry
+from moderation.models.bank import ShareLevel
 from moderation.services.audit import Actor, audit_write
 from policies.choices import Outcome
 from policies.models import Category
@@ -15,13 +18,19 @@ from policies.models import Category
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
+#: How long a person's word that a flooded hash is right keeps the flood guard from it.
+FLOOD_EXEMPT = timedelta(hours=24)
+
+
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """A hash to add: algorithm `sha256` or `pdq`, 64 hexadecimal digits, a note for people."""
+    """A hash to add: algorithm `sha256` or `pdq`, 64 hexadecimal digits, a note for people, and how it may be shared."""
 
     algorithm: str
     value: str
     note: str = ""
+    tags: tuple[str, ...] = ()
+    share_level: str = ShareLevel.AMBER
 
 
 @transaction.atomic
@@ -56,7 +65,7 @@ def bank_upsert(*, actor: Actor, slug: str, category: str, outcome: Outcome, tit
 
 @transaction.atomic
 def bank_add_entries(*, actor: Actor, bank: HashBank, entries: Iterable[NewEntry]) -> int:
-    """Add hashes to a bank; those it has are passed over. Returns how many are new.
+    """Add hashes to a bank; those it has, also retired ones, are passed over. Returns how many are new.
 
     Raises:
         BankInvalid: a hash that is not 64 hexadecimal digits, or an unknown algorithm; then none is added.
@@ -66,7 +75,7 @@ def bank_add_entries(*, actor: Actor, bank: HashBank, entries: Iterable[NewEntry
     HashEntry.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5_000)
     n_new = bank.entries.count() - before
     if n_new:
-        bank.save(update_fields=["updated_at"])  # tells every process to load the banks again
+        bank.save(update_fields=["updated_at"])
         audit_write(actor=actor, action="bank.extended", object_type="bank", object_key=bank.slug, n=n_new)
     return n_new
 
@@ -75,7 +84,14 @@ def _entry(bank: HashBank, entry: NewEntry) -> HashEntry:
     if entry.algorithm not in HashEntry.Algorithm.values or not _HEX.fullmatch(entry.value.lower()):
         detail = f"{entry.algorithm} {entry.value[:70]!r} is no hash: sha256 and pdq are 64 hexadecimal digits."
         raise BankInvalid(f"Bank {bank.slug!r}: {detail}")
-    return HashEntry(bank=bank, algorithm=entry.algorithm, value=entry.value.lower(), note=entry.note[:200])
+    return HashEntry(
+        bank=bank,
+        algorithm=entry.algorithm,
+        value=entry.value.lower(),
+        note=entry.note[:200],
+        tags=list(entry.tags),
+        share_level=entry.share_level,
+    )
 
 
 @transaction.atomic
@@ -91,8 +107,94 @@ def bank_set_ratio(*, actor: Actor, slug: str, ratio: float) -> HashBank:
     if not 0.0 <= ratio <= 1.0:
         raise BankInvalid("The ratio is a number from 0 to 1.")
     if bank.is_child_safety and ratio < 1.0:
-        raise BankInvalid("A child-safety bank is always whole; remove a wrong entry instead.")
+        raise BankInvalid("A child-safety bank is always whole; retire a wrong entry instead.")
     bank.enabled_ratio = ratio
     bank.save(update_fields=["enabled_ratio", "updated_at"])
     audit_write(actor=actor, action="bank.ratio_set", object_type="bank", object_key=slug, ratio=ratio)
     return bank
+
+
+@transaction.atomic
+def entry_retire(*, actor: AbstractBaseUser, key: str, reason: str, now: datetime) -> HashEntry:
+    """Take a wrong hash out of force. In a child-safety bank the first person asks, and a second one does it.
+
+    1. lock the entry,
+    2. in a child-safety bank without a request: note who asks and why, and change nothing else,
+    3. else retire it; the reason of who asked stays.
+
+    Raises:
+        BankInvalid: unknown or already retired, no reason, or the person who asked tries to be the second one, too.
+    """
+    entry = _locked(key)
+    if entry.retired_at is not None:
+        raise BankInvalid("This hash is retired already.")
+    if entry.bank.is_child_safety and entry.retire_asked_by_id is None:
+        return _retire_ask(actor, entry, reason, now)
+    if entry.bank.is_child_safety and entry.retire_asked_by_id == actor.pk:
+        raise BankInvalid("You asked for this; a second person has to agree.")
+    entry.retire_reason = entry.retire_reason or _said(reason)
+    entry.retired_at, entry.retired_by_id = now, actor.pk
+    entry.save(update_fields=["retired_at", "retired_by", "retire_reason"])
+    _audit(actor, "entry.retired", entry, asked_by=entry.retire_asked_by_id)
+    return entry
+
+
+def _retire_ask(actor: AbstractBaseUser, entry: HashEntry, reason: str, now: datetime) -> HashEntry:
+    entry.retire_reason = _said(reason)
+    entry.retire_asked_at, entry.retire_asked_by_id = now, actor.pk
+    entry.save(update_fields=["retire_reason", "retire_asked_at", "retire_asked_by"])
+    _audit(actor, "entry.retire_asked", entry)
+    return entry
+
+
+@transaction.atomic
+def entry_restore(*, actor: AbstractBaseUser, key: str) -> HashEntry:
+    """Put a retired hash back in force, or turn down a request to retire it. One person is enough: it makes nothing milder.
+
+    Raises:
+        BankInvalid: there is nothing to take back.
+    """
+    entry = _locked(key)
+    if entry.retired_at is None and entry.retire_asked_at is None:
+        raise BankInvalid("This hash is in force, and nobody asked to retire it.")
+    action = "entry.restored" if entry.retired_at else "entry.retire_refused"
+    entry.retired_at = entry.retired_by = entry.retire_asked_at = entry.retire_asked_by = None
+    entry.retire_reason = ""
+    entry.save(update_fields=["retired_at", "retired_by", "retire_asked_at", "retire_asked_by", "retire_reason"])
+    _audit(actor, action, entry)
+    return entry
+
+
+@transaction.atomic
+def entry_release(*, actor: AbstractBaseUser, key: str, now: datetime) -> HashEntry:
+    """Say that a flooded hash is right: its bank's outcome holds again, and the flood guard leaves it alone for a day.
+
+    Raises:
+        BankInvalid: unknown, or not flooded.
+    """
+    entry = _locked(key)
+    if entry.flooded_at is None:
+        raise BankInvalid("This hash is not held back.")
+    entry.flooded_at, entry.flood_exempt_until = None, now + FLOOD_EXEMPT
+    entry.save(update_fields=["flooded_at", "flood_exempt_until"])
+    _audit(actor, "entry.released", entry)
+    return entry
+
+
+def _locked(key: str) -> HashEntry:
+    entry = HashEntry.objects.select_for_update(of=("self",)).select_related("bank").filter(key=key).first()
+    if entry is None:
+        raise BankInvalid("There is no such hash.")
+    return entry
+
+
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise BankInvalid("Say in a sentence why; whoever imports the hash again will ask.")
+    return reason.strip()[:300]
+
+
+def _audit(actor: Actor, action: str, entry: HashEntry, **data: object) -> None:
+    audit_write(
+        actor=actor, action=action, object_type="bank", object_key=entry.bank.slug, entry=str(entry.key), **data
+    )
