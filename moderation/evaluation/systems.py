@@ -12,6 +12,7 @@ from moderation.evaluation.labelled import Example, label_arrays
 from moderation.evaluation.report import System
 from moderation.evaluation.scoring import Text, TextEnsemble
 from policies.choices import Band
+from policies.compiled import CLAIM_SLOTS
 from policies.exceptions import PolicyUnavailable
 from policies.schema import LEVEL_KEYS
 from policies.selectors import compiled_active
@@ -65,7 +66,10 @@ def policy_thresholds() -> dict[str, dict[str, float]]:
     except PolicyUnavailable:
         return {}
     # Any market and language without rules of its own, and what is offered to adults: the rows that name nobody.
-    profile = policy.profile_of[len(policy.markets), len(policy.languages), int(Band.ADULT)]
+    context = (len(policy.markets) * (len(policy.languages) + 2) + len(policy.languages)) * CLAIM_SLOTS + int(
+        Band.ADULT
+    )
+    profile = policy.profile_of[context]
     found: dict[str, dict[str, float]] = {}
     for i, category in enumerate(policy.categories):
         levels = policy.thresholds[profile, :, i, 0]
