@@ -35,3 +35,7 @@ class DeadLetterInvalid(ModerationError):
 
 class BankInvalid(ModerationError):
     """A bank or an entry cannot be stored as given."""
+
+
+class CampaignInvalid(ModerationError):
+    """The campaign is not open (any more), or is for seniors."""

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from moderation.detectors.base import Finding, Result
+from moderation.campaign_floor import CampaignFloor
+from moderation.detectors.base import Finding, Missing, Result
 from moderation.fusion import fuse
 from policies.choices import BAND_MIN_AGES, DETECTORS, ItemKind, Outcome
 from policies.compiled import CompiledPolicy
@@ -74,9 +75,41 @@ def judge(results: Sequence[Result], context: Context, policy: CompiledPolicy) -
     return _verdict(evidence, policy, findings)
 
 
+def could_change(detector: str, results: Sequence[Result], context: Context, policy: CompiledPolicy) -> bool:
+    """Return whether any findings of a detector, or its silence, could change what `results` of the others decide.
+
+    `decide` is monotone: more evidence and more that is missing never make a verdict milder. So whatever the detector might
+    say lies between finding nothing and being sure of everything, and where these two ends agree (and agree with its being
+    missing), so does all between. Hard evidence, which only term lists and banks give, is not among what it might say.
+    """
+    others = [r for r in results if r.detector != detector]
+    version = "bound"
+    sure = tuple(Finding(detector, version, category, 1.0) for category in policy.categories)
+    ends = (
+        Result(detector, version),
+        Result(detector, version, findings=sure),
+        Result(detector, version, missing=Missing(detector, "skipped")),
+    )
+    verdicts = {_effect(judge([*others, end], context, policy)) for end in ends}
+    return len(verdicts) > 1
+
+
+def _effect(judgement: Judgement) -> tuple[object, ...]:
+    """Return what a verdict does; ages and territories only bear on what is served."""
+    if not judgement.outcome.is_servable:
+        return (judgement.outcome,)
+    return judgement.outcome, judgement.min_age, judgement.territories
+
+
 def replay(evidence: Mapping[str, Any], policy: CompiledPolicy) -> Judgement:
     """Return the verdict on a stored decision's evidence; under the same version it is the stored verdict."""
     return _verdict(dict(evidence), policy, ())
+
+
+def under_floor(judgement: Judgement, floor: CampaignFloor, policy: CompiledPolicy) -> Judgement:
+    """Return a verdict as that of a campaign's member; its evidence names the campaign, so that replay gives the same."""
+    evidence = {**judgement.evidence, "campaign": floor.as_evidence()}
+    return _verdict(evidence, policy, judgement.findings)
 
 
 def _why_missing(results: Sequence[Result]) -> dict[str, str]:
@@ -93,7 +126,8 @@ def _verdict(evidence: dict[str, Any], policy: CompiledPolicy, findings: tuple[F
     batch = evidence_batch([evidence], policy)
     verdict = decide(batch, policy)
     category = int(verdict.category[0])
-    return Judgement(
+    floor = CampaignFloor.of(evidence)
+    judgement = Judgement(
         outcome=Outcome(int(verdict.outcome[0])),
         min_age=int(verdict.min_age[0]),
         territories=policy.territories_of(int(verdict.territories[0])),
@@ -104,6 +138,7 @@ def _verdict(evidence: dict[str, Any], policy: CompiledPolicy, findings: tuple[F
         digest=digest_of(evidence),
         findings=findings,
     )
+    return floor.under(judgement) if floor else judgement
 
 
 def evidence_batch(rows: Sequence[Mapping[str, Any]], policy: CompiledPolicy) -> EvidenceBatch:

@@ -2,6 +2,7 @@
 
 from moderation.models.audit import AuditEvent
 from moderation.models.bank import HashBank, HashEntry, HashMatch, MatchFeedback
+from moderation.models.campaign import Campaign, CampaignMember, CaptionSignature
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
 from moderation.models.finding import DetectorResult, Finding
@@ -12,6 +13,9 @@ from moderation.models.review import Job, Queue
 
 __all__ = [
     "AuditEvent",
+    "Campaign",
+    "CampaignMember",
+    "CaptionSignature",
     "Clearance",
     "ClearanceRevision",
     "Creator",

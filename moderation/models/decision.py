@@ -17,6 +17,7 @@ class DecisionStage(models.TextChoices):
     SENIOR = "senior", "By a senior, over an earlier decision"
     ACTIVATION = "activation", "A policy version went live"
     WITHDRAWAL = "withdrawal", "Withdrawn by the platform"
+    CAMPAIGN = "campaign", "As one of a campaign"
 
 
 #: Stages in which a named person decided.

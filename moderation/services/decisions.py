@@ -10,11 +10,12 @@ from django.contrib.auth.models import AbstractBaseUser, AbstractUser
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
+from moderation.campaign_selectors import floor_under
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
-from moderation.judge import Judgement, digest_of, is_valid_min_age, state_of
+from moderation.judge import Judgement, digest_of, is_valid_min_age, replay, state_of, under_floor
 from moderation.models import Decision, Finding, Item
 from moderation.models.decision import DecisionStage
-from moderation.models.item import ItemState
+from moderation.models.item import DeepState, ItemState
 from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
 from moderation.services.audit import Actor, audit_write
 from moderation.services.clearances import clearance_follow
@@ -59,7 +60,7 @@ def decision_by_machine(
 ) -> Decision:
     """Apply a machine's verdict to an item and return the decision that stands afterwards.
 
-    1. lock the item,
+    1. lock the item; where it belongs to a campaign, that sets a floor under the verdict,
     2. the same evidence under the same version was decided already: that decision stands (retries are safe),
     3. withdrawn, or decided by a person: nothing changes, unless hard evidence is new; then the item is held for a senior,
     4. record, change the item, let the clearance follow, open or close the job.
@@ -69,6 +70,7 @@ def decision_by_machine(
     """
     item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
     current = item.current_decision
+    judgement = _in_campaign(item, judgement, policy)
     if current and _stands(item, current, judgement, policy):
         return current
     if current and current.is_by_person:
@@ -86,7 +88,7 @@ def decision_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPol
     decision = _record(
         item, judgement, policy, DecisionStage.ON_PATH, outcome=outcome, decided_by=judgement.decided_by, now=now
     )
-    if outcome == Outcome.ESCALATE:
+    if outcome == Outcome.ESCALATE and not _awaits_campaign(judgement):
         job_open(
             item=item,
             policy=policy,
@@ -96,6 +98,44 @@ def decision_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPol
             now=now,
         )
     return decision
+
+
+@transaction.atomic
+def decision_in_campaign(*, item: Item, policy: CompiledPolicy, now: datetime) -> Decision | None:
+    """Decide a campaign's member again on the evidence there is, under the campaign's floor as it stands now.
+
+    1. lock the item; what was withdrawn or decided by a person stays as it is (None),
+    2. the evidence was decided under this floor already: that decision stands (retries are safe),
+    3. an undecided campaign changes only what is milder than its floor; the member's own job is the campaign's now,
+    4. record; the clearance follows, and a member whose own evidence still asks for a person gets its job back.
+    """
+    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
+    current = item.current_decision
+    if current is None or item.withdrawn_at or current.is_by_person:
+        return None
+    own = {key: value for key, value in current.evidence.items() if key != "campaign"}
+    judgement = _in_campaign(item, replay(own, policy), policy)
+    if _awaits_campaign(judgement) and judgement.outcome == current.outcome:
+        job_close(item=item, now=now)
+        return current
+    if current.evidence_digest == judgement.digest and current.policy_version_id == version_pk(policy):
+        return current
+    is_final = item.deep_state != DeepState.QUEUED
+    if not judgement.outcome.is_servable and judgement.outcome != Outcome.BLOCK:
+        return _apply(item, judgement, policy, DecisionStage.CAMPAIGN, is_final, now)
+    job_close(item=item, now=now, even_leased=True)
+    return _apply(item, judgement, policy, DecisionStage.CAMPAIGN, is_final, now)
+
+
+def _in_campaign(item: Item, judgement: Judgement, policy: CompiledPolicy) -> Judgement:
+    """Return a verdict with the floor of the item's campaign under it; child safety has a partition of its own."""
+    floor = None if judgement.category in policy.child_safety else floor_under(item)
+    return under_floor(judgement, floor, policy) if floor else judgement
+
+
+def _awaits_campaign(judgement: Judgement) -> bool:
+    """Whether people will decide on the item with its campaign, so that it needs no job of its own."""
+    return bool(judgement.evidence.get("campaign", {}).get("is_open"))
 
 
 @lru_cache(maxsize=64)
@@ -153,7 +193,7 @@ def _apply(
         item, judgement, policy, stage, outcome=judgement.outcome, decided_by=judgement.decided_by, now=now
     )
     needs_person = judgement.outcome == Outcome.ESCALATE or (judgement.outcome == Outcome.HOLD and is_final)
-    if needs_person:
+    if needs_person and not _awaits_campaign(judgement):
         job_open(
             item=item,
             policy=policy,

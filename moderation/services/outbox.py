@@ -35,9 +35,13 @@ _BATCH = 100
 
 
 def message_add(*, topic: str, item: Item | None, payload: dict[str, Any] | None = None) -> OutboxMessage:
-    """Promise a task, inside the caller's transaction; an unfinished promise of the same kind is returned instead."""
+    """Promise a task, inside the caller's transaction; an unfinished promise of the same kind is returned instead.
+
+    Work on no item is of the same kind where its payload is the same.
+    """
+    same = {"item": item} if item else {"item": None, "payload": payload or {}}
     message, _ = OutboxMessage.objects.get_or_create(
-        item=item, topic=topic, state__in=[State.PENDING, State.SENT], defaults={"payload": payload or {}}
+        **same, topic=topic, state__in=[State.PENDING, State.SENT], defaults={"payload": payload or {}}
     )
     return message
 

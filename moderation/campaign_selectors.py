@@ -1,0 +1,128 @@
+"""Reads about campaigns, for the upload path, for decisions, and for their pages. Nothing here changes anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import AbstractUser
+from django.db.models import Count, Max, Min, Q, QuerySet
+
+from moderation.campaign_floor import CampaignFloor
+from moderation.campaigns import SIGNATURE_VERSION
+from moderation.models import Campaign, CampaignMember, Item
+from moderation.models.campaign import CampaignState
+from moderation.models.item import ItemState
+from moderation.selectors import items_search
+from policies.choices import Outcome
+
+#: Spellings that a campaign's page shows.
+SHOWN_SPELLINGS = 24
+#: Bars of the chart over time.
+N_BARS = 48
+#: Decided campaigns that the list shows.
+SHOWN_DECIDED = 30
+
+
+def campaigns_live(now: datetime) -> QuerySet[Campaign]:
+    """Return the campaigns that captions may join: the undecided ones, and decided ones for a time."""
+    live = Q(state=CampaignState.OPEN) | Q(live_until__gt=now)
+    return Campaign.objects.filter(live, signature_version=SIGNATURE_VERSION).order_by("pk")
+
+
+def floor_of(campaign: Campaign) -> CampaignFloor:
+    """Return the floor that a campaign sets under its members' verdicts."""
+    if campaign.outcome is None:
+        return CampaignFloor(str(campaign.key), True, Outcome.ESCALATE, campaign.category)
+    category = campaign.decision_category or campaign.category
+    territories = tuple(campaign.territories_blocked)
+    return CampaignFloor(str(campaign.key), False, Outcome(campaign.outcome), category, campaign.min_age, territories)
+
+
+def floor_under(item: Item) -> CampaignFloor | None:
+    """Return the floor under an item's verdicts; None where it belongs to no campaign."""
+    member = CampaignMember.objects.select_related("campaign").filter(item=item).first()
+    return floor_of(member.campaign) if member else None
+
+
+# --- for pages ---------------------------------------------------------------------------------------------------
+
+
+def campaigns_waiting() -> QuerySet[Campaign]:
+    """Return the campaigns that wait for people, the one due first first."""
+    return Campaign.objects.select_related("first_item").filter(state=CampaignState.OPEN).order_by("due_at", "pk")
+
+
+def campaigns_decided() -> QuerySet[Campaign]:
+    """Return the campaigns that were decided last."""
+    decided = Campaign.objects.select_related("first_item", "decided_by").filter(state=CampaignState.DECIDED)
+    return decided.order_by("-decided_at")[:SHOWN_DECIDED]
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """One way in which a campaign's caption was written, and how often."""
+
+    caption: str
+    n_items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How many items came within a part of the time."""
+
+    begins_at: datetime
+    n_items: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPage:
+    """All that a campaign's page shows; counts are of the items that the person may know of."""
+
+    campaign: Campaign
+    n_items: int
+    n_creators: int
+    n_unsettled: int
+    states: dict[str, int]
+    n_spellings: int
+    spellings: Sequence[Spelling]
+    bars: Sequence[Bar]
+    bar_seconds: float
+    items: Sequence[Item]
+
+
+def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
+    """Return a campaign with its numbers, its spellings and a few of its items, in a fixed number of queries."""
+    items = items_search(user).filter(campaign_member__campaign=campaign)
+    plain = items.order_by().select_related(None)
+    totals = plain.aggregate(
+        n_items=Count("pk"),
+        n_creators=Count("creator_id", distinct=True),
+        n_spellings=Count("caption", distinct=True),
+        n_unsettled=Count("pk", filter=Q(campaign_member__settled_at=None)),
+        first=Min("created_at"),
+        last=Max("created_at"),
+    )
+    states = dict(plain.values_list("state").annotate(n=Count("pk")).order_by())
+    spellings = plain.values("caption").annotate(n=Count("pk")).order_by("-n", "caption")[:SHOWN_SPELLINGS]
+    bars, seconds = _bars(plain, totals["first"] or campaign.created_at, totals["last"] or campaign.created_at)
+    return CampaignPage(
+        campaign=campaign,
+        n_items=totals["n_items"],
+        n_creators=totals["n_creators"],
+        n_unsettled=totals["n_unsettled"],
+        states={state.label: states[state.value] for state in ItemState if state.value in states},
+        n_spellings=totals["n_spellings"],
+        spellings=[Spelling(row["caption"], row["n"]) for row in spellings],
+        bars=bars,
+        bar_seconds=seconds,
+        items=list(items[:8]),
+    )
+
+
+def _bars(items: QuerySet[Item], first: datetime, last: datetime) -> tuple[list[Bar], float]:
+    """Return the items over time in N_BARS parts of equal length, at least a second each, and that length."""
+    seconds = max((last - first).total_seconds() / N_BARS, 1.0)
+    counts = [0] * N_BARS
+    for created_at in items.values_list("created_at", flat=True).iterator(chunk_size=5_000):
+        counts[min(int((created_at - first).total_seconds() / seconds), N_BARS - 1)] += 1
+    return [Bar(first + timedelta(seconds=i * seconds), n) for i, n in enumerate(counts)], seconds

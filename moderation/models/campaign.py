@@ -1,0 +1,185 @@
+"""Waves of near-identical captions: what each caption reads like, the campaigns found, and what belongs to them."""
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+
+from moderation.models.base import PublicKeyModel, min_age_check, min_age_field, territories_field
+from policies.choices import Outcome
+
+#: What people decided on a campaign stays; a single item is overturned, never the campaign.
+_DECISION_FINAL = """
+    IF (NEW.state, NEW.outcome, NEW.min_age, NEW.territories_blocked, NEW.decision_category, NEW.note,
+        NEW.decided_by_id, NEW.decided_at)
+       IS DISTINCT FROM
+       (OLD.state, OLD.outcome, OLD.min_age, OLD.territories_blocked, OLD.decision_category, OLD.note,
+        OLD.decided_by_id, OLD.decided_at)
+    THEN
+        RAISE EXCEPTION 'the decision of campaign % is final', OLD.key USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+
+
+class CaptionSignature(models.Model):
+    """What a caption reads like; short captions have no bands and are never compared.
+
+    Working data of the last hours: it can be made again from captions, and old rows are deleted.
+    """
+
+    item = models.OneToOneField("moderation.Item", on_delete=models.PROTECT, primary_key=True, related_name="+")
+    creator = models.ForeignKey("moderation.Creator", on_delete=models.PROTECT, related_name="+", db_index=False)
+    values = models.BinaryField()
+    bands = ArrayField(models.BigIntegerField(), default=list)
+    submitted_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            GinIndex(fields=["bands"], name="moderation_signature_bands"),  # candidates, by any shared band
+            models.Index(fields=["submitted_at"], name="moderation_signature_recent"),  # what is new, what is old
+        ]
+
+    def __str__(self) -> str:
+        return f"signature of item {self.item_id}"
+
+
+class CampaignState(models.TextChoices):
+    """Whether people have decided."""
+
+    OPEN = "open", "To be decided"
+    DECIDED = "decided", "Decided"
+
+
+class Campaign(PublicKeyModel):
+    """Near-identical captions of many creators within minutes: one unit of review, with one decision for all its members.
+
+    `representatives` are the signatures that decide who belongs, fixed when it is opened; `bands` are their keys.
+    Counts are those of the last look at it.
+    """
+
+    state = models.CharField(max_length=8, choices=CampaignState.choices, default=CampaignState.OPEN)
+    category = models.CharField(max_length=40, help_text="What most of its members are suspected of.")
+    first_item = models.ForeignKey("moderation.Item", on_delete=models.PROTECT, related_name="+")
+    representatives = models.BinaryField()
+    bands = ArrayField(models.BigIntegerField())
+    signature_version = models.PositiveSmallIntegerField()
+    n_items = models.PositiveIntegerField(default=0)
+    n_creators = models.PositiveIntegerField(default=0)
+    last_joined_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    live_until = models.DateTimeField(help_text="Captions that come later do not join any more.")
+    is_for_seniors = models.BooleanField(default=False)
+    outcome = models.PositiveSmallIntegerField(choices=Outcome.choices, null=True)
+    min_age = min_age_field()
+    territories_blocked = territories_field()
+    decision_category = models.CharField(max_length=40, blank=True)
+    note = models.TextField(blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    applied_at = models.DateTimeField(null=True, help_text="Every member of that moment has the decision.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="moderation_campaign_state_known", condition=Q(state__in=CampaignState.values)),
+            models.CheckConstraint(
+                name="moderation_campaign_decided_whole",
+                condition=Q(
+                    state=CampaignState.DECIDED,
+                    decided_by__isnull=False,
+                    decided_at__isnull=False,
+                    outcome__in=[Outcome.CLEAR, Outcome.RESTRICT, Outcome.BLOCK],
+                )
+                | Q(
+                    state=CampaignState.OPEN,
+                    decided_by__isnull=True,
+                    decided_at__isnull=True,
+                    outcome__isnull=True,
+                    applied_at__isnull=True,
+                    min_age=0,
+                    territories_blocked=[],
+                ),
+            ),
+            models.CheckConstraint(
+                name="moderation_campaign_says_why",
+                condition=Q(outcome__isnull=True)
+                | Q(outcome=Outcome.CLEAR)
+                | (Q(note__gt="") & Q(decision_category__gt="")),
+            ),
+            models.CheckConstraint(
+                name="moderation_campaign_restricts_something",
+                condition=(Q(outcome=Outcome.RESTRICT) & (Q(min_age__gt=0) | ~Q(territories_blocked=[])))
+                | Q(Q(outcome__isnull=True) | ~Q(outcome=Outcome.RESTRICT), min_age=0, territories_blocked=[]),
+            ),
+            min_age_check("moderation_campaign_min_age_known"),
+            models.CheckConstraint(
+                name="moderation_campaign_lives_after_opening", condition=Q(live_until__gt=models.F("created_at"))
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["live_until"], name="moderation_campaign_live"),  # every process: what may be joined
+            models.Index(  # the campaigns page: what waits
+                fields=["due_at"], name="moderation_campaign_waiting", condition=Q(state=CampaignState.OPEN)
+            ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="decision_final",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__state="decided"),
+                func=_DECISION_FINAL,
+            ),
+            pgtrigger.Protect(
+                name="meaning_fixed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange("key", "first_item", "representatives", "bands", "signature_version"),
+            ),
+            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"campaign {str(self.key)[:8]} ({self.state})"
+
+
+class CampaignMember(models.Model):
+    """That an item belongs to a campaign; of all campaigns there ever were it belongs to one at most.
+
+    `decision` is the item's decision that the campaign's decision led to; an item that a person decided by itself, or that
+    was withdrawn, is settled (`settled_at`) without one.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="members")
+    item = models.OneToOneField("moderation.Item", on_delete=models.PROTECT, related_name="campaign_member")
+    creator = models.ForeignKey("moderation.Creator", on_delete=models.PROTECT, related_name="+", db_index=False)
+    joined_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    decision = models.OneToOneField("moderation.Decision", on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="moderation_campaignmember_settled_whole",
+                condition=Q(decision__isnull=True) | Q(settled_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(  # campaign_apply: who still waits for the decision
+                fields=["campaign", "id"],
+                name="moderation_campaign_unsettled",
+                condition=Q(settled_at__isnull=True),
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="membership_fixed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange("campaign", "item", "creator", "joined_at"),
+            ),
+            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"item {self.item_id} of campaign {self.campaign_id}"

@@ -1,0 +1,259 @@
+"""Finding waves of near-identical captions, beside the upload path: uploads pay nothing for it.
+
+A periodic task signs the captions that are new, looks for bands that many of them share, opens a campaign where enough
+captions of enough creators are alike, and lets captions join. Every step can be repeated, and run twice at once.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, Exists, Max, OuterRef
+from prometheus_client import Counter as Metric
+
+from moderation.campaign_selectors import campaigns_live
+from moderation.campaigns import (
+    SAME,
+    SIGNATURE_VERSION,
+    Values,
+    cluster_around,
+    representatives_of,
+    signature_of,
+    similarity,
+    stacked,
+    values_of,
+)
+from moderation.models import Campaign, CampaignMember, CaptionSignature, Item
+from moderation.models.campaign import CampaignState
+from moderation.routing import route_job
+from moderation.selectors import items_restricted
+from moderation.services.audit import audit_write
+from moderation.services.campaigns import campaign_apply
+from moderation.services.decisions import decision_in_campaign
+from policies.compiled import CompiledPolicy
+from policies.exceptions import PolicyUnavailable
+from policies.selectors import compiled_active
+
+log = structlog.get_logger(__name__)
+
+CAMPAIGNS_OPENED = Metric("campaigns_opened_total", "Waves of near-identical captions that were found", ["category"])
+
+#: Items are looked at again from so long before the newest signature: a transaction may commit late.
+_OVERLAP = timedelta(minutes=1)
+#: Captions that are signed, and then compared, at a time.
+_CHUNK = 500
+#: Candidates around one band that are compared; a larger wave shows in a part of itself.
+_CANDIDATES = 2_000
+_JOIN_BATCH = 50
+#: Which bands of these are shared by many captions of the window that no campaign has yet.
+_HEAVY = """
+    SELECT band, count(*) FROM moderation_captionsignature s, unnest(s.bands) band
+    WHERE s.bands && %(bands)s::bigint[] AND band = ANY(%(bands)s::bigint[]) AND s.submitted_at >= %(since)s
+      AND NOT EXISTS (SELECT FROM moderation_campaignmember m WHERE m.item_id = s.item_id)
+    GROUP BY band HAVING count(*) >= %(enough)s AND count(DISTINCT s.creator_id) > 1
+    ORDER BY 2 DESC, 1 LIMIT 40
+"""
+#: Any number that no other lock uses; two watches must not open the same campaign.
+_LOCK = 7_201_551
+
+
+def campaigns_watch(*, now: datetime) -> None:
+    """Sign what is new, open campaigns, let captions join, and give late members of decided campaigns their decision."""
+    try:
+        policy = compiled_active()
+    except PolicyUnavailable:
+        return
+    for bands in _signed(now):
+        _open_where_heavy(bands, policy, now)
+    for campaign in campaigns_live(now):
+        _gather(campaign, policy, now)
+    waiting = CampaignMember.objects.filter(campaign=OuterRef("pk"), settled_at=None)
+    for campaign in Campaign.objects.filter(Exists(waiting), state=CampaignState.DECIDED):
+        campaign_apply(campaign=campaign)
+    _forget_old(now)
+
+
+# --- signing -----------------------------------------------------------------------------------------------------
+
+
+def _window() -> timedelta:
+    return timedelta(minutes=settings.CAMPAIGN_WINDOW_MINUTES)
+
+
+def _signed(now: datetime) -> Iterator[list[int]]:
+    """Sign new captions, a chunk at a time; yield the bands of each chunk."""
+    newest = CaptionSignature.objects.aggregate(at=Max("submitted_at"))["at"]
+    since = max(newest - _OVERLAP, now - _window()) if newest else now - _window()
+    known = CaptionSignature.objects.filter(item=OuterRef("pk"))
+    new = Item.objects.filter(~Exists(known), created_at__gte=since).order_by("created_at")
+    while rows := list(new.values_list("pk", "caption", "creator_id", "created_at")[:_CHUNK]):
+        signatures = [_signature(*row) for row in rows]
+        CaptionSignature.objects.bulk_create(signatures, ignore_conflicts=True)
+        yield sorted({band for signature in signatures for band in signature.bands})
+
+
+def _signature(item_id: int, caption: str, creator_id: int, created_at: datetime) -> CaptionSignature:
+    found = signature_of(caption, min_letters=settings.CAMPAIGN_MIN_LETTERS)
+    return CaptionSignature(
+        item_id=item_id,
+        creator_id=creator_id,
+        values=found.to_bytes() if found else b"",
+        bands=list(found.bands) if found else [],
+        submitted_at=created_at,
+    )
+
+
+def _forget_old(now: datetime) -> None:
+    """Delete signatures that no window reaches any more; a few at a time, since this runs often."""
+    old = CaptionSignature.objects.filter(submitted_at__lt=now - 2 * _window() - _OVERLAP)
+    CaptionSignature.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:10_000])).delete()
+
+
+# --- opening -----------------------------------------------------------------------------------------------------
+
+
+def _open_where_heavy(bands: Sequence[int], policy: CompiledPolicy, now: datetime) -> None:
+    """Open a campaign around every band that many captions share, where they are alike as a whole."""
+    if not bands:
+        return
+    enough = max(2, settings.CAMPAIGN_ITEMS // 3)  # of a wave, only a part agrees in any one band
+    with connection.cursor() as cursor:
+        cursor.execute(_HEAVY, {"bands": list(bands), "since": now - _window(), "enough": enough})
+        heavy = [band for band, _ in cursor.fetchall()]
+    for band in heavy:
+        _open_around(band, policy, now)
+
+
+@transaction.atomic
+def _open_around(band: int, policy: CompiledPolicy, now: datetime) -> Campaign | None:
+    """Open a campaign of the captions around a band; None where they are too few, or have one already.
+
+    Concurrency: one at a time, by an advisory lock, so that the second sees what the first opened.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    sharing = _unclaimed([band], now)
+    if not sharing:
+        return None
+    values = stacked(row.values for row in sharing)
+    centre = cluster_around(values)[0]
+    wave = _unclaimed(sharing[centre].bands, now)
+    likeness = similarity(values[centre], stacked(row.values for row in wave))
+    wave = [row for row, like in zip(wave, likeness, strict=True) if like >= SAME]
+    n_creators = len({row.creator_id for row in wave})
+    if len(wave) < settings.CAMPAIGN_ITEMS or n_creators < settings.CAMPAIGN_CREATORS:
+        return None
+    wave.sort(key=lambda row: row.pk != sharing[centre].pk)  # the centre first
+    return _open(wave, n_creators, policy, now)
+
+
+def _unclaimed(bands: Sequence[int], now: datetime) -> list[CaptionSignature]:
+    """Return the signatures of the window that share a band and belong to no campaign, nor are like a live one."""
+    member = CampaignMember.objects.filter(item=OuterRef("item_id"))
+    rows = CaptionSignature.objects.filter(
+        ~Exists(member), bands__overlap=list(bands), submitted_at__gte=now - _window()
+    )
+    rows = rows.exclude(Exists(items_restricted().filter(pk=OuterRef("item_id"))))
+    found = list(rows.order_by("pk")[:_CANDIDATES])
+    live = [values_of(bytes(c.representatives)) for c in campaigns_live(now)]
+    return [row for row in found if not _is_like_any(bytes(row.values), live)]
+
+
+def _is_like_any(stored: bytes, live: Sequence[Values]) -> bool:
+    values = values_of(stored)[0]
+    return any(similarity(values, many).max(initial=0.0) >= SAME for many in live)
+
+
+def _open(wave: Sequence[CaptionSignature], n_creators: int, policy: CompiledPolicy, now: datetime) -> Campaign:
+    chosen = [wave[i] for i in representatives_of(stacked(row.values for row in wave))]
+    first = Item.objects.get(pk=wave[0].item_id)
+    category = _category([row.item_id for row in wave], policy)
+    route = route_job(policy, category=category, language=first.language, kind=first.kind)
+    campaign = Campaign.objects.create(
+        category=category,
+        first_item=first,
+        representatives=b"".join(bytes(row.values) for row in chosen),
+        bands=sorted({band for row in chosen for band in row.bands}),
+        signature_version=SIGNATURE_VERSION,
+        n_items=len(wave),
+        n_creators=n_creators,
+        created_at=now,
+        last_joined_at=now,
+        due_at=now + timedelta(minutes=route.sla_minutes),
+        live_until=now + timedelta(minutes=settings.CAMPAIGN_LIVE_MINUTES),
+    )
+    audit_write(
+        actor="system",
+        action="campaign.opened",
+        object_type="campaign",
+        object_key=campaign.key,
+        category=category,
+        n_items=len(wave),
+        n_creators=n_creators,
+    )
+    transaction.on_commit(lambda: _alarm(campaign))
+    return campaign
+
+
+def _alarm(campaign: Campaign) -> None:
+    CAMPAIGNS_OPENED.labels(campaign.category).inc()
+    log.warning("campaign_opened", campaign=str(campaign.key), n_items=campaign.n_items, n_creators=campaign.n_creators)
+
+
+def _category(item_ids: Sequence[int], policy: CompiledPolicy) -> str:
+    """Return what most of the items are suspected of; where machines suspect none of anything, it is a wave of spam."""
+    found = Item.objects.filter(pk__in=item_ids).values_list("current_decision__category", flat=True)
+    known = Counter(c for c in found if c in policy.categories and c not in policy.child_safety)
+    if known:
+        return known.most_common(1)[0][0]
+    return "spam_scam" if "spam_scam" in policy.categories else policy.categories[0]
+
+
+# --- joining -----------------------------------------------------------------------------------------------------
+
+
+def _gather(campaign: Campaign, policy: CompiledPolicy, now: datetime) -> None:
+    """Let the captions join that are like a campaign's representatives and belong to none, and count its members."""
+    member = CampaignMember.objects.filter(item=OuterRef("item_id"))
+    hidden = items_restricted().filter(pk=OuterRef("item_id"))
+    rows = (
+        CaptionSignature.objects.filter(~Exists(member), bands__overlap=campaign.bands)
+        .filter(submitted_at__gte=campaign.created_at - _window())
+        .exclude(Exists(hidden))
+        .order_by("pk")
+    )
+    if campaign.state == CampaignState.DECIDED:
+        rows = rows.filter(submitted_at__lt=campaign.live_until)
+    many = values_of(bytes(campaign.representatives))
+    found = list(rows.values_list("item_id", "creator_id", "values"))
+    alike = [(pk, creator) for pk, creator, v in found if similarity(values_of(bytes(v))[0], many).max() >= SAME]
+    for start in range(0, len(alike), _JOIN_BATCH):
+        _join(campaign, alike[start : start + _JOIN_BATCH], policy, now)
+    _count(campaign)
+
+
+@transaction.atomic
+def _join(campaign: Campaign, items: Sequence[tuple[int, int]], policy: CompiledPolicy, now: datetime) -> None:
+    """Make items members, and put the campaign's floor under each; an item that another campaign was quicker with stays there."""
+    CampaignMember.objects.bulk_create(
+        (CampaignMember(campaign=campaign, item_id=pk, creator_id=creator, joined_at=now) for pk, creator in items),
+        ignore_conflicts=True,
+    )
+    joined = CampaignMember.objects.filter(campaign=campaign, item__in=[pk for pk, _ in items], settled_at=None)
+    for member in joined.select_related("item").order_by("item_id"):
+        decision_in_campaign(item=member.item, policy=policy, now=now)
+    audit_write(
+        actor="system", action="campaign.joined", object_type="campaign", object_key=campaign.key, n_items=len(items)
+    )
+
+
+def _count(campaign: Campaign) -> None:
+    """Bring a campaign's counts up to date, where they changed."""
+    counts = CampaignMember.objects.filter(campaign=campaign).aggregate(
+        n_items=Count("pk"), n_creators=Count("creator_id", distinct=True), last_joined_at=Max("joined_at")
+    )
+    if counts["n_items"] and counts["n_items"] != campaign.n_items:
+        Campaign.objects.filter(pk=campaign.pk).update(**counts)

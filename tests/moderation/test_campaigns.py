@@ -1,0 +1,410 @@
+"""A wave of near-identical captions becomes one campaign with one decision; what only looks like one does not."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moderation import campaign_source
+from moderation.campaigns import N_VALUES, SAME, signature_of, similarity, values_of
+from moderation.exceptions import CampaignInvalid, DecisionInvalid
+from moderation.judge import replay
+from moderation.models import (
+    AuditEvent,
+    Campaign,
+    CampaignMember,
+    CaptionSignature,
+    Clearance,
+    Item,
+    Job,
+    OutboxMessage,
+)
+from moderation.models.decision import DecisionStage
+from moderation.services import campaigns, outbox
+from moderation.services.campaign_watch import campaigns_watch
+from moderation.services.decisions import decision_by_machine, item_overturn
+from policies.choices import Outcome
+from policies.selectors import compiled_active, compiled_version
+from tests.moderation.people import escalating_caption, person, ready, text_item
+
+WAVE = "Everybody come to the old harbour tonight and bring your friends along, {} tell nobody else about it"
+ORDINARY = (
+    "Baking bread with my grandmother on a rainy sunday morning",
+    "Three hours of piano practice and still the same mistake",
+    "The cat found a new place to sleep, on top of the printer",
+    "Sunset over the river after a long walk through the vineyards",
+)
+
+
+def respelled(text: str, seed: int) -> str:
+    """Return a text with a few of the tricks that people use against filters."""
+    rng, letters = random.Random(seed), list(text)
+    swaps = {"a": "\u0430", "e": "3", "o": "0", "i": "1", "s": "$"}
+    for _ in range(4):
+        i = rng.randrange(len(letters))
+        letters[i] = rng.choice(
+            (swaps.get(letters[i], letters[i]), letters[i] * 3, letters[i] + "\u200b", letters[i].upper(), "")
+        )
+    return "".join(letters) + f" #tag{seed}"
+
+
+@pytest.fixture(autouse=True)
+def _afresh() -> Iterator[None]:
+    campaign_source.forget()
+    yield
+    campaign_source.forget()
+
+
+@pytest.fixture
+def small(db: None, settings: Any) -> None:
+    """Let six captions of four creators be a campaign."""
+    settings.CAMPAIGN_ITEMS, settings.CAMPAIGN_CREATORS = 6, 4
+    ready()
+
+
+def wave(n: int, *, text: str = WAVE.format("please"), start: int = 0, creators: int = 5) -> list[Item]:
+    return [text_item(f"w-{i}", respelled(text, i), f"creator-{i % creators}") for i in range(start, start + n)]
+
+
+def watch() -> None:
+    campaigns_watch(now=timezone.now())
+    campaign_source.forget()
+
+
+def decide(actor: Any, campaign: Campaign, outcome: Outcome = Outcome.BLOCK, **changes: Any) -> Campaign:
+    reason = {} if outcome == Outcome.CLEAR else {"category": "spam_scam", "note": "The same call by many accounts."}
+    fields = {"category": "", "note": "", "min_age": 0, "territories": (), "now": timezone.now(), **reason, **changes}
+    decided = campaigns.campaign_decide(actor=actor, campaign_key=str(campaign.key), outcome=outcome, **fields)
+    campaign_source.forget()
+    return decided
+
+
+def apply_promised() -> None:
+    for message in OutboxMessage.objects.filter(topic=campaigns.TOPIC_APPLY, state="pending"):
+        begun = outbox.message_begin(key=str(message.key), now=timezone.now())
+        assert begun
+        campaigns.campaign_apply_promised(begun)
+
+
+def states() -> dict[str, int]:
+    found: dict[str, int] = {}
+    for state in Item.objects.values_list("state", flat=True):
+        found[state] = found.get(state, 0) + 1
+    return found
+
+
+# --- signatures --------------------------------------------------------------------------------------------------
+
+
+def test_spelling_tricks_leave_a_caption_like_itself() -> None:
+    first = signature_of(WAVE, min_letters=24)
+    others = [signature_of(respelled(WAVE, i), min_letters=24) for i in range(200)]
+    assert first
+    likeness = [float(similarity(first.values, other.values[None, :])[0]) for other in others if other]
+    assert sum(value >= SAME for value in likeness) >= 195
+
+
+def test_different_captions_are_not_alike() -> None:
+    found = [signature_of(text, min_letters=24) for text in (*ORDINARY, WAVE)]
+    for i, one in enumerate(found):
+        for other in found[i + 1 :]:
+            assert one
+            assert other
+            assert similarity(one.values, other.values[None, :])[0] < 0.2
+
+
+@pytest.mark.parametrize(
+    "text", ["first!", "Happy birthday!!!", "#fyp #foryou #foryoupage #viral #trending #explore", "12345 " * 20]
+)
+def test_short_captions_and_trains_of_tags_have_no_signature(text: str) -> None:
+    assert signature_of(text, min_letters=24) is None
+
+
+def test_a_signature_is_stored_and_read_back() -> None:
+    found = signature_of(WAVE, min_letters=24)
+    assert found
+    assert (values_of(found.to_bytes())[0] == found.values).all()
+    assert len(found.values) == N_VALUES
+    assert all(-(2**63) <= band < 2**63 for band in found.bands)
+
+
+@given(st.text(max_size=400))
+@settings(max_examples=200, deadline=None)
+def test_signing_never_raises_and_is_repeatable(text: str) -> None:
+    one, two = signature_of(text, min_letters=10), signature_of(text, min_letters=10)
+    assert (one is None) == (two is None)
+    if one and two:
+        assert one.bands == two.bands
+
+
+def test_signing_is_quick() -> None:
+    signature_of(WAVE, min_letters=24)
+    began = time.perf_counter()
+    for i in range(100):
+        signature_of(f"{WAVE} {i}", min_letters=24)
+    assert (time.perf_counter() - began) / 100 < 0.003  # 0.15 ms on an idle core; this leaves room for a busy one
+
+
+# --- finding -----------------------------------------------------------------------------------------------------
+
+
+def test_a_wave_becomes_one_campaign_and_waits_for_people_as_one_thing(small: None) -> None:
+    wave(8)
+    for i, text in enumerate(ORDINARY):
+        text_item(f"n-{i}", text, f"other-{i}")
+    assert states() == {"cleared": 12}
+    watch()
+    campaign = Campaign.objects.get()
+    assert (campaign.state, campaign.n_items, campaign.n_creators) == ("open", 8, 5)
+    assert states() == {"held": 8, "cleared": 4}
+    assert Job.objects.filter(state="open").count() == 0
+    assert Clearance.objects.filter(is_granted=True).count() == 4
+    watch()
+    assert Campaign.objects.count() == 1
+    assert {i.current_decision.decided_by for i in Item.objects.filter(state="held")} == {"campaign.undecided"}  # type: ignore[union-attr]
+
+
+def test_too_few_items_or_creators_are_no_campaign(small: None) -> None:
+    wave(5)
+    wave(9, text="Look at this wonderful dress that I am selling in my shop today", start=100, creators=2)
+    watch()
+    assert not Campaign.objects.exists()
+    assert states() == {"cleared": 14}
+
+
+def test_short_captions_by_many_are_no_campaign(small: None) -> None:
+    for i in range(12):
+        text_item(f"f-{i}", "First!!!", f"creator-{i}")
+    watch()
+    assert not Campaign.objects.exists()
+
+
+def test_captions_far_apart_in_time_are_no_campaign(small: None) -> None:
+    wave(8)
+    campaigns_watch(now=timezone.now() + timedelta(minutes=30))
+    assert not Campaign.objects.exists()
+
+
+def test_old_signatures_are_deleted(small: None) -> None:
+    wave(3)
+    watch()
+    assert CaptionSignature.objects.count() == 3
+    campaigns_watch(now=timezone.now() + timedelta(hours=1))
+    assert not CaptionSignature.objects.exists()
+
+
+def test_jobs_of_members_close_and_no_new_ones_open(small: None) -> None:
+    caption = f"{escalating_caption()} and everybody come to the harbour with your friends"
+    for i in range(8):
+        text_item(f"w-{i}", caption, f"creator-{i}")
+    assert Job.objects.filter(state="open").count() == 8
+    watch()
+    assert Job.objects.filter(state="open").count() == 0
+    assert Campaign.objects.get().category == "violence"
+    late = text_item("late", caption, "creator-late")
+    assert late.state == "held"
+    assert CampaignMember.objects.filter(item=late).exists()
+    assert Job.objects.filter(state="open").count() == 0
+
+
+def test_a_clear_caption_that_joins_an_open_campaign_on_the_path_is_held_without_a_job(small: None) -> None:
+    wave(8)
+    watch()
+    late = wave(1, start=50)[0]
+    late.refresh_from_db()
+    assert (late.state, late.current_decision.stage) == ("held", "on_path")  # type: ignore[union-attr]
+    assert not Job.objects.filter(state="open").exists()
+    assert replay(late.current_decision.evidence, compiled_active()).outcome == Outcome.ESCALATE  # type: ignore[union-attr]
+
+
+def test_what_people_decided_or_withdrew_keeps_its_decision(small: None) -> None:
+    items = wave(8)
+    senior = person("sue", "senior")
+    item_overturn(
+        actor=senior, item_key=str(items[0].key), outcome=Outcome.CLEAR, category="", note="Seen.", min_age=0,
+        territories=(), now=timezone.now(),
+    )  # fmt: skip
+    watch()
+    assert states() == {"cleared": 1, "held": 7}
+
+
+def test_a_later_pass_over_a_member_keeps_to_the_floor(small: None) -> None:
+    item = wave(8)[0]
+    watch()
+    item.refresh_from_db()
+    own = {key: value for key, value in item.current_decision.evidence.items() if key != "campaign"}  # type: ignore[union-attr]
+    policy = compiled_active()
+    judgement = replay({**own, "versions": {**own["versions"], "text": "another"}}, policy)
+    assert judgement.outcome == Outcome.CLEAR
+    decision = decision_by_machine(
+        item=item, judgement=judgement, policy=policy, stage=DecisionStage.DEEP, is_final=True, now=timezone.now()
+    )
+    assert (decision.outcome, decision.decided_by) == (Outcome.ESCALATE, "campaign.undecided")
+    assert not Job.objects.filter(item=item, state="open").exists()
+
+
+# --- deciding ----------------------------------------------------------------------------------------------------
+
+
+def test_one_decision_blocks_all_members_and_those_who_come_later(small: None) -> None:
+    wave(8)
+    watch()
+    ana = person("ana")
+    campaign = decide(ana, Campaign.objects.get())
+    apply_promised()
+    assert states() == {"blocked": 8}
+    late = wave(1, start=60)[0]
+    assert late.state == "blocked"
+    watch()
+    assert CampaignMember.objects.filter(campaign=campaign, settled_at=None).count() == 0
+    campaign.refresh_from_db()
+    assert (campaign.n_items, campaign.applied_at is not None) == (9, True)
+    for item in Item.objects.select_related("current_decision__policy_version", "campaign_member"):
+        decision = item.current_decision
+        assert decision
+        assert decision.evidence["campaign"]["key"] == str(campaign.key)
+        assert item.campaign_member.decision_id == decision.pk
+        assert replay(decision.evidence, compiled_version(decision.policy_version)).outcome == decision.outcome
+    assert AuditEvent.objects.filter(action="campaign.decided", actor=ana).count() == 1
+    assert AuditEvent.objects.filter(action="item.decided_with_campaign", actor=ana).count() == 9
+
+
+def test_applying_again_changes_nothing(small: None) -> None:
+    wave(8)
+    watch()
+    campaign = decide(person("ana"), Campaign.objects.get())
+    apply_promised()
+    before = sorted(Item.objects.values_list("pk", "current_decision"))
+    CampaignMember.objects.filter(campaign=campaign).update(settled_at=None, decision=None)
+    assert campaigns.campaign_apply(campaign=campaign) == 0
+    assert sorted(Item.objects.values_list("pk", "current_decision")) == before
+
+
+def test_one_member_that_fails_keeps_no_other_waiting_and_is_tried_again(
+    small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = wave(8)
+    watch()
+    campaign = decide(person("ana"), Campaign.objects.get())
+    real, bad = campaigns.decision_in_campaign, items[3].pk
+
+    def failing(**kwargs: Any) -> Any:
+        if kwargs["item"].pk == bad:
+            raise RuntimeError("no")
+        return real(**kwargs)
+
+    monkeypatch.setattr(campaigns, "decision_in_campaign", failing)
+    with pytest.raises(campaigns.CampaignNotSettled):
+        apply_promised()
+    assert states() == {"blocked": 7, "held": 1}
+    monkeypatch.setattr(campaigns, "decision_in_campaign", real)
+    assert campaigns.campaign_apply(campaign=campaign) == 0
+    assert states() == {"blocked": 8}
+
+
+def test_clearing_lifts_the_hold_and_clears_nothing_else(small: None) -> None:
+    bad = f"{escalating_caption()} and everybody come to the old harbour tonight with friends"
+    for i in range(8):
+        text_item(f"w-{i}", bad if i == 0 else bad.replace(escalating_caption(), "watch this film tonight"), f"c-{i}")
+    watch()
+    assert states() == {"held": 8}
+    decide(person("ana"), Campaign.objects.get(), Outcome.CLEAR)
+    apply_promised()
+    assert states() == {"cleared": 7, "held": 1}
+    assert Job.objects.get(state="open").item.external_id == "w-0"
+    assert text_item("late", bad.replace(escalating_caption(), "watch this film tonight"), "c-late").state == "cleared"
+
+
+def test_a_restriction_is_a_floor(small: None) -> None:
+    wave(8)
+    watch()
+    decide(person("ana"), Campaign.objects.get(), Outcome.RESTRICT, min_age=16, territories=("DE",))
+    apply_promised()
+    assert states() == {"restricted": 8}
+    clearance = Clearance.objects.first()
+    assert clearance
+    assert (clearance.min_age, clearance.territories_blocked) == (16, ["DE"])
+
+
+def test_a_single_item_is_overturned_and_stays_so(small: None) -> None:
+    items = wave(8)
+    watch()
+    campaign = decide(person("ana"), Campaign.objects.get())
+    apply_promised()
+    item_overturn(
+        actor=person("sue", "senior"), item_key=str(items[0].key), outcome=Outcome.CLEAR, category="", note="A report.",
+        min_age=0, territories=(), now=timezone.now(),
+    )  # fmt: skip
+    campaigns.campaign_apply(campaign=campaign)
+    watch()
+    assert states() == {"cleared": 1, "blocked": 7}
+
+
+def test_a_campaign_is_decided_once_and_by_who_may(small: None) -> None:
+    wave(8)
+    watch()
+    campaign, ana = Campaign.objects.get(), person("ana")
+    with pytest.raises(PermissionDenied):
+        decide(person("eve", "analyst"), campaign)
+    with pytest.raises(DecisionInvalid):
+        decide(ana, campaign, note="")
+    decide(ana, campaign, Outcome.ESCALATE)
+    with pytest.raises(CampaignInvalid):
+        decide(ana, campaign)
+    decide(person("sue", "senior"), campaign)
+    with pytest.raises(CampaignInvalid):
+        decide(person("sam", "senior"), campaign)
+
+
+# --- the database refuses ----------------------------------------------------------------------------------------
+
+
+def refused(statement: str) -> None:
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "state = 'decided'", "state = 'lost'", "outcome = 4", "decided_at = now()", "min_age = 16",
+        "live_until = created_at", "first_item_id = first_item_id + 1", "bands = '{}'",
+        "state = 'decided', outcome = 3, decided_at = now(), note = 'x', decision_category = 'hate'",
+    ],
+)  # fmt: skip
+def test_the_database_refuses_half_a_decision(small: None, change: str) -> None:
+    wave(8)
+    watch()
+    refused(f"UPDATE moderation_campaign SET {change}")
+
+
+@pytest.mark.parametrize(
+    "change", ["outcome = 0", "note = 'other'", "decided_at = now()", "state = 'open'", "decided_by_id = NULL"]
+)
+def test_the_database_keeps_a_campaigns_decision(small: None, change: str) -> None:
+    wave(8)
+    watch()
+    decide(person("ana"), Campaign.objects.get())
+    refused(f"UPDATE moderation_campaign SET {change}")
+    refused("DELETE FROM moderation_campaign")
+
+
+def test_the_database_keeps_an_item_in_one_campaign(small: None) -> None:
+    wave(8)
+    watch()
+    refused(
+        "INSERT INTO moderation_campaignmember (campaign_id, item_id, creator_id, joined_at)"
+        " SELECT campaign_id, item_id, creator_id, now() FROM moderation_campaignmember LIMIT 1"
+    )
+    refused("UPDATE moderation_campaignmember SET joined_at = now()")
+    refused("DELETE FROM moderation_campaignmember")
