@@ -13,15 +13,18 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, UUIDField, When
 from django.db.models.functions import Cast
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django_htmx.http import HttpResponseClientRedirect
 
+from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
 from moderation import selectors
-from moderation.models import AuditEvent, Decision, HashBank, Item, Job, OutboxMessage
+from moderation.models import AuditEvent, Decision, HashBank, HashEntry, Item, Job, OutboxMessage
 from moderation.routing import SENIOR_QUEUE
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HtmxRequest, P], HttpResponse]
+View = Callable[Concatenate[HtmxRequest, P], HttpResponseBase]
 
 REVIEW = "moderation.review_jobs"
 REVIEW_RESTRICTED = "moderation.review_restricted"
@@ -41,15 +44,15 @@ class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return False
 
 
-def requires(*permissions: str) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+def requires(*permissions: str) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
     """Let in only signed-in people who have one of the permissions (none named: anybody signed in).
 
     Strangers go to the sign-in page and come back afterwards; people without the permission get 403.
     """
 
-    def decorate(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    def decorate(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
-        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             if permissions and not any(request.user.has_perm(code) for code in permissions):
@@ -170,10 +173,37 @@ def bank_visible(user: User, slug: str) -> HashBank:
     Raises:
         Http404: there is none that the person may know of.
     """
-    bank = banks_visible(user).filter(slug=slug).first()
+    bank = banks_visible(user).select_related("category").filter(slug=slug).first()
     if bank is None:
         raise Http404
     return bank
+
+
+def entry_visible(user: User, key: UUID) -> HashEntry:
+    """Return one known hash with its bank.
+
+    Raises:
+        Http404: there is none in a bank that the person may know of.
+    """
+    entry = HashEntry.objects.select_related("bank").filter(key=key, bank__in=banks_visible(user)).first()
+    if entry is None:
+        raise Http404
+    return entry
+
+
+def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:
+    """Let a signed-in person do something only so often; beyond that they get 429. Goes inside `requires`."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def counted(request: HtmxRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if calls_in_window(f"person:{request.user.pk}:{name}") > per_minute:
+                return render(request, "429.html", status=429)
+            return view(request, *args, **kwargs)
+
+        return counted
+
+    return decorate
 
 
 def audit_visible(user: User) -> QuerySet[AuditEvent]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from moderation.models import Decision, Finding
 from policies.choices import Outcome
@@ -28,7 +29,7 @@ LEVEL_NAMES = ("restrict to 13", "restrict to 16", "restrict to 18", "escalate",
 #: What `where_words` says in words of its own; anything else it tells by name. A line of text repeats its hit.
 _TOLD = frozenset(
     {"bank", "entry", "algorithm", "distance", "role", "quality", "field", "source", "text", "span", "line", "box",
-     "frame_ms", "until_ms", "start_ms", "end_ms", "n_frames", "n_frames_seen"}
+     "frame_ms", "until_ms", "start_ms", "end_ms", "n_frames", "n_frames_seen", "parts"}
 )  # fmt: skip
 
 
@@ -54,6 +55,7 @@ class Row:
     hard: str
     where: str
     version: str
+    entry: str  # the key of the known hash that was met, empty where it is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,16 @@ def _row(finding: Finding, levels: Levels, names: Mapping[str, str]) -> Row:
         hard=Outcome(finding.hard).label if finding.hard else "",
         where=where_words(finding.where),
         version=finding.detector_version,
+        entry=_entry(finding.where),
     )
+
+
+def _entry(where: Mapping[str, Any]) -> str:
+    """Return the public key of a known hash; older findings and made-up ones may name it otherwise."""
+    try:
+        return str(UUID(str(where.get("entry", ""))))
+    except ValueError:
+        return ""
 
 
 def levels_under(policy: CompiledPolicy, context: Mapping[str, Any]) -> dict[str, list[tuple[str, float]]]:
@@ -126,7 +137,7 @@ def levels_in(reasons: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str,
 
 def where_words(where: Mapping[str, Any]) -> str:
     """Return where something was found, as words."""
-    words = [_bank(where), _text(where), _moment(where), _seen(where), _counts(where)]
+    words = [_bank(where), _text(where), _parts(where), _moment(where), _seen(where), _counts(where)]
     return ", ".join(word for word in words if word)
 
 
@@ -137,6 +148,12 @@ def _bank(where: Mapping[str, Any]) -> str:
     how = "same bytes" if where.get("algorithm") == "sha256" else f"distance {distance} of 31"
     role = {"media": "the file", "cover": "the cover"}.get(str(where.get("role", "")), "")
     return f"matches bank {where['bank']} ({how})" + (f", {role}" if role else "")
+
+
+def _parts(where: Mapping[str, Any]) -> str:
+    """Return what each part of a fused score says alone."""
+    parts = where.get("parts")
+    return ", ".join(f"{name} {p:.2f}" for name, p in parts.items()) if isinstance(parts, Mapping) else ""
 
 
 def _moment(where: Mapping[str, Any]) -> str:

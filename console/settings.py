@@ -255,6 +255,7 @@ CELERY_BEAT_SCHEDULE = {
     "leases-expire": {"task": "moderation.tasks.leases_expire", "schedule": 15.0, "options": {"expires": 15}},
     "clearances-expire": {"task": "moderation.tasks.clearances_expire", "schedule": 60.0, "options": {"expires": 60}},
     "items-reconcile": {"task": "moderation.tasks.items_reconcile", "schedule": 30.0, "options": {"expires": 30}},
+    "bank-matches": {"task": "moderation.tasks.bank_matches_watch", "schedule": 30.0, "options": {"expires": 30}},
     "feed-popularity": {"task": "feed.tasks.popularity_refresh", "schedule": 20.0, "options": {"expires": 20}},
 }
 
@@ -269,6 +270,11 @@ LEASE_SECONDS = env_int("LEASE_SECONDS", 600, minimum=10)
 #: A gate whose view is older than this denies everything: with polls every GATE_POLL_MS it bounds revocation.
 GATE_MAX_AGE_MS = env_int("GATE_MAX_AGE_MS", 1_000, minimum=50)
 GATE_POLL_MS = env_int("GATE_POLL_MS", 100, minimum=10)
+#: Tests see their own transaction's banks only on its connection.
+BANKS_FOLLOW_IN_THREAD = ENVIRONMENT != "test"
+#: A hash that so many creators meet within the window is held for people until somebody looked.
+BANKS_FLOOD_CREATORS = env_int("BANKS_FLOOD_CREATORS", 20, minimum=2)
+BANKS_FLOOD_MINUTES = env_int("BANKS_FLOOD_MINUTES", 60, minimum=1)
 WHISPER_MODEL_PATH = env_str("WHISPER_MODEL_PATH")
 VISION_MODEL_PATH = env_str("VISION_MODEL_PATH")
 TEXT_MODEL_PATH = env_str("TEXT_MODEL_PATH")

@@ -1,10 +1,13 @@
 """Reads about hash banks for their pages. Nothing here changes anything."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, JSONObject
 
 from moderation.models import HashBank, HashEntry, HashMatch, MatchFeedback
 
@@ -19,14 +22,14 @@ class BankRow:
     """A bank with its numbers. Matches and judgements are of the last COUNT_DAYS days."""
 
     bank: HashBank
-    n_sha256: int
-    n_pdq: int
-    n_retired: int
-    n_flooded: int
-    n_asked: int
     n_matches: int
     n_right: int
     n_wrong: int
+    n_sha256: int = 0
+    n_pdq: int = 0
+    n_retired: int = 0
+    n_flooded: int = 0
+    n_asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,49 +37,75 @@ class EntryRow:
     """An entry with its numbers, over the same days."""
 
     entry: HashEntry
-    n_matches: int
-    n_creators: int
-    n_right: int
-    n_wrong: int
+    n_matches: int = 0
+    n_creators: int = 0
+    n_right: int = 0
+    n_wrong: int = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a person has to say what becomes of it."""
+        return self.entry.flooded_at is not None or self.entry.retire_asked_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLists:
+    """The entries that a bank's page shows: those that wait for a person, and those that were met, disputed or asked for."""
+
+    waiting: list[EntryRow]
+    others: list[EntryRow]
 
 
 def bank_rows(banks: QuerySet[HashBank], now: datetime) -> list[BankRow]:
-    """Return the banks by title with their numbers, in four queries."""
+    """Return the banks by title with their numbers, in two queries."""
     since = now - timedelta(days=COUNT_DAYS)
-    known = list(banks.select_related("category").order_by("title"))
-    sizes = _by_bank(
-        HashEntry.objects.filter(bank__in=known).values("bank_id"),
-        n_sha256=Count("pk", filter=Q(retired_at=None, algorithm="sha256")),
-        n_pdq=Count("pk", filter=Q(retired_at=None, algorithm="pdq")),
-        n_retired=Count("pk", filter=Q(retired_at__isnull=False)),
-        n_flooded=Count("pk", filter=Q(retired_at=None, flooded_at__isnull=False)),
-        n_asked=Count("pk", filter=Q(retired_at=None, retire_asked_at__isnull=False)),
+    matches = HashMatch.objects.filter(bank=OuterRef("pk"), found_at__gt=since)
+    said = MatchFeedback.objects.filter(entry__bank=OuterRef("pk"), created_at__gt=since)
+    known = banks.annotate(
+        n_matches=_counted(matches, "bank"),
+        n_right=_counted(said.filter(is_right=True), "entry__bank"),
+        n_wrong=_counted(said.filter(is_right=False), "entry__bank"),
+    ).order_by("title")
+    in_use = Q(retired_at=None)
+    sizes = HashEntry.objects.values("bank_id").annotate(
+        n_sha256=Count("pk", filter=in_use & Q(algorithm="sha256")),
+        n_pdq=Count("pk", filter=in_use & Q(algorithm="pdq")),
+        n_retired=Count("pk", filter=~in_use),
+        n_flooded=Count("pk", filter=in_use & Q(flooded_at__isnull=False)),
+        n_asked=Count("pk", filter=in_use & Q(retire_asked_at__isnull=False)),
     )
-    matches = _by_bank(
-        HashMatch.objects.filter(found_at__gt=since, bank__in=known).values("bank_id"), n_matches=Count("pk")
-    )
-    said = MatchFeedback.objects.filter(created_at__gt=since, entry__bank__in=known)
-    words = _by_bank(
-        said.values(bank_id=F("entry__bank_id")),
-        n_right=Count("pk", filter=Q(is_right=True)),
-        n_wrong=Count("pk", filter=Q(is_right=False)),
-    )
-    nothing = dict.fromkeys(
-        ("n_sha256", "n_pdq", "n_retired", "n_flooded", "n_asked", "n_matches", "n_right", "n_wrong"), 0
-    )
-    return [
-        BankRow(b, **{**nothing, **sizes.get(b.pk, {}), **matches.get(b.pk, {}), **words.get(b.pk, {})}) for b in known
-    ]
+    found = list(known)
+    of_bank = _by(sizes.filter(bank__in=found), "bank_id")
+    return [BankRow(b, b.n_matches, b.n_right, b.n_wrong, **of_bank.get(b.pk, {})) for b in found]
 
 
-def _by_bank(rows: QuerySet, **counts: Count) -> dict[int, dict[str, int]]:  # type: ignore[type-arg]
-    return {row.pop("bank_id"): row for row in rows.annotate(**counts)}
+def _by(rows: Iterable[Mapping[str, Any]], column: str) -> dict[int, dict[str, int]]:
+    """Return the counts in rows by what they are of."""
+    return {row[column]: {name: n for name, n in row.items() if name != column} for row in rows}
 
 
-def entries_waiting(bank: HashBank) -> QuerySet[HashEntry]:
-    """Return what waits for a person: flooded hashes and requests to retire one, the oldest first."""
+def _counted(rows: QuerySet[Any], by: str) -> Coalesce:
+    """Return how many rows there are, as a column of its own: joined, two counts would multiply each other."""
+    count = rows.order_by().values(by).annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(count, output_field=IntegerField()), 0)
+
+
+def bank_entries(bank: HashBank, now: datetime) -> EntryLists:
+    """Return what waits for a person, and the entries in use that matched most or are disputed, in three queries."""
+    since = now - timedelta(days=COUNT_DAYS)
+    matched = HashMatch.objects.filter(bank=bank, found_at__gt=since).values("entry_id")
+    busiest = matched.annotate(n=Count("pk")).order_by("-n", "entry_id").values("entry_id")[:LISTED]
+    disputed = MatchFeedback.objects.filter(entry__bank=bank, created_at__gt=since, is_right=False)
+    wanted = Q(pk__in=busiest) | Q(pk__in=disputed.order_by("-pk").values("entry_id")[:LISTED])
     waits = Q(flooded_at__isnull=False) | Q(retire_asked_at__isnull=False)
-    return _people(bank.entries.filter(waits, retired_at=None)).order_by("id")[:LISTED]
+    rows = entry_rows(_people(bank.entries.filter(wanted | waits, retired_at=None)).order_by("pk")[: 4 * LISTED], now)
+    return EntryLists([r for r in rows if r.is_waiting], [r for r in rows if not r.is_waiting])
+
+
+def entries_found(bank: HashBank, text: str, now: datetime) -> EntryLists:
+    """Return the entries, retired ones too, whose value begins with some hexadecimal digits."""
+    found = bank.entries.filter(value__startswith=text.strip().lower())
+    return EntryLists([], entry_rows(_people(found).order_by("pk")[:LISTED], now))
 
 
 def entries_retired(bank: HashBank) -> QuerySet[HashEntry]:
@@ -84,57 +113,37 @@ def entries_retired(bank: HashBank) -> QuerySet[HashEntry]:
     return _people(bank.entries.filter(retired_at__isnull=False)).order_by("-retired_at")[:LISTED]
 
 
-def entries_met(bank: HashBank, now: datetime) -> list[HashEntry]:
-    """Return the entries in use that matched most, or were disputed, in the last COUNT_DAYS days."""
-    since = now - timedelta(days=COUNT_DAYS)
-    matched = HashMatch.objects.filter(bank=bank, found_at__gt=since, entry__retired_at=None)
-    busiest = matched.values("entry_id").annotate(n=Count("pk")).order_by("-n", "entry_id")[:LISTED]
-    disputed = MatchFeedback.objects.filter(entry__bank=bank, entry__retired_at=None, is_right=False)
-    pks = {row["entry_id"] for row in busiest} | set(disputed.values_list("entry_id", flat=True)[:LISTED])
-    return list(_people(HashEntry.objects.filter(pk__in=pks)))
-
-
-def entries_found(bank: HashBank, text: str) -> QuerySet[HashEntry]:
-    """Return the entries whose value begins with some hexadecimal digits; the first ones, where there are none."""
-    digits = text.strip().lower()
-    return _people(bank.entries.filter(value__startswith=digits)).order_by("id")[:LISTED]
-
-
 def _people(entries: QuerySet[HashEntry]) -> QuerySet[HashEntry]:
     return entries.select_related("retire_asked_by", "retired_by")
 
 
 def entry_rows(entries: Iterable[HashEntry], now: datetime) -> list[EntryRow]:
-    """Return entries with their numbers, the most disputed and then the busiest first, in two queries."""
+    """Return entries with their numbers, the most disputed and then the busiest first, in two queries besides theirs."""
     since = now - timedelta(days=COUNT_DAYS)
     known = list(entries)
-    matches = {
-        row["entry_id"]: row
-        for row in HashMatch.objects.filter(entry__in=known, found_at__gt=since)
-        .values("entry_id")
-        .annotate(n_matches=Count("pk"), n_creators=Count("creator_id", distinct=True))
-    }
-    words = {
-        row["entry_id"]: row
-        for row in MatchFeedback.objects.filter(entry__in=known, created_at__gt=since)
-        .values("entry_id")
-        .annotate(n_right=Count("pk", filter=Q(is_right=True)), n_wrong=Count("pk", filter=Q(is_right=False)))
-    }
-    rows = [_entry_row(entry, matches.get(entry.pk, {}), words.get(entry.pk, {})) for entry in known]
-    return sorted(rows, key=lambda row: (-row.n_wrong, -row.n_matches, row.entry.pk))
-
-
-def _entry_row(entry: HashEntry, matches: dict[str, int], words: dict[str, int]) -> EntryRow:
-    return EntryRow(
-        entry,
-        matches.get("n_matches", 0),
-        matches.get("n_creators", 0),
-        words.get("n_right", 0),
-        words.get("n_wrong", 0),
+    matches = HashMatch.objects.filter(entry__in=known, found_at__gt=since).values("entry_id")
+    words = MatchFeedback.objects.filter(entry__in=known, created_at__gt=since).values("entry_id")
+    met = _by(matches.annotate(n_matches=Count("pk"), n_creators=Count("creator_id", distinct=True)), "entry_id")
+    said = _by(
+        words.annotate(n_right=Count("pk", filter=Q(is_right=True)), n_wrong=Count("pk", filter=Q(is_right=False))),
+        "entry_id",
     )
+    rows = [EntryRow(entry, **met.get(entry.pk, {}), **said.get(entry.pk, {})) for entry in known]
+    return sorted(rows, key=lambda row: (-row.n_wrong, -row.n_matches, row.entry.pk))
 
 
 def own_words(person_id: int, item_id: int) -> dict[str, bool]:
     """Return what one person said of an item's matches: key of the entry -> whether it is right."""
     said = MatchFeedback.objects.filter(person_id=person_id, item_id=item_id).values_list("entry__key", "is_right")
     return {str(key): is_right for key, is_right in said}
+
+
+def own_words_column(person_id: int) -> ArraySubquery:
+    """Return the same as a column of items, for pages whose queries are counted; `words_in` reads it."""
+    said = MatchFeedback.objects.filter(person_id=person_id, item_id=OuterRef("pk"))
+    return ArraySubquery(said.values_list(JSONObject(entry="entry__key", is_right="is_right")))
+
+
+def words_in(column: Iterable[Mapping[str, Any]]) -> dict[str, bool]:
+    """Return what `own_words_column` found, as `own_words` does."""
+    return {str(word["entry"]): bool(word["is_right"]) for word in column}

@@ -1,46 +1,39 @@
 """This process's on-path ensemble: detectors built from the active policy and the banks, swapped when either changes."""
 
-import hashlib
 import threading
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 from django.conf import settings
-from django.db.models import Count, Max
 
+from moderation import bank_follower
+from moderation.bank_follower import BanksUnavailable, BankView
 from moderation.detectors.base import Detector, Result, Subject
-from moderation.detectors.hashes import BankEntry, BankIndex, HashesDetector
+from moderation.detectors.hashes import BankIndex, HashesDetector
 from moderation.detectors.history import HistoryDetector
 from moderation.detectors.links import LinksDetector
 from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
 from moderation.detectors.text import TextDetector
 from moderation.ensemble import OnPathEnsemble
-from moderation.models import HashBank, HashEntry
 from moderation.pools import DetectorPools
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 
 log = structlog.get_logger(__name__)
 
-#: How long a process may use banks without looking whether they changed.
-BANKS_CHECK_SECONDS = 2.0
-
-
 @dataclass(slots=True)
 class _Loaded:
     """What this process uses now. Replaced whole, under the lock, so that readers never see a half-built set."""
 
     policy_key: str
-    bank_stamp: tuple[object, ...]
-    checked_at: float
-    banks: BankIndex
+    view: BankView
+    banks: BankIndex | None
     terms: TermsDetector
     ensemble: OnPathEnsemble
 
-    def is_fresh(self, policy: CompiledPolicy, now: float) -> bool:
-        """Whether nothing needs to be looked at."""
-        return self.policy_key == policy.key and now - self.checked_at < BANKS_CHECK_SECONDS
+    def is_fresh(self, policy: CompiledPolicy, view: BankView) -> bool:
+        """Whether nothing needs to be built."""
+        return self.policy_key == policy.key and self.view is view
 
 
 _loaded: _Loaded | None = None
@@ -57,8 +50,16 @@ def onpath_run(
 
 
 def bank_index(policy: CompiledPolicy) -> BankIndex:
-    """Return the hash banks as of at most BANKS_CHECK_SECONDS ago."""
-    return _current(policy).banks
+    """Return the hash banks as this process follows them.
+
+    Raises:
+        BanksUnavailable: they are not loaded, or too old.
+    """
+    bank_follower.current().usable_index()
+    banks = _current(policy).banks
+    if banks is None:
+        raise BanksUnavailable("The hash banks are not loaded; the work is tried again.")
+    return banks
 
 
 def terms_detector(policy: CompiledPolicy) -> TermsDetector:
@@ -70,43 +71,44 @@ def forget() -> None:
     """Drop what is loaded; the next use loads afresh. For tests and for commands that just changed a bank."""
     global _loaded
     _loaded = None
+    bank_follower.replace_current(None)
 
 
 def _current(policy: CompiledPolicy) -> _Loaded:
-    """Return what is loaded, rebuilt where the policy or a bank changed.
+    """Return what is loaded, rebuilt where the policy changed or other banks were swapped in, which are built elsewhere.
 
-    While one thread looks at the banks, the others go on with what there is; only a new policy is waited for.
+    While one thread rebuilds, the others go on with what there is; only a new policy is waited for.
     """
     global _loaded
-    loaded, now = _loaded, time.monotonic()
-    if loaded and loaded.is_fresh(policy, now):
+    loaded, view = _loaded, bank_follower.current().view
+    if loaded and loaded.is_fresh(policy, view):
         return loaded
     is_usable = loaded is not None and loaded.policy_key == policy.key
     if not _lock.acquire(blocking=not is_usable):
         return loaded  # type: ignore[return-value] # usable, or the lock would have been waited for
     try:
-        if _loaded is None or not _loaded.is_fresh(policy, now):
-            _loaded = _rebuilt(_loaded, policy, now)
+        if _loaded is None or not _loaded.is_fresh(policy, view):
+            _loaded = _rebuilt(_loaded, policy, view)
         return _loaded
     finally:
         _lock.release()
 
 
-def _rebuilt(old: _Loaded | None, policy: CompiledPolicy, now: float) -> _Loaded:
-    stamp = _bank_stamp()
-    same_banks = old is not None and old.bank_stamp == stamp and old.policy_key == policy.key
-    if old and same_banks:
-        return replace(old, checked_at=now)
-    banks = _load_banks(policy)
+def _rebuilt(old: _Loaded | None, policy: CompiledPolicy, view: BankView) -> _Loaded:
+    banks = view.index.under(policy.bank_outcomes) if view.index is not None else None
     terms = old.terms if old and old.policy_key == policy.key else load_terms(policy)
-    log.info("onpath_built", policy=policy.number, n_terms=len(policy.terms))
-    return _Loaded(policy.key, stamp, now, banks, terms, _ensemble(banks, terms, stamp, old))
+    log.info("onpath_built", policy=policy.number, banks=view.version, n_terms=len(policy.terms))
+    return _Loaded(policy.key, view, banks, terms, _ensemble(_hashes(banks, view), terms, old))
 
 
-def _ensemble(banks: BankIndex, terms: TermsDetector, stamp: tuple[object, ...], old: _Loaded | None) -> OnPathEnsemble:
-    version = hashlib.sha256(repr(stamp).encode()).hexdigest()[:12]
+def _hashes(banks: BankIndex | None, view: BankView) -> HashesDetector:
+    follower = bank_follower.current()  # the one of now: detectors run on threads of their own
+    return HashesDetector(banks, view.version, is_stale=lambda: follower.is_stale)
+
+
+def _ensemble(hashes: HashesDetector, terms: TermsDetector, old: _Loaded | None) -> OnPathEnsemble:
     detectors: tuple[Detector, ...] = (
-        HashesDetector(banks, version=f"banks-{version}"),
+        hashes,
         terms,
         TextDetector(),
         LinksDetector(),
@@ -114,30 +116,6 @@ def _ensemble(banks: BankIndex, terms: TermsDetector, stamp: tuple[object, ...],
     )
     breakers = old.ensemble.breakers if old else None
     return OnPathEnsemble(detectors, deadline_ms=settings.ONPATH_DEADLINE_MS, pools=_pools, breakers=breakers)
-
-
-def _bank_stamp() -> tuple[object, ...]:
-    """Return a value that changes whenever a bank does; adding or retiring an entry touches its bank."""
-    banks = HashBank.objects.aggregate(at=Max("updated_at"), n=Count("pk"))
-    return (banks["at"], banks["n"])
-
-
-def _load_banks(policy: CompiledPolicy) -> BankIndex:
-    rows = HashEntry.objects.filter(retired_at__isnull=True).select_related("bank").iterator(chunk_size=5_000)
-    return BankIndex.build(
-        BankEntry(
-            bank=e.bank.slug,
-            bank_key=str(e.bank.key),
-            entry_key=str(e.key),
-            algorithm=e.algorithm,
-            value=e.value,
-            category=e.bank.category_id,
-            outcome=Outcome(max(e.bank.outcome, policy.bank_outcomes.get(e.bank.category_id, 0))),
-            enabled_ratio=e.bank.enabled_ratio,
-            is_child_safety=e.bank.is_child_safety,
-        )
-        for e in rows
-    )
 
 
 def load_terms(policy: CompiledPolicy) -> TermsDetector:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import DatabaseError, connection
 from django.db.models import Count, Exists, F, Min, OuterRef, Prefetch, Q, QuerySet, Window
 
+from moderation.bank_selectors import own_words_column
 from moderation.detectors.base import CreatorHistory
 from moderation.media_urls import media_url
 from moderation.models import AuditEvent, Decision, Finding, Item, Job, OutboxMessage, Queue, Report
@@ -251,10 +252,9 @@ def _is_restricted() -> Q:
 
 
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
-    """Return an item that the person may open."""
-    return (
-        items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance").first()
-    )
+    """Return an item that the person may open, with what they said of its matches as `own_words`."""
+    found = items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance")
+    return found.annotate(own_words=own_words_column(user.pk)).first()
 
 
 def clearance_revisions(item: Item) -> QuerySet[ClearanceRevision]:

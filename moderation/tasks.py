@@ -10,7 +10,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from moderation.models import OutboxMessage
-from moderation.services import clearances, examination, jobs, outbox, reconcile
+from moderation.services import bank_matches, clearances, examination, jobs, outbox, reconcile
 
 log = structlog.get_logger(__name__)
 
@@ -59,3 +59,10 @@ def clearances_expire() -> None:
 def items_reconcile() -> None:
     """Look for items that wait although nothing is under way for them."""
     reconcile.items_reconcile(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.bank_matches_watch")
+def bank_matches_watch() -> None:
+    """Count what matched hash banks, and quarantine hashes that suddenly match a lot."""
+    bank_matches.matches_collect(now=timezone.now())
+    bank_matches.floods_guard(now=timezone.now())

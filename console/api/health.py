@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from console.api.numbers import registry
 from console.celery import app as celery_app
-from moderation import gate
+from moderation import bank_follower, gate
 from policies.selectors import compiled_active
 
 
@@ -66,6 +66,13 @@ def _gate() -> dict[str, Any]:
     return {"age_ms": round(age_ms), "n_items": current.n_items}
 
 
+def _banks() -> dict[str, Any]:
+    """Look at the hash banks; without them nothing can be cleared that a bank is asked about."""
+    follower = bank_follower.current()
+    n_entries = len(follower.usable_index())
+    return {"age_ms": round(follower.age_seconds * 1000), "n_entries": n_entries}
+
+
 def _policy() -> dict[str, Any]:
     return {"version": compiled_active().number}
 
@@ -75,6 +82,7 @@ _CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "broker": _broker,
     "gate": _gate,
     "policy": _policy,
+    "banks": _banks,
 }
 
 

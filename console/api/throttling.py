@@ -60,6 +60,12 @@ def call_count(request: Request, key: ApiKey | None) -> None:
         raise Throttled(wait=(window + 1) * WINDOW_SECONDS - now)
 
 
+def calls_in_window(caller: str) -> int:
+    """Count one call of anybody else, such as `person:7`, and return how many they made in this window."""
+    now = time.time()
+    return _count(caller, int(now // WINDOW_SECONDS), now)
+
+
 def _count(caller: str, window: int, now: float) -> int:
     if now < _local.rest_until:
         return _local.add(caller, window)

@@ -10,6 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from console.evidence import clock, reason_words, rule_words, where_words
+from moderation.bank_debug import differing
 from policies.choices import Outcome
 
 register = template.Library()
@@ -124,3 +125,22 @@ def reason(value: dict[str, Any], names: dict[str, str]) -> str:
 def plain(code: str) -> str:
     """Return a machine name as words: `missing.text` becomes `missing: text`."""
     return code.replace(".", ": ").replace("_", " ")
+
+
+@register.filter
+def said(words: dict[str, bool], entry: str) -> bool | None:
+    """Return what this person said of a match with an entry; None where they said nothing yet."""
+    return words.get(entry) if words else None
+
+
+@register.filter
+def bits(value: str) -> str:
+    """Return the set bits of a 256-bit hash as the path of a 16 x 16 drawing, row by row from the top left."""
+    on = (i for i, bit in enumerate(f"{int(value, 16):0256b}") if bit == "1")
+    return "".join(f"M{i % 16} {i // 16}h1v1h-1z" for i in on)
+
+
+@register.filter
+def differing_bits(value: str, other: str) -> str:
+    """Return the bits in which two hashes differ, as such a path."""
+    return bits(differing(value, other))

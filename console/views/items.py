@@ -16,6 +16,7 @@ from console.http import HtmxRequest, redirect_to, render_page
 from console.paging import page_after
 from console.views.jobs import levels_of, media_context, policy_of
 from moderation import selectors
+from moderation.bank_selectors import words_in
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.models import Decision, Item
 from moderation.services import decisions
@@ -90,6 +91,7 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
     return {
         "item": item,
         "media": media_context(item, is_shown=not is_restricted_by(trail, jobs)),
+        "words": words_in(getattr(item, "own_words", ())),
         "names": names,
         "parts": evidence.caption_parts(item.caption, findings, names),
         "trail": [_told(decision, names) for decision in trail],

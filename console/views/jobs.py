@@ -14,6 +14,7 @@ from console import evidence
 from console.access import REVIEW, holds, job_visible, requires, shows_media
 from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
+from moderation.bank_selectors import own_words
 from moderation.exceptions import DecisionInvalid, ItemNotOpen, LeaseLost
 from moderation.media_urls import media_url
 from moderation.models import Decision, Item
@@ -133,6 +134,7 @@ def job_context(request: HtmxRequest, page: JobPage, form: DecisionForm | None) 
         "job": page.job,
         "item": page.item,
         "media": media_context(page.item, is_shown=shows_media(request.user, page)),
+        "words": own_words(request.user.pk, page.item.pk),
         "decision": current,
         "parts": evidence.caption_parts(page.item.caption, page.findings, names),
         "rows": evidence.rows_of(page.findings, levels_of(current, policy), names),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.views import audit, banks, dashboards, deadletters, items, jobs, media, policies, queues
+from console.views import audit, banks, dashboards, deadletters, items, jobs, matches, media, policies, queues
 
 urlpatterns = [
     path("", dashboards.home, name="home"),
@@ -22,6 +22,16 @@ urlpatterns = [
     path("policies/", policies.policy_list, name="policy_list"),
     path("policies/<int:number>/", policies.policy_page, name="policy_page"),
     path("banks/", banks.bank_list, name="bank_list"),
+    path("banks/<slug:slug>/", banks.bank_page, name="bank_page"),
     path("banks/<slug:slug>/ratio", banks.bank_ratio, name="bank_ratio"),
+    path("banks/<slug:slug>/import", banks.bank_take, name="bank_import"),
+    path("banks/<slug:slug>/export", banks.bank_give, name="bank_export"),
+    path("hashes/<uuid:key>/retire", banks.entry_retire, name="entry_retire"),
+    path("hashes/<uuid:key>/restore", banks.entry_restore, name="entry_restore"),
+    path("hashes/<uuid:key>/release", banks.entry_release, name="entry_release"),
+    path("hashes/<uuid:key>/judge", matches.entry_judge, name="entry_judge"),
+    path("items/<uuid:key>/matches/<uuid:entry>", matches.match_judge, name="match_judge"),
+    path("matches/", matches.match_debugger, name="match_debugger"),
+    path("matches/look", matches.match_look, name="match_look"),
     path("media/<path:signed>", media.media, name="media"),
 ]

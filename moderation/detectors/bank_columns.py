@@ -96,7 +96,7 @@ class HashColumns:
 
     def value_of(self, i: int) -> str:
         """Return the hash of a row as 64 hexadecimal digits."""
-        return self.value[i].tobytes().hex()
+        return bytes(self.value[i]).hex()
 
     def in_force(self, at: Ints, banks: Mapping[int, BankInfo]) -> npt.NDArray[np.bool_]:
         """Return which of some rows fall into the enabled share of their bank."""

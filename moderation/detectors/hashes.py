@@ -68,12 +68,11 @@ class BankIndex:
         Raises:
             ValueError: a value that is not 64 hexadecimal digits.
         """
-        known: dict[tuple[Any, ...], BankInfo] = {}
+        known: dict[BankInfo, BankInfo] = {}
         of_algorithm: dict[str, list[tuple[int, BankEntry]]] = {"pdq": [], "sha256": []}
         for entry in entries:
-            facts = (entry.bank, entry.bank_key, entry.category, entry.outcome)
-            facts += (entry.enabled_ratio, entry.is_child_safety)
-            bank = known.setdefault(facts, BankInfo(len(known), *facts))
+            facts = _bank_of(entry)
+            bank = known.setdefault(facts, replace(facts, pk=len(known)))
             of_algorithm[entry.algorithm].append((bank.pk, entry))
         banks = {bank.pk: bank for bank in known.values()}
         pdq, exact = (_columns(of_algorithm[name]) for name in ("pdq", "sha256"))
@@ -148,6 +147,19 @@ class BankIndex:
             is_child_safety=bank.is_child_safety,
             is_quarantined=is_quarantined,
         )
+
+
+def _bank_of(entry: BankEntry) -> BankInfo:
+    """Return what an entry says of its bank."""
+    return BankInfo(
+        pk=-1,
+        slug=entry.bank,
+        key=entry.bank_key,
+        category=entry.category,
+        outcome=entry.outcome,
+        enabled_ratio=entry.enabled_ratio,
+        is_child_safety=entry.is_child_safety,
+    )
 
 
 def _columns(entries: Sequence[tuple[int, BankEntry]]) -> HashColumns:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -16,6 +17,8 @@ from policies.choices import Outcome
 from policies.models import Category
 
 _HEX = re.compile(r"[0-9a-f]{64}")
+#: Rows of one INSERT.
+_BATCH = 5_000
 
 
 #: How long a person's word that a flooded hash is right keeps the flood guard from it.
@@ -67,12 +70,16 @@ def bank_upsert(*, actor: Actor, slug: str, category: str, outcome: Outcome, tit
 def bank_add_entries(*, actor: Actor, bank: HashBank, entries: Iterable[NewEntry]) -> int:
     """Add hashes to a bank; those it has, also retired ones, are passed over. Returns how many are new.
 
+    They are taken as they come, so that a million of them need not be in memory at once.
+
     Raises:
         BankInvalid: a hash that is not 64 hexadecimal digits, or an unknown algorithm; then none is added.
     """
-    rows = [_entry(bank, entry) for entry in entries]
+    HashBank.objects.select_for_update().get(pk=bank.pk)  # or two that add at once would count each other's
     before = bank.entries.count()
-    HashEntry.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5_000)
+    rows = (_entry(bank, entry) for entry in entries)
+    while batch := list(islice(rows, _BATCH)):
+        HashEntry.objects.bulk_create(batch, ignore_conflicts=True)
     n_new = bank.entries.count() - before
     if n_new:
         bank.save(update_fields=["updated_at"])

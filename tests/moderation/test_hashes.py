@@ -1,10 +1,14 @@
 """Known files and pictures: exact, near, far, switched off."""
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from moderation.detectors.base import Picture, Subject
-from moderation.detectors.hashes import BankEntry, BankIndex, HashesDetector
+from moderation.detectors.hashes import BankEntry, BankIndex, HashesDetector, finding_of
 from moderation.detectors.pdq import hamming
 from policies.choices import ItemKind, Outcome
 
@@ -102,3 +106,88 @@ def test_the_index_agrees_with_counting_bits() -> None:
     index = BankIndex.build(entry(v, entry_key=str(i), bank_key=str(i)) for i, v in enumerate(values))
     expected = sorted(d for v in values if (d := hamming(v, KNOWN)) <= 31)
     assert [m.distance for m in index.match_pdq(KNOWN, 100)] == expected
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[list[BankEntry], str]:
+    """Return entries of a few banks crowded around a query at every interesting distance, and the query."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    query = int.from_bytes(rng.bytes(32), "big")
+    entries = []
+    for i in range(draw(st.integers(0, 60))):
+        far = int(rng.choice([0, 1, 15, 16, 17, 30, 31, 32, 33, 64, 128, 256]))
+        mask = sum(1 << int(bit) for bit in rng.choice(256, far, replace=False))
+        bank = f"b{int(rng.integers(4))}"
+        entries.append(
+            entry(
+                f"{query ^ mask:064x}", entry_key=f"e{i}", bank=bank, bank_key=bank,
+                enabled_ratio=draw(st.sampled_from([0.0, 0.5, 1.0])), is_quarantined=bool(rng.integers(2)),
+            )
+        )  # fmt: skip
+    return entries, f"{query:064x}"
+
+
+@given(worlds())
+def test_the_index_finds_what_counting_bits_finds(world: tuple[list[BankEntry], str]) -> None:
+    entries, query = world
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for e in entries:
+        if e.is_enabled and hamming(e.value, query) <= 31:
+            groups[e.bank, e.enabled_ratio, e.is_quarantined].append(hamming(e.value, query))
+    expected = sorted(d for distances in groups.values() for d in sorted(distances)[:3])
+    matches = BankIndex.build(entries).match_pdq(query, 100)
+    assert [m.distance for m in matches] == expected
+    assert all(hamming(m.entry.value, query) == m.distance for m in matches)
+    known = {e.entry_key: e for e in entries}
+    assert all(known[m.entry.entry_key].value == m.entry.value for m in matches)
+
+
+@given(worlds())
+def test_nearest_shows_all_of_the_named_banks_and_no_other(world: tuple[list[BankEntry], str]) -> None:
+    entries, query = world
+    seen = BankIndex.build(entries).nearest(query, max_distance=90, n=1_000, slugs=frozenset({"b1", "b2"}))
+    expected = sorted(d for e in entries if e.bank in {"b1", "b2"} and (d := hamming(e.value, query)) <= 90)
+    assert [m.distance for m in seen] == expected
+
+
+def test_a_quarantined_hash_is_held_for_people_whatever_its_bank_says() -> None:
+    for outcome in (Outcome.RESTRICT, Outcome.HOLD, Outcome.BLOCK):
+        [match] = BankIndex.build([entry(outcome=outcome, is_quarantined=True)]).match_pdq(KNOWN, 100)
+        assert match.entry.outcome == Outcome.ESCALATE
+        finding = finding_of(match, detector="hashes", version="v", where={})
+        assert finding.hard == Outcome.ESCALATE
+        assert "suddenly" in finding.where["why"]
+
+
+def test_a_child_safety_hash_is_never_weakened() -> None:
+    flooded = entry(is_quarantined=True, is_child_safety=True)
+    [match] = BankIndex.build([flooded]).match_pdq(KNOWN, 100)
+    assert (match.entry.outcome, match.entry.is_quarantined) == (Outcome.BLOCK, False)
+
+
+def test_quarantined_near_copies_do_not_hide_one_that_blocks() -> None:
+    held = [entry(flipped(KNOWN, i), entry_key=f"q{i}", is_quarantined=True) for i in range(10)]
+    matches = BankIndex.build([*held, entry(flipped(KNOWN, 25), entry_key="blocks")]).match_pdq(KNOWN, 100)
+    assert max(m.entry.outcome for m in matches) == Outcome.BLOCK
+
+
+def test_a_policy_may_only_make_a_bank_stricter() -> None:
+    index = BankIndex.build([entry(outcome=Outcome.HOLD)])
+    for least, expected in ((Outcome.BLOCK, Outcome.BLOCK), (Outcome.RESTRICT, Outcome.HOLD)):
+        [match] = index.under({"violence": int(least)}).match_pdq(KNOWN, 100)
+        assert match.entry.outcome == expected
+
+
+def test_without_banks_the_detector_is_missing() -> None:
+    result = HashesDetector(None, "banks-none").run(subject(file_hashes={"media": "ab" * 32}))
+    assert result.missing is not None
+    assert result.missing.why == "failed"
+
+
+def test_files_with_the_same_beginning_are_told_apart() -> None:
+    values = ["ab" * 8 + f"{i:048x}" for i in range(5)]
+    index = BankIndex.build([entry(v, algorithm="sha256") for v in values])
+    assert [m.entry.value for m in index.match_sha256(values[3])] == [values[3]]
+    assert index.match_sha256("ab" * 8 + "f" * 48) == []
+    assert index.match_sha256("no hash") == []
