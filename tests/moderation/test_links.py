@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation.detectors.base import Finding, Subject
-from moderation.detectors.links import DomainRule, LinksDetector, addresses_in, imitates
+from moderation.detectors.links import DomainRule, LinksDetector, addresses_in, imitates, is_mixed, registrable
+from moderation.normalise import fold
 from policies.choices import ItemKind, Outcome
 
 
 def findings(caption: str, **domains: DomainRule) -> tuple[Finding, ...]:
-    detector = LinksDetector({name.replace("_", "."): rule for name, rule in domains.items()})
+    rules = {name.replace("_", "."): rule for name, rule in domains.items()}
+    detector = LinksDetector(lambda: rules)
     return detector.run(Subject(ItemKind.TEXT, caption, "en", "")).findings
 
 
@@ -27,6 +29,22 @@ def findings(caption: str, **domains: DomainRule) -> tuple[Finding, ...]:
         ("www.1.com.evil.xyz", ["www.1.com.evil.xyz"]),
         ("https://192.168.0.1/x", ["192.168.0.1"]),
         ("-evil.com-", ["evil.com"]),
+        ("hXXps[:]//evil(dot)com:8080/a", ["evil.com"]),
+        ("evil . com", ["evil.com"]),
+        ("evil .com", ["evil.com"]),
+        ("evil\n.com", ["evil.com"]),
+        ("evil\U0001f534com", ["evil.com"]),
+        ("evil \u2022 com", ["evil.com"]),
+        ("evil d0t com", ["evil.com"]),
+        ("go to e v i l . c o m now", ["evil.com"]),
+        ("\u043f\u043e\u0447\u0442\u0430.\u0440\u0444", [fold("\u043f\u043e\u0447\u0442\u0430.\u0440\u0444").text]),
+        ("http://xn--pypal-4ve.com/x", ["paypal.com"]),
+        ("https://paypal.com@evil.top/login", ["evil.top"]),
+        ("http://3232235521/x", ["3232235521"]),
+        ("http://[2001:db8::1]/x", ["[2001:db8::1]"]),
+        ("10.0.0.7:8080 and 10.0.0.8/x", ["10.0.0.7", "10.0.0.8"]),
+        ("some.museum/tickets", ["some.museum"]),
+        ("www.some.museum", ["www.some.museum"]),
     ],
 )
 def test_it_reads_an_address(text: str, hosts: list[str]) -> None:
@@ -35,7 +53,22 @@ def test_it_reads_an_address(text: str, hosts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "el punto es que", "Hello.World", "3.5 com", "polka dot shop", "me@google.com", "v1.2.3", "wow.that is"],
+    [
+        "",
+        "el punto es que",
+        "Hello.World",
+        "3.5 com",
+        "polka dot shop",
+        "me@google.com",
+        "v1.2.3",
+        "wow.that is",
+        "1.2.3.4",
+        "a b c d . e f g",
+        "and/or",
+        "w/o sugar",
+        "I like it. Net result: fine",
+        "at 10:30 . Then home",
+    ],
 )
 def test_it_finds_no_address_where_there_is_none(text: str) -> None:
     assert addresses_in(text) == []
@@ -58,6 +91,7 @@ def test_accents_are_no_disguise() -> None:
     [
         ("paypa1.com", "paypal"), ("gooogle.com", "google"), ("amzaon.de", "amazon"), ("apple-support.com", "apple"),
         ("paypal.secure.ru", "paypal"), ("paypal.com", None), ("www.google.co.uk", None), ("gatehouse.example", None),
+        ("arnazon.com", "amazon"), ("paypal.evil.co.uk", "paypal"), ("google.github.io", "google"),
     ],
 )  # fmt: skip
 def test_it_tells_a_look_alike_from_the_real_name(host: str, name: str | None) -> None:
@@ -72,11 +106,45 @@ def test_foreign_letters_make_the_real_name_a_look_alike() -> None:
 def test_more_signs_make_more_suspicion_and_each_is_named() -> None:
     [few], [many] = findings("bit.ly/a"), findings("FREE prize bit.ly/a")
     assert 0 < few.score < many.score < 1
-    assert many.where["why"] == ["hides where it leads", "beside words that lure"]
+    assert many.where["why"] == ["shortened address, hides where it leads", "beside words that lure"]
 
 
 def test_an_ordinary_address_says_nothing() -> None:
     assert findings("my recipes are on cooking.example") == ()
+
+
+@pytest.mark.parametrize(
+    ("caption", "why"),
+    [
+        ("http://10.0.0.7/x", "a number in place of a name"),
+        ("https://paypal.com@evil.top/x", "a name before the host"),
+        ("b\u0430nk-of-things.com", "mixes alphabets"),
+        ("see bit.ly/x", "shortened address, hides where it leads"),
+    ],
+)
+def test_each_sign_is_named(caption: str, why: str) -> None:
+    [finding] = findings(caption)
+    assert why in finding.where["why"]
+    assert 0 < finding.score < 1
+
+
+def test_a_shortener_alone_is_a_mild_sign() -> None:
+    [finding] = findings("bit.ly/abc")
+    assert (finding.score, finding.where["domain"]) == (0.3, "bit.ly")
+
+
+def test_words_in_other_alphabets_are_not_mixed() -> None:
+    assert not is_mixed("\u043f\u043e\u0447\u0442\u0430.com")
+    assert not is_mixed("\u65e5\u672ctv.jp")
+    assert is_mixed("p\u0430ypal.com")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("a.b.co.uk", "b.co.uk"), ("x.github.io", "x.github.io"), ("www.evil.com", "evil.com"), ("10.0.0.1", "10.0.0.1")],
+)
+def test_the_registrable_domain_follows_the_public_suffix_list(host: str, expected: str) -> None:
+    assert registrable(host) == expected
 
 
 def test_many_addresses_are_a_sign() -> None:
@@ -89,6 +157,30 @@ def test_a_listed_domain_has_a_fixed_consequence_also_below_it() -> None:
     [finding] = findings("x.bad.com", bad_com=rule)
     assert (finding.hard, finding.category, finding.score) == (Outcome.BLOCK, "hate", 1.0)
     assert findings("notbad.com", bad_com=rule) == ()
+
+
+def test_a_listed_domain_may_have_a_score_instead() -> None:
+    [finding] = findings("bad.com", bad_com=DomainRule("hate", None, 0.7))
+    assert (finding.hard, finding.category, finding.score) == (None, "hate", 0.7)
+
+
+def test_a_listed_domain_is_found_in_any_spelling() -> None:
+    rule = DomainRule("hate", Outcome.BLOCK)
+    for caption in ("b\u0430d.com", "bad[.]com", "xn--bd-7kc.com", "b a d . c o m"):
+        assert findings(caption, bad_com=rule)[0].hard == Outcome.BLOCK, caption
+
+
+def test_what_looks_like_an_allowed_domain_is_not_allowed() -> None:
+    allowed = DomainRule("", None)
+    assert findings("free good.com", good_com=allowed) == ()
+    assert findings("free g\u043e\u043ed.com", good_com=allowed)
+    assert findings("https://good.com@evil.top/", good_com=allowed)
+
+
+def test_lists_that_could_not_be_read_make_it_missing() -> None:
+    result = LinksDetector(lambda: None).run(Subject(ItemKind.TEXT, "hello", "en", ""))
+    assert result.missing
+    assert result.missing.why == "failed"
 
 
 def test_an_allowed_domain_is_never_suspicious() -> None:
@@ -105,6 +197,24 @@ def test_it_never_raises(text: str) -> None:
     findings(text)
 
 
-@pytest.mark.parametrize("unit", ["a", "a.", "a dot ", "a-", "http://a.", "a" * 63 + ".", "a [.] "])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a",
+        "a.",
+        "a dot ",
+        "a-",
+        "http://a.",
+        "a" * 63 + ".",
+        "a [.] ",
+        "a ",
+        "a . ",
+        "http://a@",
+        "1.",
+        "www.",
+        "xn--",
+        "a\u2022",
+    ],
+)
 def test_a_hundred_thousand_characters_are_read(unit: str) -> None:
     addresses_in((unit * 100_000)[:100_000])
