@@ -20,7 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
 from moderation import selectors
-from moderation.models import AuditEvent, Decision, HashBank, HashEntry, Item, Job, OutboxMessage
+from moderation.models import AuditEvent, Campaign, Decision, HashBank, HashEntry, Item, Job, OutboxMessage
 from moderation.routing import SENIOR_QUEUE
 
 P = ParamSpec("P")
@@ -104,6 +104,18 @@ def job_visible(user: User, key: object) -> selectors.JobPage:
 def shows_media(user: User, page: selectors.JobPage) -> bool:
     """Return whether a visible job's media may be shown; people without the permission see no restricted job anyway."""
     return not may(user, REVIEW_RESTRICTED) or not is_restricted(page.item)
+
+
+def campaign_visible(key: UUID) -> Campaign:
+    """Return one campaign; none is ever of the restricted partition, whose items join no campaign.
+
+    Raises:
+        Http404: there is none.
+    """
+    campaign = Campaign.objects.select_related("decided_by", "first_item").filter(key=key).first()
+    if campaign is None:
+        raise Http404
+    return campaign
 
 
 def queue_slugs_visible(user: User, slug: str) -> list[str] | None:

@@ -217,7 +217,7 @@ def reason_words(reason: Mapping[str, Any], names: Mapping[str, str]) -> str:
     rule, score, threshold = str(reason.get("rule", "")), reason.get("score"), reason.get("threshold")
     if score is not None and threshold is not None:
         return f"{rule_words(rule, names)} ({score:.2f} against {threshold:.2f})"
-    own_words = rule.partition(".")[0] in {"age", "claim", "territory", "standing", "language"}
+    own_words = rule.partition(".")[0] in {"age", "claim", "territory", "standing", "language", "campaign"}
     return str(reason.get("detail")) if own_words and reason.get("detail") else rule_words(rule, names)
 
 

@@ -256,6 +256,7 @@ CELERY_BEAT_SCHEDULE = {
     "clearances-expire": {"task": "moderation.tasks.clearances_expire", "schedule": 60.0, "options": {"expires": 60}},
     "items-reconcile": {"task": "moderation.tasks.items_reconcile", "schedule": 30.0, "options": {"expires": 30}},
     "bank-matches": {"task": "moderation.tasks.bank_matches_watch", "schedule": 30.0, "options": {"expires": 30}},
+    "campaigns": {"task": "moderation.tasks.campaigns_watch", "schedule": 5.0, "options": {"expires": 5}},
     "feed-popularity": {"task": "feed.tasks.popularity_refresh", "schedule": 20.0, "options": {"expires": 20}},
 }
 
@@ -275,9 +276,20 @@ BANKS_FOLLOW_IN_THREAD = ENVIRONMENT != "test"
 #: A hash that so many creators meet within the window is held for people until somebody looked.
 BANKS_FLOOD_CREATORS = env_int("BANKS_FLOOD_CREATORS", 20, minimum=2)
 BANKS_FLOOD_MINUTES = env_int("BANKS_FLOOD_MINUTES", 60, minimum=1)
+#: So many near-identical captions of so many creators within the window are one campaign. Shorter captions never count.
+CAMPAIGN_ITEMS = env_int("CAMPAIGN_ITEMS", 30, minimum=2)
+CAMPAIGN_CREATORS = env_int("CAMPAIGN_CREATORS", 15, minimum=2)
+CAMPAIGN_WINDOW_MINUTES = env_int("CAMPAIGN_WINDOW_MINUTES", 10, minimum=1)
+CAMPAIGN_MIN_LETTERS = env_int("CAMPAIGN_MIN_LETTERS", 24, minimum=10)
+#: Captions that come so long after a campaign was opened or decided still join it.
+CAMPAIGN_LIVE_MINUTES = env_int("CAMPAIGN_LIVE_MINUTES", 1_440, minimum=1)
+#: Web processes look this often which campaigns there are.
+CAMPAIGN_REFRESH_SECONDS = env_int("CAMPAIGN_REFRESH_SECONDS", 2, minimum=1)
 WHISPER_MODEL_PATH = env_str("WHISPER_MODEL_PATH")
 VISION_MODEL_PATH = env_str("VISION_MODEL_PATH")
+#: Empty for the shipped classifier, a folder, or hub:owner/name@REVISION#SHA256; see docs/detectors.md.
 TEXT_MODEL_PATH = env_str("TEXT_MODEL_PATH")
+MODELS_FOLDER = env_str("MODELS_FOLDER", str(VAR_DIR / "models"))
 
 # --- seeing inside -----------------------------------------------------------------------------------------------
 METRICS_TOKEN = env_str("METRICS_TOKEN")  # empty: /metrics answers only to loopback

@@ -1,6 +1,6 @@
 """Reads about campaigns, for the upload path, for decisions, and for their pages. Nothing here changes anything."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,13 +49,19 @@ def floor_under(item: Item) -> CampaignFloor | None:
 
 def campaigns_waiting() -> QuerySet[Campaign]:
     """Return the campaigns that wait for people, the one due first first."""
-    return Campaign.objects.select_related("first_item").filter(state=CampaignState.OPEN).order_by("due_at", "pk")
+    return Campaign.objects.filter(state=CampaignState.OPEN).order_by("due_at", "pk")
 
 
 def campaigns_decided() -> QuerySet[Campaign]:
     """Return the campaigns that were decided last."""
-    decided = Campaign.objects.select_related("first_item", "decided_by").filter(state=CampaignState.DECIDED)
+    decided = Campaign.objects.select_related("decided_by").filter(state=CampaignState.DECIDED)
     return decided.order_by("-decided_at")[:SHOWN_DECIDED]
+
+
+def captions_of(user: AbstractUser, campaigns: Iterable[Campaign]) -> dict[int, str]:
+    """Return the captions of campaigns' first items by the items' primary keys, as far as the person may know of them."""
+    first = [campaign.first_item_id for campaign in campaigns]
+    return dict(items_search(user).filter(pk__in=first).values_list("pk", "caption"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,11 @@ class CampaignPage:
     bars: Sequence[Bar]
     bar_seconds: float
     items: Sequence[Item]
+
+    @property
+    def highest(self) -> int:
+        """The most items that came within one bar; at least 1."""
+        return max([1, *(bar.n_items for bar in self.bars)])
 
 
 def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:

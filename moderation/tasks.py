@@ -10,7 +10,16 @@ from celery import shared_task
 from django.utils import timezone
 
 from moderation.models import OutboxMessage
-from moderation.services import bank_matches, clearances, examination, jobs, outbox, reconcile
+from moderation.services import (
+    bank_matches,
+    campaign_watch,
+    campaigns,
+    clearances,
+    examination,
+    jobs,
+    outbox,
+    reconcile,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -66,3 +75,15 @@ def bank_matches_watch() -> None:
     """Count what matched hash banks, and quarantine hashes that suddenly match a lot."""
     bank_matches.matches_collect(now=timezone.now())
     bank_matches.floods_guard(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.campaigns_watch")
+def campaigns_watch() -> None:
+    """Look for waves of near-identical captions, and give late members of decided ones their decision."""
+    campaign_watch.campaigns_watch(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.campaign_apply")
+def campaign_apply(message_key: str) -> None:
+    """Give a campaign's decision to its members."""
+    _work(message_key, campaigns.campaign_apply_promised)

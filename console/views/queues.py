@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 from console.access import REVIEW, may_claim_from, queue_slugs_visible, requires
 from console.http import HtmxRequest, redirect_to, render_page
 from moderation import selectors
+from moderation.campaign_selectors import campaigns_waiting
 from moderation.services import jobs
 
 
@@ -22,6 +23,7 @@ def queue_list(request: HtmxRequest) -> HttpResponse:
         "n_open": sum(d.n_open for d in depths),
         "n_leased": sum(d.n_leased for d in depths),
         "n_overdue": sum(d.n_overdue for d in depths),
+        "n_campaigns": campaigns_waiting().count(),
     }
     return render_page(request, "queues.html", context, fragment="depths")
 

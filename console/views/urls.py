@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from console.views import audit, banks, dashboards, deadletters, items, jobs, matches, media, policies, queues
+from console.views import (
+    audit,
+    banks,
+    campaigns,
+    dashboards,
+    deadletters,
+    items,
+    jobs,
+    matches,
+    media,
+    policies,
+    queues,
+)
 
 urlpatterns = [
     path("", dashboards.home, name="home"),
@@ -12,6 +24,9 @@ urlpatterns = [
     path("jobs/<uuid:key>/decide", jobs.job_decide, name="job_decide"),
     path("jobs/<uuid:key>/release", jobs.job_release, name="job_release"),
     path("jobs/<uuid:key>/heartbeat", jobs.job_heartbeat, name="job_heartbeat"),
+    path("campaigns/", campaigns.campaign_list, name="campaign_list"),
+    path("campaigns/<uuid:key>/", campaigns.campaign_page, name="campaign_page"),
+    path("campaigns/<uuid:key>/decide", campaigns.campaign_decide, name="campaign_decide"),
     path("items/", items.item_list, name="item_list"),
     path("items/<uuid:key>/", items.item_page, name="item_page"),
     path("items/<uuid:key>/overturn", items.item_overturn, name="item_overturn"),

@@ -1,0 +1,146 @@
+"""The campaigns pages: what waits, one campaign, and one decision for all its members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from moderation import campaign_source
+from moderation.models import Campaign, Item, OutboxMessage
+from moderation.services import campaigns
+from moderation.services.campaign_watch import campaigns_watch
+from policies.choices import Outcome
+from tests.console import scenes
+from tests.console.conftest import signed_in
+
+CAPTION = "Everybody come to the old harbour tonight and bring your friends along, tell nobody else"
+
+
+@pytest.fixture(autouse=True)
+def _afresh() -> Iterator[None]:
+    campaign_source.forget()
+    yield
+    campaign_source.forget()
+
+
+@pytest.fixture
+def campaign(ready: None, settings: Any) -> Campaign:
+    """Return a campaign of twelve items in two spellings."""
+    settings.CAMPAIGN_ITEMS, settings.CAMPAIGN_CREATORS = 6, 4
+    now = timezone.now()
+    for i in range(12):
+        caption = CAPTION if i % 3 else CAPTION.replace("o", "0")
+        scenes.item_judged(f"w-{i}", caption=caption, creator=f"maker-{i % 6}", now=now - timedelta(seconds=5 * i))
+    campaigns_watch(now=now)
+    return Campaign.objects.get()
+
+
+def url(name: str, campaign: Campaign) -> str:
+    return reverse(name, args=[campaign.key])
+
+
+def test_the_queues_lead_to_what_waits(campaign: Campaign, browser: Client) -> None:
+    assert "1 campaign to decide" in browser.get(reverse("queue_list")).content.decode()
+    page = browser.get(reverse("campaign_list")).content.decode()
+    assert url("campaign_page", campaign) in page
+    assert "1 to decide" in page
+
+
+def test_a_campaign_shows_its_numbers_spellings_and_spread(campaign: Campaign, browser: Client) -> None:
+    page = browser.get(url("campaign_page", campaign)).content.decode()
+    for words in ("12 items", "6 creators, 2 spellings", "12 held", "8×", "4×", "Decide for all", 'class="bars"'):
+        assert words in page
+
+
+@pytest.mark.parametrize("name", ["campaign_list", "campaign_page"])
+def test_pages_need_few_queries(
+    campaign: Campaign, browser: Client, name: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    address = reverse(name) if name == "campaign_list" else url(name, campaign)
+    with django_assert_max_num_queries(12):
+        assert browser.get(address).status_code == 200
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_one_decision_blocks_all(campaign: Campaign, browser: Client, htmx: bool) -> None:
+    data = {"outcome": "4", "category": "spam_scam", "note": "One call by many accounts."}
+    headers = {"HX-Request": "true"} if htmx else {}
+    response = browser.post(url("campaign_decide", campaign), data, headers=headers)
+    assert response.headers.get("HX-Redirect" if htmx else "Location") == url("campaign_page", campaign)
+    assert OutboxMessage.objects.get(topic=campaigns.TOPIC_APPLY).payload == {"campaign": str(campaign.key)}
+    campaigns.campaign_apply(campaign=Campaign.objects.get())
+    assert set(Item.objects.values_list("state", flat=True)) == {"blocked"}
+    page = browser.get(url("campaign_page", campaign)).content.decode()
+    assert "One call by many accounts." in page
+    assert "Decide for all" not in page
+    assert "0 to decide" in browser.get(reverse("campaign_list")).content.decode()
+
+
+def test_a_decision_without_a_reason_is_asked_for_one(campaign: Campaign, browser: Client) -> None:
+    response = browser.post(url("campaign_decide", campaign), {"outcome": "4"}, headers={"HX-Request": "true"})
+    assert response.status_code == 422
+    assert "Choose the policy" in response.content.decode()
+    assert "<html" not in response.content.decode()
+    assert Campaign.objects.get().outcome is None
+
+
+def test_a_second_decision_is_refused(campaign: Campaign, browser: Client, senior_browser: Client) -> None:
+    browser.post(url("campaign_decide", campaign), {"outcome": "0"})
+    response = senior_browser.post(
+        url("campaign_decide", campaign), {"outcome": "4", "category": "spam_scam", "note": "Late."}
+    )
+    assert response.status_code == 409
+    assert "Somebody decided this campaign" in response.content.decode()
+    assert Campaign.objects.get().outcome == Outcome.CLEAR
+
+
+def test_what_is_passed_to_seniors_is_theirs(campaign: Campaign, browser: Client, senior_browser: Client) -> None:
+    data = {"outcome": "2", "category": "hate", "note": "I do not know this code word."}
+    browser.post(url("campaign_decide", campaign), data)
+    assert "a senior decides it" in browser.get(url("campaign_page", campaign)).content.decode()
+    assert browser.post(url("campaign_decide", campaign), {"outcome": "0"}).status_code == 409
+    assert senior_browser.post(url("campaign_decide", campaign), {"outcome": "0"}).status_code == 302
+
+
+@pytest.mark.parametrize("role", ["", "analyst", "policy-editor"])
+def test_who_may_not_review_sees_nothing(campaign: Campaign, role: str) -> None:
+    client = signed_in(scenes.person(role, "outsider"))
+    assert client.get(reverse("campaign_list")).status_code == 403
+    assert client.get(url("campaign_page", campaign)).status_code == 403
+    assert client.post(url("campaign_decide", campaign), {"outcome": "0"}).status_code == 403
+
+
+def test_deciding_without_end_is_slowed_down(campaign: Campaign, reviewer: User) -> None:
+    client = signed_in(reviewer)
+    answers = [client.post(url("campaign_decide", campaign), {}).status_code for _ in range(40)]
+    assert answers[0] == 422
+    assert 429 in answers
+    assert Campaign.objects.get().outcome is None
+
+
+def test_items_of_the_restricted_partition_neither_join_nor_show(ready: None, reviewer: User, settings: Any) -> None:
+    settings.CAMPAIGN_ITEMS, settings.CAMPAIGN_CREATORS = 6, 4
+    caption = f"{scenes.OPAQUE} and many more words that all of these captions have in common"
+    for i in range(8):
+        scenes.job_open(f"o-{i}", caption=caption, creator=f"m-{i}", findings=[scenes.hit(scenes.OPAQUE, caption, category="child_safety", score=0.5)])  # fmt: skip
+    campaigns_watch(now=timezone.now())
+    assert not Campaign.objects.exists()
+
+
+def test_an_item_that_became_restricted_is_not_shown(campaign: Campaign, browser: Client) -> None:
+    hidden = Item.objects.get(external_id="w-1")
+    queue = scenes.job_restricted().queue
+    scenes.Job.objects.create(
+        item=hidden, queue=queue, reason="Reported", priority=1.0, due_at=timezone.now(), category="child_safety"
+    )
+    page = browser.get(url("campaign_page", campaign)).content.decode()
+    assert "11 items" in page
+    assert ">w-1<" not in page
