@@ -39,3 +39,7 @@ class BankInvalid(ModerationError):
 
 class CampaignInvalid(ModerationError):
     """The campaign is not open (any more), or is for seniors."""
+
+
+class DomainInvalid(ModerationError):
+    """A domain cannot be listed as given."""

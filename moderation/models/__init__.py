@@ -5,6 +5,7 @@ from moderation.models.bank import HashBank, HashEntry, HashMatch, MatchFeedback
 from moderation.models.campaign import Campaign, CampaignMember, CaptionSignature
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
+from moderation.models.domain import ListedDomain
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
@@ -27,6 +28,7 @@ __all__ = [
     "HashMatch",
     "Item",
     "Job",
+    "ListedDomain",
     "MatchFeedback",
     "MediaFile",
     "OutboxMessage",
