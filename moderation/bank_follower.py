@@ -18,8 +18,7 @@ from django.db import connection
 from prometheus_client import Counter, Gauge, Histogram
 
 from moderation import bank_source
-from moderation.bank_source import Entries, Mark
-from moderation.detectors.bank_columns import BankInfo, ExactTable, PdqTable
+from moderation.bank_source import Mark
 from moderation.detectors.hashes import BankIndex
 from moderation.exceptions import ModerationError
 
@@ -123,7 +122,7 @@ class BankFollower:
         if index is None or mark is None:
             return None
         now, changed = bank_source.changes_since(mark)
-        if now.xmin < mark.xmin or len(changed) > bank_source.MAX_CHANGES:
+        if now.xmin < mark.xmin or index.n_recent + len(changed) > bank_source.MAX_CHANGES:
             return None
         banks = bank_source.banks_now()
         if not index.banks.keys() <= banks.keys():
@@ -137,7 +136,7 @@ class BankFollower:
         began = self._clock()
         mark = bank_source.mark_now()
         entries = bank_source.load_all()
-        index = _built(entries, bank_source.banks_now())
+        index = BankIndex.of(bank_source.banks_now(), entries.pdq, entries.exact)
         self._mark = mark  # what changed during the load comes once more with the next comparison
         BANK_LOAD_SECONDS.observe(self._clock() - began)
         return index
@@ -188,10 +187,6 @@ class BankFollower:
         if self._clock() - self._asked_at >= BANKS_CHECK_SECONDS:
             self._asked_at = self._clock()
             self.try_refresh()
-
-
-def _built(entries: Entries, banks: dict[int, BankInfo]) -> BankIndex:
-    return BankIndex(banks, PdqTable(entries.pdq), ExactTable(entries.exact))
 
 
 def _version(banks: object, mark: Mark | None) -> str:

@@ -1,8 +1,10 @@
 """Known hashes as columns: a million of them are some arrays, not a million objects. No ORM, no clock."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from copy import copy
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 from uuid import UUID
 
 import faiss
@@ -33,7 +35,7 @@ class BankInfo:
 
 @dataclass(frozen=True, slots=True)
 class HashColumns:
-    """Entries of one algorithm, one row each, in no particular order. Read-only in use.
+    """Entries of one algorithm, one row each. Read-only in use.
 
     pk: (n,) int64; bank: (n,) int64, the pk of its bank; value: (n, 32) uint8, the hash; draw: (n,) uint32, which decides
     whether the enabled share of the bank has it; state: (n,) uint8. key: (n,) 16 bytes of a UUID each, or texts.
@@ -82,12 +84,15 @@ class HashColumns:
         """Return some rows, by mask or by position."""
         return HashColumns(*(getattr(self, f.name)[which] for f in fields(self)))
 
-    def merged(self, changed: "HashColumns") -> "HashColumns":
-        """Return these rows with `changed` ones in the place of what they were (by pk), without the retired."""
-        is_same = ~np.isin(self.pk, changed.pk)
-        # Mostly entries are only added; then nothing of what there is needs to be picked apart.
-        kept = self if is_same.all() else self.rows(is_same)
-        return HashColumns.joined([kept, changed.rows(changed.state != RETIRED)])
+    def without(self, pks: Ints) -> "HashColumns":
+        """Return these rows with some marked as retired: the other columns, most of the memory, are shared."""
+        is_gone = np.isin(self.pk, pks)
+        return replace(self, state=np.where(is_gone, np.uint8(RETIRED), self.state)) if is_gone.any() else self
+
+    @property
+    def n_live(self) -> int:
+        """How many rows are not retired."""
+        return int(np.count_nonzero(self.state != RETIRED))
 
     def key_of(self, i: int) -> str:
         """Return the public key of a row."""
@@ -98,23 +103,43 @@ class HashColumns:
         """Return the hash of a row as 64 hexadecimal digits."""
         return bytes(self.value[i]).hex()
 
-    def in_force(self, at: Ints, banks: Mapping[int, BankInfo]) -> npt.NDArray[np.bool_]:
-        """Return which of some rows fall into the enabled share of their bank."""
-        known, which = np.unique(self.bank[at], return_inverse=True)
+    def in_force(self, banks: Mapping[int, BankInfo]) -> npt.NDArray[np.bool_]:
+        """Return which rows fall into the enabled share of their bank."""
+        known, which = np.unique(self.bank, return_inverse=True)
         ratios = np.array([banks[pk].enabled_ratio for pk in known.tolist()], np.float64)
         share = ratios[which] if len(ratios) else np.zeros(0)
-        return (share >= 1.0) | (self.draw[at] < share * 2.0**32)
+        return (share >= 1.0) | (self.draw < share * 2.0**32)
 
-    def first_of_each(self, at: Ints, n: int) -> Ints:
-        """Return where in `at` the first n rows of each bank are, quarantined ones counted apart; in the order of `at`."""
-        group = self.bank[at] * 2 + (self.state[at] == QUARANTINED)
+    def first_of_each(self, n: int) -> Ints:
+        """Return the positions of the first n rows of each bank, quarantined ones counted apart, in order."""
+        group = self.bank * 2 + (self.state == QUARANTINED)
         order = np.argsort(group, kind="stable")
         starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-        rank = np.arange(len(at)) - np.repeat(starts, np.diff(starts, append=len(at)))
+        rank = np.arange(len(self)) - np.repeat(starts, np.diff(starts, append=len(self)))
         return np.sort(order[rank < n])
 
 
-class PdqTable:
+class Table(ABC):
+    """Columns with what makes one of their values quick to find. Rows that are retired stay, and are never found."""
+
+    def __init__(self, columns: HashColumns) -> None:
+        self.columns = columns
+
+    def without(self, pks: Ints) -> Self:
+        """Return the same table without some rows; what was built for searching is shared."""
+        columns = self.columns.without(pks)
+        if columns is self.columns:
+            return self
+        other = copy(self)
+        other.columns = columns
+        return other
+
+    @abstractmethod
+    def within(self, value: Bytes, max_distance: int) -> tuple[Ints, Ints]:
+        """Return distances in bits and positions of the rows within a distance of 32 bytes, in any order."""
+
+
+class PdqTable(Table):
     """PDQ hashes in a flat FAISS index. Exact by construction.
 
     Flat, because a scan of a million hashes is 32 MB that the processor streams in a millisecond; indexes that are exact to
@@ -122,35 +147,72 @@ class PdqTable:
     """
 
     def __init__(self, columns: HashColumns) -> None:
-        self.columns = columns
+        super().__init__(columns)
         self._index = faiss.IndexBinaryFlat(256)
         if len(columns):
             self._index.add(np.ascontiguousarray(columns.value))
 
     def within(self, value: Bytes, max_distance: int) -> tuple[Ints, Ints]:
-        """Return distances in bits and positions of every row within a distance (0 to 256) of 32 bytes, nearest first."""
+        """Return distances and positions of every row within a distance, 0 to 256."""
         faiss.omp_set_num_threads(1)  # per calling thread; a team of threads costs more than one query does
         _, distances, at = self._index.range_search(value[None, :], max_distance + 1)
-        order = np.lexsort((at, distances))
-        return distances[order].astype(np.int64), at[order].astype(np.int64)
+        return distances.astype(np.int64), at.astype(np.int64)
 
 
-class ExactTable:
+class ExactTable(Table):
     """SHA-256 values, sorted by their first eight bytes."""
 
     def __init__(self, columns: HashColumns) -> None:
-        self.columns = columns
-        prefix = np.ascontiguousarray(columns.value[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
+        super().__init__(columns)
+        prefix = _prefixes(columns.value)
         self._order = np.argsort(prefix, kind="stable").astype(np.uint32)
         self._prefix = prefix[self._order]
 
-    def equal_to(self, value: str) -> list[int]:
-        """Return the positions of a value of 64 hexadecimal digits; none for what is no such value."""
-        try:
-            wanted = bytes.fromhex(value)
-        except ValueError:
-            return []
-        prefix = np.uint64(int.from_bytes(wanted[:8], "big"))
+    def within(self, value: Bytes, max_distance: int = 0) -> tuple[Ints, Ints]:
+        """Return the positions of exactly this value; a distance means nothing here."""
+        prefix = _prefixes(value[None, :])[0]
         first, last = (int(np.searchsorted(self._prefix, prefix, side)) for side in ("left", "right"))
-        found = self._order[first:last].tolist()
-        return [i for i in found if self.columns.value[i].tobytes() == wanted]
+        at = self._order[first:last].astype(np.int64)
+        at = at[(self.columns.value[at] == value).all(axis=1)]
+        return np.zeros(len(at), np.int64), at
+
+
+def _prefixes(values: Bytes) -> npt.NDArray[np.uint64]:
+    return np.ascontiguousarray(values[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """Entries of one algorithm in two tables: what was loaded, and the little that changed since.
+
+    A change costs what the little costs, and not a copy of a million rows that would hold up the process's other threads.
+    """
+
+    base: Table
+    recent: Table
+
+    @classmethod
+    def of(cls, kind: type[Table], columns: HashColumns) -> "Layers":
+        """Return freshly loaded entries."""
+        return cls(kind(columns), kind(HashColumns.of()))
+
+    def __len__(self) -> int:
+        """Return how many entries there are."""
+        return self.base.columns.n_live + self.recent.columns.n_live
+
+    def merged(self, changed: HashColumns) -> "Layers":
+        """Return these entries with `changed` ones in the place of what they were (by pk), without the retired."""
+        if not len(changed):
+            return self
+        kept = self.recent.columns.rows(~np.isin(self.recent.columns.pk, changed.pk))
+        live = changed.rows(changed.state != RETIRED)
+        return Layers(self.base.without(changed.pk), type(self.recent)(HashColumns.joined([kept, live])))
+
+    def within(self, value: Bytes, max_distance: int) -> tuple[Ints, HashColumns]:
+        """Return distances, and the entries within a distance of 32 bytes, nearest first."""
+        found = [(table, *table.within(value, max_distance)) for table in (self.base, self.recent)]
+        rows = HashColumns.joined([table.columns.rows(at) for table, _, at in found])
+        distances = np.concatenate([d for _, d, _ in found])
+        order = np.lexsort((rows.pk, distances))
+        order = order[rows.state[order] != RETIRED]
+        return distances[order], rows.rows(order)

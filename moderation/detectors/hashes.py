@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from moderation.detectors.bank_columns import QUARANTINED, BankInfo, ExactTable, HashColumns, PdqTable
+from moderation.detectors.bank_columns import QUARANTINED, BankInfo, ExactTable, HashColumns, Layers, PdqTable
 from moderation.detectors.base import Finding, Missing, Picture, Result, Subject
 from moderation.detectors.pdq import PDQ_MAX_DISTANCE, PDQ_MIN_QUALITY, packed, packed_all, pdq_of
 from policies.choices import ItemKind, Outcome, Stage
@@ -56,7 +56,7 @@ class BankIndex:
     Which entries are in force is asked of those that match only, so a switched bank costs nothing to rebuild.
     """
 
-    def __init__(self, banks: Mapping[int, BankInfo], pdq: PdqTable, exact: ExactTable) -> None:
+    def __init__(self, banks: Mapping[int, BankInfo], pdq: Layers, exact: Layers) -> None:
         self.banks = banks
         self._pdq = pdq
         self._exact = exact
@@ -76,17 +76,25 @@ class BankIndex:
             of_algorithm[entry.algorithm].append((bank.pk, entry))
         banks = {bank.pk: bank for bank in known.values()}
         pdq, exact = (_columns(of_algorithm[name]) for name in ("pdq", "sha256"))
-        return cls(banks, PdqTable(pdq), ExactTable(exact))
+        return cls.of(banks, pdq, exact)
+
+    @classmethod
+    def of(cls, banks: Mapping[int, BankInfo], pdq: HashColumns, exact: HashColumns) -> "BankIndex":
+        """Return an index of entries that were loaded."""
+        return cls(banks, Layers.of(PdqTable, pdq), Layers.of(ExactTable, exact))
 
     def __len__(self) -> int:
         """Return how many hashes there are, in force or not."""
-        return len(self._pdq.columns) + len(self._exact.columns)
+        return len(self._pdq) + len(self._exact)
+
+    @property
+    def n_recent(self) -> int:
+        """How many changed since the index was built; with many of them it is time to build it anew."""
+        return len(self._pdq.recent.columns) + len(self._exact.recent.columns)
 
     def merged(self, banks: Mapping[int, BankInfo], pdq: HashColumns, exact: HashColumns) -> "BankIndex":
-        """Return an index with changed entries in the place of what they were; a table without changes is shared."""
-        new_pdq = PdqTable(self._pdq.columns.merged(pdq)) if len(pdq) else self._pdq
-        new_exact = ExactTable(self._exact.columns.merged(exact)) if len(exact) else self._exact
-        return BankIndex(banks, new_pdq, new_exact)
+        """Return an index with changed entries in the place of what they were; what did not change is shared."""
+        return BankIndex(banks, self._pdq.merged(pdq), self._exact.merged(exact))
 
     def under(self, least: Mapping[str, int]) -> "BankIndex":
         """Return the same hashes under a policy that demands at least an outcome per category."""
@@ -98,8 +106,7 @@ class BankIndex:
 
     def match_sha256(self, value: str) -> list[Match]:
         """Return the entries in force of exactly this file."""
-        matches = (Match(self._entry("sha256", self._exact.columns, i), 0) for i in self._exact.equal_to(value))
-        return [match for match in matches if match.entry.is_enabled]
+        return [match for match in self._equal(value) if match.entry.is_enabled]
 
     def match_pdq(self, value: str, quality: int) -> list[Match]:
         """Return the entries in force within PDQ_MAX_DISTANCE, nearest first, the nearest few of every bank.
@@ -109,28 +116,29 @@ class BankIndex:
         """
         if quality < PDQ_MIN_QUALITY:
             return []
-        columns = self._pdq.columns
-        distances, at = self._pdq.within(packed(value), PDQ_MAX_DISTANCE)
-        is_on = columns.in_force(at, self.banks)
-        distances, at = distances[is_on], at[is_on]
-        nearest = columns.first_of_each(at, _MATCHES_PER_BANK)
-        return [
-            Match(self._entry("pdq", columns, i), d)
-            for i, d in zip(at[nearest].tolist(), distances[nearest].tolist(), strict=True)
-        ]
+        distances, rows = self._pdq.within(packed(value), PDQ_MAX_DISTANCE)
+        is_on = rows.in_force(self.banks)
+        distances, rows = distances[is_on], rows.rows(is_on)
+        return [Match(self._entry("pdq", rows, i), int(distances[i])) for i in rows.first_of_each(_MATCHES_PER_BANK)]
 
     def nearest(self, value: str, *, max_distance: int, n: int, slugs: frozenset[str]) -> list[Match]:
         """Return the n entries of the named banks that are nearest to a picture, in force or not, matching or not."""
-        distances, at = self._pdq.within(packed(value), max_distance)
-        pairs = zip(at.tolist(), distances.tolist(), strict=True)
-        columns = self._pdq.columns
-        seen = [(i, d) for i, d in pairs if self.banks[int(columns.bank[i])].slug in slugs]
-        return [Match(self._entry("pdq", columns, i), d) for i, d in seen[:n]]
+        distances, rows = self._pdq.within(packed(value), max_distance)
+        seen = [i for i in range(len(rows)) if self.banks[int(rows.bank[i])].slug in slugs]
+        return [Match(self._entry("pdq", rows, i), int(distances[i])) for i in seen[:n]]
 
     def exactly(self, value: str, *, slugs: frozenset[str]) -> list[Match]:
         """Return the entries of exactly this file in the named banks, in force or not."""
-        matches = (Match(self._entry("sha256", self._exact.columns, i), 0) for i in self._exact.equal_to(value))
-        return [match for match in matches if match.entry.bank in slugs]
+        return [match for match in self._equal(value) if match.entry.bank in slugs]
+
+    def _equal(self, value: str) -> list[Match]:
+        """Return the entries of exactly this file; none for what is no SHA-256."""
+        try:
+            wanted = packed(value)
+        except ValueError:
+            return []
+        _, rows = self._exact.within(wanted, 0)
+        return [Match(self._entry("sha256", rows, i), 0) for i in range(len(rows))]
 
     def _entry(self, algorithm: str, columns: HashColumns, i: int) -> BankEntry:
         bank = self.banks[int(columns.bank[i])]

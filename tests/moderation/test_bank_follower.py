@@ -6,7 +6,6 @@ import hashlib
 import threading
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
@@ -89,11 +88,12 @@ def test_the_database_draws_as_the_entry_does() -> None:
     add("known", *range(1, 40))
     bank_set_ratio(actor="test", slug="known", ratio=0.5)
     index = index_of(loaded())
-    columns = index._pdq.columns
+    columns = index._pdq.base.columns
+    is_on = columns.in_force(index.banks)
     for i in range(len(columns)):
         entry = index._entry("pdq", columns, i)
         assert int(columns.draw[i]) == entry.draw
-        assert bool(columns.in_force(np.array([i]), index.banks)[0]) == entry.is_enabled
+        assert bool(is_on[i]) == entry.is_enabled
 
 
 def test_what_is_added_is_followed_without_a_load(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,9 +130,38 @@ def test_a_retired_entry_leaves_and_a_restored_one_returns() -> None:
     HashEntry.objects.filter(pk=entry.pk).update(retired_at=entry.created_at, retire_reason="x")
     follower.refresh()
     assert [has(follower, i) for i in (1, 2)] == [False, True]
+    assert len(index_of(follower)) == 1
     HashEntry.objects.filter(pk=entry.pk).update(retired_at=None)
     follower.refresh()
     assert [has(follower, i) for i in (1, 2)] == [True, True]
+    assert len(index_of(follower)) == 2
+    HashEntry.objects.filter(pk=entry.pk).update(retired_at=entry.created_at)
+    follower.refresh()
+    assert [has(follower, i) for i in (1, 2)] == [False, True]
+
+
+def test_a_change_shares_what_did_not_change() -> None:
+    bank = add("known", 1, 2, 3)
+    follower = loaded()
+    base = index_of(follower)._pdq.base
+    add("known", 4)
+    HashEntry.objects.filter(bank=bank, value=value(2)).update(flooded_at=bank.created_at)
+    follower.refresh()
+    now = index_of(follower)._pdq
+    assert now.base.columns.value is base.columns.value
+    assert (len(now), len(now.recent.columns)) == (4, 2)
+    assert index_of(follower).match_pdq(value(2), 100)[0].entry.is_quarantined
+
+
+def test_with_many_changes_the_index_is_built_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank_source, "MAX_CHANGES", 3)
+    add("known", 1)
+    follower = loaded()
+    for i in range(2, 7):
+        add("known", i)
+        follower.refresh()
+    assert all(has(follower, i) for i in range(1, 7))
+    assert index_of(follower).n_recent <= 3
 
 
 def test_a_switched_bank_is_followed_without_a_new_table() -> None:
