@@ -1,25 +1,79 @@
-"""Known words and phrases: one automaton over normalised text, with exceptions and spans in the original."""
+"""Known words and phrases: one automaton over normalised text, with exceptions and spans in the original.
 
-import unicodedata
+A list of words tells tricks from ordinary writing that nothing else can: a word written backwards or with "ph" for "f" is
+compiled in beside the word; a word in two parts, or with letters starred out, is looked up where a text has such parts.
+"""
+
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, field
+from itertools import accumulate, islice, pairwise
+from operator import add
 from typing import Any
 
 import ahocorasick
 
+from moderation.characters import script_of
 from moderation.detectors.base import Finding, Result, Subject
-from moderation.normalise import SEPARATORS, Normalised, normalise, readings
+from moderation.detectors.words import is_word
+from moderation.normalise import Normalised, fold, normalise, readings
 from policies.choices import ItemKind, Outcome, Stage
 
-#: Scripts whose words are not parted by spaces: a boundary there says nothing.
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "HANGUL")
 #: A word of another language than the text's may be meant otherwise, or the text's language may be a disguise: it counts,
 #: at this share of its score.
 _FOREIGN_SHARE = 0.6
 #: Of fewer letters than this, the language is a guess, and no word counts as foreign.
 _MIN_LETTERS_FOR_LANGUAGE = 40
+#: Shorter words read backwards are often other words ("tab", "peek").
+_MIN_LETTERS_REVERSED = 5
+#: Ordinary words that are listed ones from behind; a list that needs more of them has exceptions.
+_WORDS_FROM_BEHIND = frozenset(
+    {"sorgen", "norte", "repaid", "diaper", "lager", "drawer", "reward", "desserts", "stressed", "animal"}
+)
+_WORDS = re.compile(r"[^\W\d_]+")
+#: Of how many parts with stars, and of how many words for one, a text is read; more is a drawing, not a text.
+_MAX_CENSORED = 16
+_MAX_CANDIDATES = 4
+_MIN_LETTERS_CENSORED = 4
+_INNER_SIGN = r"(?<=[^\W\d_])[-_.#](?=[^\W\d_])"
+_CENSORED = re.compile(
+    rf"(?<![^\W_])[^\W\d_]*(?:[*•●✱]{{1,8}}|{_INNER_SIGN})[^\W\d_]*(?:(?:[*•●✱]{{1,8}}|{_INNER_SIGN})[^\W\d_]*)?(?![^\W_])"
+)
+_STARS = re.compile("[*#•●✱]")
+
+_HINT_OF_CENSORING = re.compile(r"[*•●✱]|[-_.#](?=[^\W\d_])")
+_STARRED = str.maketrans(dict.fromkeys("#•●✱-_.", "*"))
+_VOWELS = frozenset("aeiouyаеиоуыэюяё")
+#: One part of a split word: letters without a vowel, which hardly are a word.
+_PARTING = r"[ \-_.*/|~·•,]"
+_FRAGMENT = re.compile(rf"{_PARTING}([b-df-hj-np-tv-xzбвгджзйклмнпрстфхцчшщъь]{{1,5}})(?={_PARTING})")
+_PART_BEFORE = re.compile(rf"(?<![^\W_])([^\W\d_]{{1,20}}){_PARTING}{{1,3}}\Z")
+_PART_AFTER = re.compile(rf"{_PARTING}{{1,3}}([^\W\d_]{{1,20}})(?![^\W_])")
+_MIN_LETTERS_SPLIT = 4
+#: Of so many letters, two words that happen to spell a term hardly meet by chance.
+_MIN_LETTERS_LONG_SPLIT = 8
+_GAP = re.compile(rf"{_PARTING}{{1,3}}")
+_PARTED = str.maketrans(dict.fromkeys("-_.*/|~·•,", " "))
+#: Written without vowels and yet words, units or titles of their own.
+_SHORTENED = frozenset(
+    _WORDS.findall(
+        "mr ms mrs dr st vs tv dvd cd pc ps km cm mm kg mg lb ml kb mb gb tb gbp hr hrs min ft nd rd th nt bf gf bff brb btw bts tbh lmk smh "
+        "hp lg xl xs xd pm pt ph phd jr sr tbsp tsp ltd hmm shh mmm psst pls plz thx rn nr mn dj mc mvp vpn sql html css php bbc cnn nyc"
+    )
+)
+#: Single letters that stand behind words as what an apostrophe left, as numerals or as initials.
+_CLITICS = frozenset("dmnstvxz")
+#: Words that are the whole of a short part so often that a single letter beside them means nothing.
+_SHORT_WORDS = frozenset(
+    _WORDS.findall(
+        "the and for are but not you all any can had her was one our out day get has him his how man new now old see two way who boy did its "
+        "let put say she too use dad mum mom son car cat dog sun sea spa pen bit hit ass fag tit cum cut fan fun gun run win won war sex sin "
+        "por que los las una del con sin mas les des une est par sur der die das und ein ist von mit auf vor per non che uno het een van "
+        "come this that with have from they will what when make like time just know take into year good some could them than then look only "
+        "over also back after use two how our work first well even want give most bitch itch hits class pass mass rap rape rope rich witch"
+    )
+)
 
 Span = tuple[int, int]
 
@@ -56,24 +110,41 @@ class TermHit:
 
 @dataclass(frozen=True, slots=True)
 class TermIndex:
-    """An immutable automaton; a new list makes a new index, which is swapped in whole."""
+    """An immutable automaton; a new list makes a new index, which is swapped in whole.
+
+    `forms` are the terms as they read, each with its entries; `vocabulary` holds the words they consist of, as a trie.
+    """
 
     automaton: Any
     n_terms: int
+    forms: Mapping[str, tuple["TermEntry", ...]] = field(default_factory=dict)
+    vocabulary: Any = None
+    long_words: frozenset[str] = frozenset()
 
     @classmethod
     def build(cls, entries: Iterable[TermEntry]) -> "TermIndex":
         """Return an index of the entries. A term that normalises to nothing is left out."""
-        words: dict[str, list[TermEntry]] = {}
+        forms: dict[str, list[TermEntry]] = {}
         for entry in entries:
             if form := normalise(entry.text).text.strip():
-                words.setdefault(form, []).append(entry)
+                forms.setdefault(form, []).append(entry)
+        patterns = {form: list(meanings) for form, meanings in forms.items()}
+        vocabulary = ahocorasick.Automaton()
+        for form, meanings in forms.items():
+            disguised = [entry for entry in meanings if entry.whole_word and not entry.is_exception]
+            for disguise in _disguises(form) if disguised else ():
+                patterns.setdefault(disguise, []).extend(disguised)
+            for word in _WORDS.findall(form) if any(not entry.is_exception for entry in meanings) else ():
+                if len(word) >= _MIN_LETTERS_CENSORED:
+                    vocabulary.add_word(word, word)
         automaton = ahocorasick.Automaton()
-        for word, meanings in words.items():
-            automaton.add_word(word, (len(word), tuple(meanings)))
-        if words:
+        for pattern, meanings in patterns.items():
+            automaton.add_word(pattern, (len(pattern), tuple(meanings)))
+        if patterns:
             automaton.make_automaton()
-        return cls(automaton, len(words))
+        by_form = {form: tuple(meanings) for form, meanings in forms.items()}
+        long_words = frozenset(form for form in forms if len(form) >= _MIN_LETTERS_LONG_SPLIT and form.isalpha())
+        return cls(automaton, len(forms), by_form, vocabulary, long_words)
 
     def scan(self, text: str, language: str = "und") -> list[TermHit]:
         """Return every term in the text, in order, less those inside an exception.
@@ -84,20 +155,28 @@ class TermIndex:
         """
         if not self.n_terms or not text:
             return []
-        known = language.split("-")[0] if sum(map(str.isalpha, text)) >= _MIN_LETTERS_FOR_LANGUAGE else "und"
-        hits = {hit: None for reading in readings(text) for hit in self._scan(reading, text, known)}
-        return sorted(hits, key=lambda hit: (hit.start, hit.end))
+        known = "und"
+        if language != "und" and sum(map(str.isalpha, text)) >= _MIN_LETTERS_FOR_LANGUAGE:
+            known = language.split("-")[0]
+        found = readings(text)
+        hits = {hit: None for reading in found for hit in self._scan(reading, text, known)}
+        plain = found[-1]
+        if _HINT_OF_CENSORING.search(plain.text):
+            plain = fold(text)
+            hits |= {hit: None for reading in self._uncensored(plain) for hit in self._scan(reading, text, known)}
+        hits |= dict.fromkeys(self._split(plain, known))
+        return sorted(hits, key=lambda hit: (hit.start, hit.end)) if hits else []
 
     def _scan(self, found: Normalised, original: str, language: str) -> Iterator[TermHit]:
         hits: list[tuple[int, int, TermEntry]] = []
         shields: dict[str, list[Span]] = {}
         for last, (length, meanings) in self.automaton.iter(found.text):
             start, end = last - length + 1, last + 1
-            is_word: bool | None = None
+            is_whole: bool | None = None
             for entry in meanings:
                 if entry.whole_word:
-                    is_word = _is_word(found, original, start, end) if is_word is None else is_word
-                    if not is_word:
+                    is_whole = is_word(found, original, start, end) if is_whole is None else is_whole
+                    if not is_whole:
                         continue
                 if not entry.is_exception:
                     hits.append((start, end, entry))
@@ -107,6 +186,101 @@ class TermIndex:
         for start, end, entry in hits:
             if entry.category not in covers or not covers[entry.category].holds(start, end):
                 yield TermHit(entry, *found.original_span(start, end), _is_foreign(entry, language))
+
+    def _uncensored(self, found: Normalised) -> list[Normalised]:
+        """Return the text with the words that starred ones may be, the first of each, the second of each, and so on."""
+        parts = islice(_CENSORED.finditer(found.text), _MAX_CENSORED)
+        replaced = [(part.start(), words) for part in parts if (words := self._words_under(part[0]))]
+        texts = []
+        for i in range(max((len(words) for _, words in replaced), default=0)):
+            text = found.text
+            for start, words in replaced:
+                word = words[min(i, len(words) - 1)]
+                text = text[:start] + word + text[start + len(word) :]
+            texts.append(found.with_text(text))
+        return texts
+
+    def _words_under(self, censored: str) -> list[str]:
+        """Return the listed words that have the letters left: any letter under a star, a vowel under another sign."""
+        if len(censored) < _MIN_LETTERS_CENSORED or not any(map(str.isalpha, censored[:2])):
+            return []
+        n_letters = sum(map(str.isalpha, censored))
+        if n_letters < 2 or (not censored[-1].isalpha() and n_letters < _letters_before(censored)):
+            return []
+        pattern = censored.translate(_STARRED)
+        is_starred = _STARS.search(censored) is not None
+        words = self.vocabulary.keys(pattern, "*", ahocorasick.MATCH_EXACT_LENGTH)
+        hidden = [i for i, char in enumerate(pattern) if char == "*"]
+        return [*islice((w for w in words if is_starred or all(w[i] in _VOWELS for i in hidden)), _MAX_CANDIDATES)]
+
+    def _split(self, found: Normalised, language: str) -> Iterator[TermHit]:
+        """Yield the single-word terms that are written in two parts, or in three, one of which is no word on its own."""
+        if not self.long_words.isdisjoint(_pairs(found.text)):
+            yield from self._long_split(found, language)
+        text = f" {found.text} "
+        for fragment in _FRAGMENT.finditer(text):
+            start, end = fragment.span(1)
+            if fragment[1] in _SHORTENED:
+                continue
+            before = _PART_BEFORE.search(text[max(0, start - 24) : start])
+            after = _PART_AFTER.match(text, end)
+            first = start - len(before[0]) if before else start
+            pairs = [(first, start)] if before else []
+            for low, high in (*((low, end) for low, _ in pairs), *(((start, after.end()),) if after else ())):
+                yield from self._joined(found, text, low, high, language)
+            if before and after:
+                yield from self._joined(found, text, first, after.end(), language)
+
+    def _long_split(self, found: Normalised, language: str) -> Iterator[TermHit]:
+        parts = list(_WORDS.finditer(found.text))
+        for first, second in pairwise(parts):
+            gap = found.text[first.end() : second.start()]
+            if first[0] + second[0] in self.long_words and _GAP.fullmatch(gap):
+                yield from self._hits_of(found, first[0] + second[0], first.start(), second.end(), language)
+
+    def _joined(self, found: Normalised, text: str, start: int, end: int, language: str) -> Iterator[TermHit]:
+        parts = _WORDS.findall(text[start:end])
+        word = "".join(parts)
+        if len(word) < _MIN_LETTERS_SPLIT or word not in self.forms or _are_words(parts):
+            return
+        yield from self._hits_of(found, word, start - 1, end - 1, language)
+
+    def _hits_of(self, found: Normalised, form: str, start: int, end: int, language: str) -> Iterator[TermHit]:
+        written = " ".join(_WORDS.findall(found.text[start:end]))
+        shielded = {entry.category for entry in self.forms.get(written, ()) if entry.is_exception}
+        for entry in self.forms[form]:
+            if not entry.is_exception and entry.category not in shielded:
+                yield TermHit(entry, *found.original_span(start, end), _is_foreign(entry, language))
+
+
+def _letters_before(censored: str) -> int:
+    """Return how many letters a word that ends in stars has to show: one star at the end is often a footnote's."""
+    return 3 if censored.endswith(("**", "••", "●●", "✱✱")) else 4
+
+
+def _disguises(form: str) -> set[str]:
+    """Return the spellings of a term that are compiled in beside it."""
+    found = {form.replace("f", "ph"), form.replace("w", "vv")}
+    if len(form) >= _MIN_LETTERS_REVERSED and script_of(form[0]) in {"LATIN", "CYRILLIC", "GREEK"}:
+        found.add(form[::-1])
+        found -= _WORDS_FROM_BEHIND
+    return found - {form}
+
+
+def _pairs(text: str) -> Iterator[str]:
+    """Yield each two neighbouring parts as one word."""
+    parts = text.translate(_PARTED).split()
+    return map(add, parts, parts[1:])
+
+
+def _are_words(parts: list[str]) -> bool:
+    """Whether the parts of a split word may be words of their own; one letter is a part only beside what is no short word."""
+    fragments = [part for part in parts if _VOWELS.isdisjoint(part) and part not in _SHORTENED]
+    if any(len(part) > 1 for part in fragments):
+        return False
+    if not fragments or parts[-1] in _CLITICS:
+        return True
+    return any(part in _SHORT_WORDS or len(part) < 3 for part in parts if part not in fragments)
 
 
 class _Cover:
@@ -125,21 +299,6 @@ class _Cover:
 
 def _is_foreign(entry: TermEntry, language: str) -> bool:
     return entry.language not in {"", language} and language != "und"
-
-
-def _is_word(found: Normalised, original: str, start: int, end: int) -> bool:
-    return _is_edge(found, original, start - 1, start) and _is_edge(found, original, end, end - 1)
-
-
-def _is_edge(found: Normalised, original: str, outside: int, inside: int) -> bool:
-    """Whether a word may end between two neighbours in the text as read."""
-    text, index = found.text, found.index_map
-    if not 0 <= outside < len(text) or not text[outside].isalnum():
-        return True
-    low, high = sorted((index[outside], index[inside]))
-    if high - low > 1 and not SEPARATORS.isdisjoint(original[low + 1 : high]):
-        return True  # the letters were joined by us: "a s p a m" has an "a" before the word
-    return not text[inside].isascii() and unicodedata.name(text[inside], "").startswith(_UNSPACED)
 
 
 class TermsDetector:

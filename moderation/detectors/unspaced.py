@@ -7,7 +7,7 @@ from typing import Any
 import ahocorasick
 
 from moderation.detectors.base import Finding
-from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
+from moderation.detectors.terms import TermEntry, TermsDetector
 from moderation.normalise import readings
 
 #: Shorter ones turn up inside other words by chance ("assist", "bassoon"); at this length hardly any does.
@@ -25,7 +25,7 @@ class UnspacedPhrases:
     def of(cls, detector: TermsDetector) -> "UnspacedPhrases":
         """Return the phrases of a term detector; exceptions need their boundaries, so they are left out."""
         automaton = ahocorasick.Automaton()
-        for word, meanings in _words(detector.index):
+        for word, meanings in detector.index.forms.items():
             squashed = "".join(filter(str.isalnum, word))
             harmful = tuple(entry for entry in meanings if not entry.is_exception)
             if len(squashed) >= _MIN_LETTERS and harmful:
@@ -40,9 +40,13 @@ class UnspacedPhrases:
         if not len(self.automaton):
             return ()
         found = {}
+        seen = set()
         for reading in readings(text):
             kept = [i for i, char in enumerate(reading.text) if char.isalnum()]
             squashed = "".join(reading.text[i] for i in kept)
+            if squashed in seen:
+                continue
+            seen.add(squashed)
             for last, (length, entries) in self.automaton.iter(squashed):
                 span = reading.original_span(kept[last - length + 1], kept[last] + 1)
                 for entry in entries:
@@ -58,7 +62,3 @@ class UnspacedPhrases:
             where={**where, "span": list(span), "text": text[span[0] : span[1]]},
             hard=entry.hard,
         )
-
-
-def _words(index: TermIndex) -> list[tuple[str, tuple[TermEntry, ...]]]:
-    return [(word, meanings) for word, (_, meanings) in index.automaton.items()] if index.n_terms else []
