@@ -182,12 +182,17 @@ def _columns(entries: Sequence[tuple[int, BankEntry]]) -> HashColumns:
 
 
 def finding_of(match: Match, *, detector: str, version: str, where: dict[str, Any]) -> Finding:
-    """Return a match as hard evidence: the bank's outcome holds whatever else is found."""
+    """Return a match as hard evidence: the bank's outcome holds whatever else is found.
+
+    Only a match that blocks has a score: with one, a match that shall restrict, hold or be looked at would reach the
+    category's own thresholds and block after all.
+    """
     entry = match.entry
     place = {"bank": entry.bank, "entry": entry.entry_key, "algorithm": entry.algorithm, "distance": match.distance}
     if entry.is_quarantined:
         place["why"] = "held for people: this hash suddenly matches a lot"
-    return Finding(detector, version, entry.category, 1.0, {**place, **where}, hard=entry.outcome)
+    score = 1.0 if entry.outcome == Outcome.BLOCK else 0.0
+    return Finding(detector, version, entry.category, score, {**place, **where}, hard=entry.outcome)
 
 
 def _never() -> bool:

@@ -4,13 +4,16 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from django.core.management import call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.detectors.base import Picture, Subject
+from moderation.detectors.base import Picture, Result, Subject
 from moderation.detectors.hashes import BankEntry, BankIndex, HashesDetector, finding_of
 from moderation.detectors.pdq import hamming
-from policies.choices import ItemKind, Outcome
+from moderation.judge import Context, judge
+from policies.choices import DETECTORS, ItemKind, Outcome, Standing
+from policies.selectors import compiled_active, invalidate
 
 KNOWN = "f0" * 32
 
@@ -158,6 +161,20 @@ def test_a_quarantined_hash_is_held_for_people_whatever_its_bank_says() -> None:
         finding = finding_of(match, detector="hashes", version="v", where={})
         assert finding.hard == Outcome.ESCALATE
         assert "suddenly" in finding.where["why"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("outcome", [Outcome.RESTRICT, Outcome.ESCALATE, Outcome.HOLD, Outcome.BLOCK])
+@pytest.mark.parametrize("is_quarantined", [False, True])
+def test_the_verdict_is_what_the_bank_or_the_quarantine_says(outcome: Outcome, is_quarantined: bool) -> None:
+    call_command("policy_seed", verbosity=0)
+    invalidate()
+    index = BankIndex.build([entry(outcome=outcome, is_quarantined=is_quarantined)])
+    found = HashesDetector(index, "h").run(subject(pictures=(picture(KNOWN, 90),)))
+    others = [Result(name, "1") for name in DETECTORS if name != "hashes"]
+    context = Context(int(ItemKind.IMAGE), "GB", "en", None, int(Standing.NEW))
+    verdict = judge([found, *others], context, compiled_active())
+    assert verdict.outcome == (Outcome.ESCALATE if is_quarantined else outcome)
 
 
 def test_a_child_safety_hash_is_never_weakened() -> None:
