@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import chain, repeat
+from itertools import chain
 
 from moderation.characters import INTO, LATIN, OWN, REGIONAL, TURNED, TURNED_ONLY, script_of
 
@@ -23,11 +23,14 @@ _LEET_AS_L = str.maketrans(_LEET_SIGNS, "oleastbaslie" + "zggtccalcysxoxsl")
 _LEET_CYRILLIC = str.maketrans("034618@$", "озчбиваѕ")
 #: These also stand beside a word without being part of it; they are letters between letters only.
 _INNER_ONLY = frozenset("+(<^£×⭕❌💲❗")
+_EDGE_SIGNS = "".join(sorted(_INNER_ONLY)) + "!"
 _SIGN = f"[{re.escape(_LEET_SIGNS)}]"
-_SPOT = re.compile(rf"{_SIGN}(?:(?=[^\W\d_])|(?<=[^\W\d_].))", re.DOTALL)
+#: A sign before a letter, or after one where it is not at home after words.
+_SPOT = re.compile(
+    rf"{_SIGN}(?=[^\W\d_])|[{re.escape(''.join(c for c in _LEET_SIGNS if c not in _EDGE_SIGNS))}](?<=[^\W\d_].)"
+)
 _TWO_WAYS = re.compile(r"[1!|❗]")
 _LEET_WORD = re.compile(f"(?:[^\\W_]|{_SIGN})+")
-_EDGE_SIGNS = "".join(_INNER_ONLY) + "!"
 _LETTER = r"[^\W\d_]"
 _CYRILLIC = re.compile("[\u0400-\u052f]")
 #: Letters drawn with strokes, the longer drawings first. Those of plain brackets count beside a letter only.
@@ -53,12 +56,15 @@ _BLANKS = str.maketrans("\t\n\r\f\v", "     ")
 #: Written in parts, Japanese and Korean syllables are put together first: apart they are other letters.
 _PARTS = re.compile("[\u3099\u309a\u1160-\u11ff]")
 _SYLLABLES = re.compile("[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|.[\u3099\u309a]|.", re.DOTALL)
+_PIECES = re.compile("[ -~]{2,}|" + _SYLLABLES.pattern, re.DOTALL)
 _FLAG_LETTER = re.compile(f"[{chr(REGIONAL.start)}-{chr(REGIONAL.stop - 1)}]")
 #: Invisible doubles of ASCII. After a black flag they name a region; elsewhere they carry text past the eye.
 _TAGS = re.compile("(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0020-\U000e007e]+")
 _OVERRIDE = re.compile("\u202e")
+_NOT_EACH = re.compile(f"{_PARTS.pattern}|{_FLAG_LETTER.pattern}|\u202e|[\u0300-\u036f\u200b-\u200f\ufe0f]")
 _TURNED_WORD = re.compile(rf"[{''.join(TURNED)}]+[.,!?']*(?!\S)")
 _TURNED_LETTER = re.compile(f"[{''.join(sorted(TURNED_ONLY))}]")
+_SMALL_I = re.compile("i")
 _STROKE = re.compile("[a-z]I")
 #: Deeper nesting of directions than this is taken as is; text that people wrote has none.
 _MAX_NESTING = 8
@@ -68,8 +74,9 @@ _UNSPACED_SCRIPTS = frozenset(
 )
 #: These pass for Latin letters only among such ("яussia"): a word of its own script that has one of them is just that.
 _POSES = frozenset("гипшщъыьэюя")
-#: Longer runs are not remembered.
+#: Longer runs, and longer texts, are not remembered.
 _MAX_KEPT = 64
+_MAX_REMEMBERED = 4_000
 MAX_READINGS = 8
 #: A word of fewer letters with digits in it is a code ("mp3", "b2b"), at least in the likeliest reading.
 _MIN_LETTERS_AROUND_DIGITS = 3
@@ -138,35 +145,43 @@ def latin(text: str) -> Normalised:
     return _shapes(text)[1]
 
 
-def _folds(text: str) -> tuple[Normalised, list[Normalised]]:
+def _folds(text: str) -> tuple[Normalised, tuple[Normalised, ...]]:
     """Return the text folded, and further foldings where its scripts or hidden letters leave a choice."""
     if text.isascii() and not _CONTROLS.search(text):
         plain = Normalised(text.lower().translate(_BLANKS), range(len(text)))
-        return plain, _strokes(plain, text) if "I" in text else []
+        return plain, tuple(_strokes(plain, text)) if "I" in text else ()
+    return _recent_folds(text) if len(text) <= _MAX_REMEMBERED else _recent_folds.__wrapped__(text)
+
+
+@lru_cache(maxsize=16)  # one caption is read by several detectors in turn
+def _recent_folds(text: str) -> tuple[Normalised, tuple[Normalised, ...]]:
     found = _folded(text)
     others = [*found[1:], *_strokes(found[0], text)]
     if _TAGS.search(text):
         others.append(_folded(_TAGS.sub(lambda m: "".join(chr(ord(c) - 0xE0000) for c in m[0]), text))[0])
-    return found[0], others
+    return found[0], tuple(others)
 
 
 def _strokes(found: Normalised, original: str) -> list[Normalised]:
     """Return the text with "l" for each capital "I" that may be one: after a small letter, or of a fancy font."""
-    if original.isascii():
-        places = [match.end() - 1 for match in _STROKE.finditer(original)]
-    else:
-        seen = [original[i] for i in found.index_map]
-        places = [
-            i
-            for i, (char, read) in enumerate(zip(seen, found.text, strict=True))
-            if read == "i" and char.isupper() and (not char.isascii() or (i and seen[i - 1].islower()))
-        ]
+    places = (
+        [m.end() - 1 for m in _STROKE.finditer(original)] if original.isascii() else _fancy_strokes(found, original)
+    )
     if not places:
         return []
     text = list(found.text)
     for i in places:
         text[i] = "l"
     return [found.with_text("".join(text))]
+
+
+def _fancy_strokes(found: Normalised, original: str) -> list[int]:
+    places = []
+    for i in (match.start() for match in _SMALL_I.finditer(found.text)):
+        char = original[found.index_map[i]]
+        if char.isupper() and (not char.isascii() or (i and original[found.index_map[i - 1]].islower())):
+            places.append(i)
+    return places
 
 
 def _folded(text: str) -> list[Normalised]:
@@ -180,26 +195,36 @@ def _folded(text: str) -> list[Normalised]:
 
 def _shapes(text: str) -> tuple[Normalised, Normalised]:
     """Return the text as its letters are, and, as long, as the Latin letters that they resemble."""
-    units: Sequence[str] = _SYLLABLES.findall(text) if _PARTS.search(text) else text
-    own = [OWN[unit] for unit in units]
+    folded, as_latin = _each_to_one(text) or _in_units(text)
+    if _TURNED_LETTER.search(text):
+        folded, as_latin = _turned_back(folded, text), _turned_back(as_latin, text)
+    return folded, as_latin
+
+
+def _each_to_one(text: str) -> tuple[Normalised, Normalised] | None:
+    """Return the shapes of a text of which each character reads as one other, in order, as most do; None for others."""
+    if _NOT_EACH.search(text):
+        return None
+    own = [OWN[char] for char in text]
+    if set(map(len, own)) != {1}:
+        return None
+    folded = Normalised("".join(own), range(len(text)))
+    return folded, folded.with_text("".join(map(LATIN.__getitem__, text)))
+
+
+def _in_units(text: str) -> tuple[Normalised, Normalised]:
+    is_reordered = _OVERRIDE.search(text) is not None
+    units: list[str] = (_SYLLABLES if is_reordered else _PIECES).findall(text)
+    own = [unit.lower() if len(unit) > 1 and unit.isascii() else OWN[unit] for unit in units]
     if _FLAG_LETTER.search(text):
         _part_flags(units, own)
-    starts: Sequence[int] = range(len(units)) if units is text else _starts(units)
-    ends: Sequence[int] | None = None
-    if units is not text or set(map(len, own)) != {1}:
-        ends = _ends(units, own, starts)
-        starts, ends = _repeated(starts, own), _repeated(ends, own)
-    folded = Normalised("".join(own), starts, ends)
-    seen = as_latin = folded
-    if not text.isascii():
-        shapes = (LATIN[u] if len(o) == 1 and o != " " else o for u, o in zip(units, own, strict=True))
-        as_latin = folded.with_text("".join(shapes))
-    if _OVERRIDE.search(text):
-        order = _order_seen(folded.text, units, own)
-        seen, as_latin = _reordered(folded, order), _reordered(as_latin, order)
-    if _TURNED_LETTER.search(text):
-        seen, as_latin = _turned_back(seen, text), _turned_back(as_latin, text)
-    return seen, as_latin
+    folded = Normalised("".join(own), *_map(units, own))
+    shapes = (LATIN[u] if len(o) == 1 and o != " " else o for u, o in zip(units, own, strict=True))
+    as_latin = folded.with_text("".join(shapes))
+    if not is_reordered:
+        return folded, as_latin
+    order = _order_seen(folded.text, units, own)
+    return _reordered(folded, order), _reordered(as_latin, order)
 
 
 def _part_flags(units: Sequence[str], own: list[str]) -> None:
@@ -212,24 +237,26 @@ def _part_flags(units: Sequence[str], own: list[str]) -> None:
         was_flag = is_flag
 
 
-def _starts(units: Sequence[str]) -> list[int]:
-    starts = [0]
-    for unit in units:
-        starts.append(starts[-1] + len(unit))
-    return starts[:-1]
-
-
-def _ends(units: Sequence[str], own: list[str], starts: Sequence[int]) -> list[int]:
-    """Return where each unit ends, the marks above and below it included."""
-    ends = [start + len(unit) for start, unit in zip(starts, units, strict=True)]
-    for i in range(len(units) - 1, 0, -1):
-        if not own[i] and unicodedata.category(units[i][0]) in {"Mn", "Me"}:
-            ends[i - 1] = ends[i]
-    return ends
-
-
-def _repeated(values: Sequence[int], parts: list[str]) -> tuple[int, ...]:
-    return tuple(chain.from_iterable(map(repeat, values, map(len, parts))))
+def _map(units: Sequence[str], own: list[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return where each character read begins and ends in the text, the marks above and below it included."""
+    starts: list[int] = []
+    ends: list[int] = []
+    position = 0
+    for unit, folded in zip(units, own, strict=True):
+        after = position + len(unit)
+        if folded and unit.isascii():
+            if len(folded) > len(unit):  # the space that parts it from a flag
+                starts.append(position)
+                ends.append(position + 1)
+            starts.extend(range(position, after))
+            ends.extend(range(position + 1, after + 1))
+        elif folded:
+            starts += [position] * len(folded)
+            ends += [after] * len(folded)
+        elif ends and ends[-1] == position and unicodedata.category(unit[0]) in {"Mn", "Me"}:
+            ends[-1] = after
+        position = after
+    return tuple(starts), tuple(ends)
 
 
 def _reordered(found: Normalised, order: Sequence[int]) -> Normalised:
@@ -359,19 +386,33 @@ def _unleet(found: Normalised) -> list[Normalised]:
     """Return the text with signs as letters inside words that have letters; prices and years stay as they are."""
     drawn = _undraw(found)
     spellings = []
-    if _SPOT.search(drawn.text):
-        spellings = [_signs_read(drawn, _likely_word), _signs_read(drawn, partial(_any_word, table=_LEET_AS_I))]
+    if words := _signed_words(drawn.text):
+        ways: list[Callable[[str], str]] = [_likely_word, partial(_any_word, table=_LEET_AS_I)]
         if _TWO_WAYS.search(drawn.text):
-            spellings.append(_signs_read(drawn, partial(_any_word, table=_LEET_AS_L)))
+            ways.append(partial(_any_word, table=_LEET_AS_L))
+        spellings = list({(way := _signs_read(drawn, words, read)).text: way for read in ways}.values())
     return [*spellings, drawn, found] if drawn is not found else [*spellings, found]
 
 
-def _signs_read(found: Normalised, read: Callable[[str], str]) -> Normalised:
-    def replaced(match: re.Match[str]) -> str:
-        word = match[0]
-        return word if word.isalpha() else read(word)
+def _signs_read(found: Normalised, words: list[tuple[int, int]], read: Callable[[str], str]) -> Normalised:
+    text, pieces, position = found.text, [], 0
+    for start, end in words:
+        pieces += [text[position:start], read(text[start:end])]
+        position = end
+    return found.with_text("".join([*pieces, text[position:]]))
 
-    return found.with_text(_LEET_WORD.sub(replaced, found.text))
+
+def _signed_words(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the words with signs beside letters, looking only at the parts of the text that have them."""
+    words: list[tuple[int, int]] = []
+    seen = 0
+    for spot in _SPOT.finditer(text):
+        if spot.start() < seen:
+            continue
+        start, seen = text.rfind(" ", 0, spot.start()) + 1, text.find(" ", spot.end())
+        seen = seen if seen >= 0 else len(text)
+        words += [word.span() for word in _LEET_WORD.finditer(text, start, seen) if not word[0].isalpha()]
+    return words
 
 
 def _any_word(word: str, table: dict[int, int]) -> str:

@@ -34,7 +34,7 @@ _WORDS_FROM_BEHIND = frozenset(
 _WORDS = re.compile(r"[^\W\d_]+")
 #: Of how many parts with stars, and of how many words for one, a text is read; more is a drawing, not a text.
 _MAX_CENSORED = 16
-_MAX_CANDIDATES = 4
+_MAX_CANDIDATES = 8
 _MIN_LETTERS_CENSORED = 4
 _INNER_SIGN = r"(?<=[^\W\d_])[-_.#](?=[^\W\d_])"
 _CENSORED = re.compile(
@@ -42,7 +42,7 @@ _CENSORED = re.compile(
 )
 _STARS = re.compile("[*#•●✱]")
 
-_HINT_OF_CENSORING = re.compile(r"[*•●✱]|[-_.#](?=[^\W\d_])")
+_HINT_OF_CENSORING = re.compile(r"[*•●✱]|[-_.#](?=[^\W\d_])(?<=[^\W\d_].)")
 _STARRED = str.maketrans(dict.fromkeys("#•●✱-_.", "*"))
 _VOWELS = frozenset("aeiouyаеиоуыэюяё")
 #: One part of a split word: letters without a vowel, which hardly are a word.
@@ -136,7 +136,7 @@ class TermIndex:
                 patterns.setdefault(disguise, []).extend(disguised)
             for word in _WORDS.findall(form) if any(not entry.is_exception for entry in meanings) else ():
                 if len(word) >= _MIN_LETTERS_CENSORED:
-                    vocabulary.add_word(word, word)
+                    vocabulary.add_word(word, max(vocabulary.get(word, 0.0), _gravity(meanings)))
         automaton = ahocorasick.Automaton()
         for pattern, meanings in patterns.items():
             automaton.add_word(pattern, (len(pattern), tuple(meanings)))
@@ -209,9 +209,15 @@ class TermIndex:
             return []
         pattern = censored.translate(_STARRED)
         is_starred = _STARS.search(censored) is not None
-        words = self.vocabulary.keys(pattern, "*", ahocorasick.MATCH_EXACT_LENGTH)
         hidden = [i for i, char in enumerate(pattern) if char == "*"]
-        return [*islice((w for w in words if is_starred or all(w[i] in _VOWELS for i in hidden)), _MAX_CANDIDATES)]
+        words = [
+            word
+            for word in self.vocabulary.keys(pattern, "*", ahocorasick.MATCH_EXACT_LENGTH)
+            if is_starred or all(word[i] in _VOWELS for i in hidden)
+        ]
+        # The gravest first, and of those the ones that lack vowels, which are what people star out.
+        words.sort(key=lambda word: (-self.vocabulary.get(word), sum(word[i] not in _VOWELS for i in hidden), word))
+        return words[:_MAX_CANDIDATES]
 
     def _split(self, found: Normalised, language: str) -> Iterator[TermHit]:
         """Yield the single-word terms that are written in two parts, or in three, one of which is no word on its own."""
@@ -251,6 +257,10 @@ class TermIndex:
         for entry in self.forms[form]:
             if not entry.is_exception and entry.category not in shielded:
                 yield TermHit(entry, *found.original_span(start, end), _is_foreign(entry, language))
+
+
+def _gravity(meanings: list[TermEntry]) -> float:
+    return max(1.0 if entry.hard is not None else entry.score for entry in meanings)
 
 
 def _letters_before(censored: str) -> int:

@@ -177,6 +177,8 @@ def _could_read(char: str, piece: str) -> bool:
 
 @given(ANY_TEXT | TRICKS)
 @example("ﷺ\ud800\x00\u0301")
+@example("🇦0")
+@example("🇦bc🇦")
 @example("\u202ea\u202e\u202db\nc")
 def test_it_never_raises_and_the_map_is_sound(text: str) -> None:
     found = readings(text)

@@ -105,6 +105,13 @@ def test_words_apart_are_shielded_by_an_exception_for_them() -> None:
     assert found_in("hard core", TermEntry("hardcore", "x", score=0.5), shield) == []
 
 
+def test_of_many_words_that_a_starred_one_may_be_the_gravest_are_tried() -> None:
+    mild = [TermEntry(f"sp{letter}t", "x", score=0.1) for letter in "abcdefghijklmn"]
+    hits = index(*mild, TermEntry("spzt", "hate", hard=Outcome.BLOCK)).scan("sp*t")
+    assert "spzt" in {hit.entry.text for hit in hits}
+    assert len(hits) == 8
+
+
 def test_a_phrase_is_found_with_a_word_of_it_starred() -> None:
     assert found_in("buy f*llowers", TermEntry("buy followers", "x", score=0.5)) == ["buy f*llowers"]
 
