@@ -22,8 +22,8 @@ BANK_FLOODS = Counter("bank_floods_total", "Hashes that suddenly matched a lot",
 
 #: Findings are read again from so long before the newest known match: a transaction may commit late.
 COLLECT_OVERLAP = timedelta(minutes=15)
-#: At most so many findings in one round; the rest comes with the next.
-COLLECT_ROWS = 20_000
+#: No match older than this is looked for, however long nobody looked.
+COLLECT_AT_MOST = timedelta(days=30)
 
 # Keys in findings of tests or of older data need not be UUIDs, so they are compared as text.
 _COLLECT = """
@@ -32,7 +32,7 @@ _COLLECT = """
            least((f."where"->>'distance')::int, 31), f.created_at
     FROM (
         SELECT item_id, "where", created_at FROM moderation_finding
-        WHERE detector IN ('hashes', 'frames') AND created_at >= %s ORDER BY created_at LIMIT %s
+        WHERE detector IN ('hashes', 'frames') AND created_at >= %s
     ) f
     JOIN moderation_item i ON i.id = f.item_id
     JOIN moderation_hashentry e
@@ -46,10 +46,9 @@ _COLLECT = """
 def matches_collect(*, now: datetime) -> int:
     """Copy what hash banks matched from findings; return how many are new. Safe to repeat and to run twice at once."""
     newest = HashMatch.objects.aggregate(at=Max("found_at"))["at"]
-    # A round that was cut off ends at some finding; going back no further than that keeps each round moving on.
-    since = (newest or now - timedelta(days=30)) - COLLECT_OVERLAP
+    since = max(newest - COLLECT_OVERLAP, now - COLLECT_AT_MOST) if newest else now - COLLECT_AT_MOST
     with connection.cursor() as cursor:
-        cursor.execute(_COLLECT, [since, COLLECT_ROWS])
+        cursor.execute(_COLLECT, [since])
         return int(cursor.rowcount)
 
 
