@@ -5,7 +5,7 @@ letter sequences that two captions have in common (their Jaccard similarity), wi
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -96,7 +96,8 @@ def _min_hash(shingles: npt.NDArray[np.uint64]) -> Values:
     a, b = _family()
     # Products stay below 2^62 and sums below 2^63: nothing overflows before the remainder is taken.
     hashed = (a * shingles[None, :] + b) % _MERSENNE_PRIME
-    return hashed.min(axis=1).astype(np.uint32)  # the lower 32 bits of the smallest tell it apart well enough
+    smallest: Values = hashed.min(axis=1).astype(np.uint32)  # its lower 32 bits tell it apart well enough
+    return smallest
 
 
 def _band_keys(values: Values) -> tuple[int, ...]:
@@ -111,7 +112,8 @@ def _band_keys(values: Values) -> tuple[int, ...]:
 
 def similarity(one: Values, many: Values) -> npt.NDArray[np.float32]:
     """Return the estimated similarity, in [0, 1], of one signature (N_VALUES,) with each of many (n, N_VALUES)."""
-    return (many == one).mean(axis=1, dtype=np.float32)
+    agree: npt.NDArray[np.float32] = (many == one).mean(axis=1, dtype=np.float32)
+    return agree
 
 
 def is_same(one: Values, representatives: Values) -> bool:
@@ -145,18 +147,6 @@ def representatives_of(values: Values) -> list[int]:
     return chosen
 
 
-def stacked(signatures: Iterable[bytes]) -> Values:
+def stacked(signatures: Iterable[bytes | memoryview]) -> Values:
     """Return stored signatures as (n, N_VALUES) uint32."""
     return values_of(b"".join(bytes(s) for s in signatures))
-
-
-def heavy(keys: Sequence[tuple[int, int, int]], *, min_items: int, min_creators: int) -> list[int]:
-    """Return the band keys that enough items of enough creators share, the most shared first.
-
-    Args:
-        keys: (key, items, creators).
-    """
-    enough = [
-        (n_items, key) for key, n_items, n_creators in keys if n_items >= min_items and n_creators >= min_creators
-    ]
-    return [key for _, key in sorted(enough, reverse=True)]

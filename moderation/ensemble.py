@@ -17,6 +17,13 @@ log = structlog.get_logger(__name__)
 #: So many failures in a row open a detector's circuit, for so long; then one try decides.
 _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 10.0
+#: A detector that typically costs this much is asked last, and only where its answer can change the verdict.
+_COSTLY_MS = 8.0
+#: The share of the deadline that the others may use before the costly ones start anyway.
+_CHEAP_SHARE = 0.4
+
+#: Says whether any answer of a detector could change the verdict, given the results of all others.
+CanMatter = Callable[[str, Sequence[Result]], bool]
 
 
 @dataclass(slots=True)
@@ -76,16 +83,35 @@ class OnPathEnsemble:
         known = breakers or {}
         self.breakers = {d.name: known.get(d.name) or Breaker(clock) for d in self.detectors}
 
-    def run(self, subject: Subject, *, deadline_seconds: float | None = None) -> tuple[Result, ...]:
-        """Return one result per detector, in order, no later than the deadline (the ensemble's own by default)."""
-        deadline = self.deadline_seconds if deadline_seconds is None else deadline_seconds
-        started = time.perf_counter()
-        futures = {d.name: self._start(d, subject) for d in self.detectors}
-        running = [f for f in futures.values() if isinstance(f, Future)]
-        wait(running, timeout=max(deadline - (time.perf_counter() - started), 0.0))
+    def run(
+        self, subject: Subject, *, deadline_seconds: float | None = None, can_matter: CanMatter | None = None
+    ) -> tuple[Result, ...]:
+        """Return one result per detector, in order, no later than the deadline (the ensemble's own by default).
+
+        1. the cheap detectors run side by side,
+        2. a costly one is left out (missing: skipped) where `can_matter` says that no answer of its could change the verdict;
+           without `can_matter`, or where a cheap one is slow, all run.
+        """
+        ends_at = time.perf_counter() + (self.deadline_seconds if deadline_seconds is None else deadline_seconds)
+        costly = [d for d in self.detectors if d.cost_ms >= _COSTLY_MS]
+        futures = {d.name: self._start(d, subject) for d in self.detectors if d not in costly}
+        known = self._known_early(futures, ends_at) if can_matter and costly else None
+        for detector in costly:
+            if known is not None and can_matter and not can_matter(detector.name, known):
+                futures[detector.name] = Missing(detector.name, "skipped", "no answer could change the verdict")
+            else:
+                futures[detector.name] = self._start(detector, subject)
+        _wait(futures, ends_at)
         results = tuple(self._collect(d, futures[d.name]) for d in self.detectors)
         _count(results)
         return results
+
+    def _known_early(self, futures: "Mapping[str, Future[Result] | Missing]", ends_at: float) -> list[Result] | None:
+        """Return the cheap detectors' results, or None where one of them is slow: then nothing is left out."""
+        now = time.perf_counter()
+        if not _wait(futures, now + (ends_at - now) * _CHEAP_SHARE):
+            return None
+        return [_peek(d, futures[d.name]) for d in self.detectors if d.name in futures]
 
     def _start(self, detector: Detector, subject: Subject) -> "Future[Result] | Missing":
         """Start a detector, or say why it is not even asked."""
@@ -103,6 +129,18 @@ class OnPathEnsemble:
         is_failure = result.missing is not None and result.missing.why in {"late", "failed"}
         self.breakers[detector.name].judged(is_failure)
         return result
+
+
+def _wait(futures: "Mapping[str, Future[Result] | Missing]", until: float) -> bool:
+    """Wait for all that run; return whether none is left running."""
+    running = [f for f in futures.values() if isinstance(f, Future)]
+    return not wait(running, timeout=max(until - time.perf_counter(), 0.0)).not_done
+
+
+def _peek(detector: Detector, future: "Future[Result] | Missing") -> Result:
+    if isinstance(future, Missing):
+        return Result(detector.name, detector.version, missing=future)
+    return _result_of(detector, future)
 
 
 def _unsupported(detector: Detector, subject: Subject) -> str:

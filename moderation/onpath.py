@@ -2,24 +2,29 @@
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import structlog
 from django.conf import settings
 
-from moderation import bank_follower
+from moderation import bank_follower, domain_source
 from moderation.bank_follower import BanksUnavailable, BankView
+from moderation.classifier.loading import load, model_source
+from moderation.classifier.model import ModelInvalid
 from moderation.detectors.base import Detector, Result, Subject
 from moderation.detectors.hashes import BankIndex, HashesDetector
 from moderation.detectors.history import HistoryDetector
 from moderation.detectors.links import LinksDetector
 from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
-from moderation.detectors.text import TextDetector
-from moderation.ensemble import OnPathEnsemble
+from moderation.detectors.text import TextDetector, TextModel
+from moderation.ensemble import CanMatter, OnPathEnsemble
 from moderation.pools import DetectorPools
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 
 log = structlog.get_logger(__name__)
+
 
 @dataclass(slots=True)
 class _Loaded:
@@ -29,6 +34,7 @@ class _Loaded:
     view: BankView
     banks: BankIndex | None
     terms: TermsDetector
+    text: TextDetector
     ensemble: OnPathEnsemble
 
     def is_fresh(self, policy: CompiledPolicy, view: BankView) -> bool:
@@ -43,10 +49,23 @@ _pools = DetectorPools(n_threads=8)
 
 
 def onpath_run(
-    subject: Subject, policy: CompiledPolicy, *, deadline_seconds: float | None = None
+    subject: Subject,
+    policy: CompiledPolicy,
+    *,
+    deadline_seconds: float | None = None,
+    can_matter: CanMatter | None = None,
 ) -> tuple[Result, ...]:
-    """Run all on-path detectors on a subject, under the deadline; what is late or fails comes back missing."""
-    return _current(policy).ensemble.run(subject, deadline_seconds=deadline_seconds)
+    """Run all on-path detectors on a subject, under the deadline; what is late or fails comes back missing.
+
+    With `can_matter`, a costly detector that could not change the verdict is left out (missing: skipped).
+    """
+    domain_source.refresh()
+    return _current(policy).ensemble.run(subject, deadline_seconds=deadline_seconds, can_matter=can_matter)
+
+
+def text_detector(policy: CompiledPolicy) -> TextDetector:
+    """Return the text classifier, for texts that were read or heard."""
+    return _current(policy).text
 
 
 def bank_index(policy: CompiledPolicy) -> BankIndex:
@@ -72,6 +91,7 @@ def forget() -> None:
     global _loaded
     _loaded = None
     bank_follower.replace_current(None)
+    domain_source.forget()
 
 
 def _current(policy: CompiledPolicy) -> _Loaded:
@@ -98,7 +118,8 @@ def _rebuilt(old: _Loaded | None, policy: CompiledPolicy, view: BankView) -> _Lo
     banks = view.index.under(policy.bank_outcomes) if view.index is not None else None
     terms = old.terms if old and old.policy_key == policy.key else load_terms(policy)
     log.info("onpath_built", policy=policy.number, banks=view.version, n_terms=len(policy.terms))
-    return _Loaded(policy.key, view, banks, terms, _ensemble(_hashes(banks, view), terms, old))
+    text = TextDetector(text_model(settings.TEXT_MODEL_PATH))
+    return _Loaded(policy.key, view, banks, terms, text, _ensemble(_hashes(banks, view), terms, text, old))
 
 
 def _hashes(banks: BankIndex | None, view: BankView) -> HashesDetector:
@@ -106,16 +127,26 @@ def _hashes(banks: BankIndex | None, view: BankView) -> HashesDetector:
     return HashesDetector(banks, view.version, is_stale=lambda: follower.is_stale)
 
 
-def _ensemble(hashes: HashesDetector, terms: TermsDetector, old: _Loaded | None) -> OnPathEnsemble:
+def _ensemble(hashes: HashesDetector, terms: TermsDetector, text: TextDetector, old: _Loaded | None) -> OnPathEnsemble:
     detectors: tuple[Detector, ...] = (
         hashes,
         terms,
-        TextDetector(),
-        LinksDetector(),
+        text,
+        LinksDetector(domain_source.current),
         HistoryDetector(),
     )
     breakers = old.ensemble.breakers if old else None
     return OnPathEnsemble(detectors, deadline_ms=settings.ONPATH_DEADLINE_MS, pools=_pools, breakers=breakers)
+
+
+@lru_cache(maxsize=2)
+def text_model(setting: str) -> TextModel | None:
+    """Return the text model of a setting; None, loudly, where it cannot be loaded: then the detector is missing."""
+    try:
+        return load(model_source(setting, Path(settings.MODELS_FOLDER)))
+    except (ModelInvalid, OSError, ValueError, RuntimeError) as error:
+        log.error("text_model_not_loaded", error=str(error))
+        return None
 
 
 def load_terms(policy: CompiledPolicy) -> TermsDetector:

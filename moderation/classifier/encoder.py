@@ -57,6 +57,10 @@ class Encoder:
         words = [w for w in _WORD.findall(text.lower()) if len(w) > 1]
         return sum(self._tokenizer.token_to_id(w) is not None for w in words) / len(words) if words else 0.0
 
+    def n_tokens(self, text: str) -> int:
+        """Return the tokens of a prepared text's first window."""
+        return len(self._tokenizer.encode(text).ids)
+
     def _windows(self, text: str) -> list[list[int]]:
         first = self._tokenizer.encode(text)
         windows = [first.ids, *(more.ids for more in first.overflowing)]

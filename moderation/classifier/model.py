@@ -7,6 +7,7 @@ A text that reads differently once its spelling tricks are undone is scored both
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +49,9 @@ class Line:
         return cls(*(np.array(found[k], np.float32) for k in ("encoder", "ngrams", "bias")))
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Calibrated probabilities (texts, 9) of each part and of both; the encoder's are NaN where it does not read the language."""
-
-    encoder: Scores
-    ngrams: Scores
-    fused: Scores
+#: What each named part says, arrays (texts, 9) of calibrated probabilities. "fused" is what counts; "transformer" is NaN where it
+#: does not read the language.
+Parts = dict[str, Scores]
 
 
 class TextClassifier:
@@ -83,13 +80,17 @@ class TextClassifier:
         """Whether most words of a text are whole in the encoder's vocabulary; see `Encoder.share_of_whole_words`."""
         return self._encoder.share_of_whole_words(prepare(text)) >= _MIN_WHOLE_WORDS
 
+    def n_tokens(self, text: str) -> int:
+        """Return how many tokens the encoder reads a text as, of the first window."""
+        return self._encoder.n_tokens(prepare(text))
+
     def scores(self, text: str, language: str = "und") -> dict[str, float]:
         """Return the calibrated probability in [0, 1] of each category for one text."""
         return dict(zip(CATEGORIES, map(float, self.scores_of([text], [language])[0]), strict=True))
 
     def scores_of(self, texts: Sequence[str], languages: Sequence[str]) -> Scores:
         """Return (texts, 9) fused probabilities. `languages` are BCP 47 primary subtags, "und" where unknown."""
-        return self.parts_of(texts, languages).fused
+        return self.parts_of(texts, languages)["fused"]
 
     def parts_of(self, texts: Sequence[str], languages: Sequence[str]) -> Parts:
         """Return fused probabilities and each part's; of a text's readings the one with the higher fused score counts."""
@@ -105,10 +106,15 @@ class TextClassifier:
         alone = self._alone.ngrams * ngrams + self._alone.bias
         fused = np.where(is_read[:, None], both, alone)
         calibrated = self._of_encoder.encoder * encoder + self._of_encoder.bias
-        found = Parts(*(np.full((n, len(CATEGORIES)), -np.inf, np.float32) for _ in range(3)))
-        for into, logits in ((found.encoder, calibrated), (found.ngrams, alone), (found.fused, fused)):
-            np.maximum.at(into, owners, logits)
-        return Parts(*(_sigmoid(part) for part in (found.encoder, found.ngrams, found.fused)))
+        parts = {"transformer": calibrated, "n-grams": alone, "fused": fused}
+        return {name: _sigmoid(_highest(logits, owners, n)) for name, logits in parts.items()}
+
+
+def _highest(logits: Scores, owners: Sequence[int], n: int) -> Scores:
+    """Return per text the highest logits of its readings."""
+    found = np.full((n, len(CATEGORIES)), -np.inf, np.float32)
+    np.maximum.at(found, owners, logits)
+    return found
 
 
 def _readings(texts: Sequence[str]) -> tuple[list[str], list[int]]:
@@ -127,6 +133,9 @@ def _readings(texts: Sequence[str]) -> tuple[list[str], list[int]]:
 
 
 def _bones(text: str) -> str:
+    """Return what both models see of a text anyway: neither case, nor spaces, nor accents."""
+    if not text.isascii():
+        text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
     return "".join(text.casefold().split())
 
 

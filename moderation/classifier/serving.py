@@ -4,12 +4,16 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from moderation.classifier import CATEGORIES
+
+#: One text's scores by part, each (9,).
+Row = Mapping[str, npt.NDArray[np.float32]]
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -26,8 +30,8 @@ class ScoresTexts(Protocol):
     version: str
     languages: frozenset[str]
 
-    def scores_of(self, texts: Sequence[str], languages: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return (texts, 9) probabilities in the order of CATEGORIES."""
+    def parts_of(self, texts: Sequence[str], languages: Sequence[str]) -> Mapping[str, npt.NDArray[np.float32]]:
+        """Return (texts, 9) probabilities in the order of CATEGORIES: "fused", and any other parts by name, NaN for no opinion."""
         ...
 
     def knows_words_of(self, text: str) -> bool:
@@ -83,6 +87,14 @@ class Coalescer(Generic[Q, A]):
                 future.set_exception(error)
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A calibrated probability in [0, 1], and what each part of the model alone would say."""
+
+    fused: float
+    parts: Mapping[str, float]
+
+
 class ServedModel:
     """A classifier behind a coalescer and a memory of its latest answers. Thread-safe; a new model is a new object."""
 
@@ -90,16 +102,16 @@ class ServedModel:
         self.version = model.version
         self.languages = model.languages
         self._model = model
-        self._coalescer: Coalescer[tuple[str, str], npt.NDArray[np.float32]] = Coalescer(self._score)
-        self._known: OrderedDict[tuple[str, str], dict[str, float]] = OrderedDict()
+        self._coalescer: Coalescer[tuple[str, str], Row] = Coalescer(self._score)
+        self._known: OrderedDict[tuple[str, str], Mapping[str, Score]] = OrderedDict()
         self._lock = threading.Lock()
 
     def knows_words_of(self, text: str) -> bool:
         """Whether the model knows most words of a text."""
         return self._model.knows_words_of(text)
 
-    def scores(self, text: str, language: str) -> Mapping[str, float]:
-        """Return the calibrated probability in [0, 1] of each category.
+    def scores(self, text: str, language: str) -> Mapping[str, Score]:
+        """Return the score of each category.
 
         Raises:
             ValueError: the model gave something that is no probability.
@@ -110,14 +122,21 @@ class ServedModel:
                 self._known.move_to_end(key)
                 return self._known[key]
         row = self._coalescer.ask(key)
-        if not (np.isfinite(row).all() and (row >= 0).all() and (row <= 1).all()):
+        fused = row["fused"]
+        if not (np.isfinite(fused).all() and (fused >= 0).all() and (fused <= 1).all()):
             raise ValueError(f"{self.version} gave a score that is no probability")
-        found = {c: round(float(p), 4) for c, p in zip(CATEGORIES, row, strict=True)}
+        found = {category: _of_category(row, i) for i, category in enumerate(CATEGORIES)}
         with self._lock:
             self._known[key] = found
             while len(self._known) > _N_REMEMBERED:
                 self._known.popitem(last=False)
         return found
 
-    def _score(self, questions: Sequence[tuple[str, str]]) -> Sequence[npt.NDArray[np.float32]]:
-        return list(self._model.scores_of([text for text, _ in questions], [language for _, language in questions]))
+    def _score(self, questions: Sequence[tuple[str, str]]) -> Sequence[Row]:
+        parts = self._model.parts_of([text for text, _ in questions], [language for _, language in questions])
+        return [{name: scores[i] for name, scores in parts.items()} for i in range(len(questions))]
+
+
+def _of_category(row: Row, i: int) -> Score:
+    parts = {n: round(float(scores[i]), 3) for n, scores in row.items() if n != "fused" and np.isfinite(scores[i])}
+    return Score(round(float(row["fused"][i]), 4), parts)

@@ -80,8 +80,9 @@ class Missing:
 
 
 #: not_configured: no model or data; unsupported: language or kind it cannot judge; late: past the deadline;
-#: failed: raised or returned nonsense; pending: still to run; open_circuit: failing lately, so not asked.
-WHY_MISSING = ("not_configured", "unsupported", "late", "failed", "pending", "open_circuit")
+#: failed: raised or returned nonsense; pending: still to run; open_circuit: failing lately, so not asked;
+#: skipped: no answer could have changed the verdict, and it is asked afterwards, off the path.
+WHY_MISSING = ("not_configured", "unsupported", "late", "failed", "pending", "open_circuit", "skipped")
 
 
 @dataclass(frozen=True, slots=True)

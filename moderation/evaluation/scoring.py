@@ -77,7 +77,7 @@ class TextEnsemble:
                 if hit.entry.category in CATEGORIES:
                     i = CATEGORIES.index(hit.entry.category)
                     row[i] = max(row[i], hit.score)
-        return Scored(languages, terms, parts.encoder, parts.ngrams, np.maximum(parts.fused, terms))
+        return Scored(languages, terms, parts["transformer"], parts["n-grams"], np.maximum(parts["fused"], terms))
 
 
 def score_file(ensemble: TextEnsemble, source: Path, target: Path) -> int:

@@ -84,12 +84,15 @@ def _window() -> timedelta:
 
 
 def _signed(now: datetime) -> Iterator[list[int]]:
-    """Sign new captions, a chunk at a time; yield the bands of each chunk."""
+    """Sign new captions, a chunk at a time; yield the bands of each chunk. What comes meanwhile is left to the next look."""
     newest = CaptionSignature.objects.aggregate(at=Max("submitted_at"))["at"]
     since = max(newest - _OVERLAP, now - _window()) if newest else now - _window()
     known = CaptionSignature.objects.filter(item=OuterRef("pk"))
     new = Item.objects.filter(~Exists(known), created_at__gte=since).order_by("created_at")
-    while rows := list(new.values_list("pk", "caption", "creator_id", "created_at")[:_CHUNK]):
+    is_more = True
+    while is_more:
+        rows = list(new.values_list("pk", "caption", "creator_id", "created_at")[:_CHUNK])
+        is_more = len(rows) == _CHUNK
         signatures = [_signature(*row) for row in rows]
         CaptionSignature.objects.bulk_create(signatures, ignore_conflicts=True)
         yield sorted({band for signature in signatures for band in signature.bands})

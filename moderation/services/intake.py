@@ -5,20 +5,21 @@ The caller has checked and stored the files; nothing here reads a request.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from moderation.detectors.base import Picture, Subject
+from moderation.campaign_source import LiveCampaign, campaign_like
+from moderation.detectors.base import Picture, Result, Subject
 from moderation.detectors.deep import nothing_to_look_at
 from moderation.exceptions import ItemConflict
-from moderation.judge import Context, Judgement, judge
+from moderation.judge import Context, Judgement, could_change, judge, under_floor
 from moderation.language import detect
 from moderation.metrics import verdict_total
-from moderation.models import Creator, Item, MediaFile
+from moderation.models import CampaignMember, Creator, Item, MediaFile
 from moderation.models.item import DeepState
 from moderation.onpath import onpath_run
 from moderation.selectors import creator_history, item_exists
@@ -114,13 +115,12 @@ def item_submit(*, actor: str, submission: Submission, now: datetime | None = No
     language = detect(submission.caption)[0]
     creator = next(iter(Creator.objects.raw(_CREATOR, [submission.creator])), None)
     subject = _subject(submission, language, now)
-    judgement = judge(
-        [*onpath_run(subject, policy), *nothing_to_look_at(submission.kind)],
-        _context(submission, language, creator),
-        policy,
-    )
+    judgement = _judged(submission, subject, _context(submission, language, creator), policy)
+    campaign = None if judgement.category in policy.child_safety else campaign_like(submission.caption)
+    if campaign:
+        judgement = under_floor(judgement, campaign.floor, policy)
     try:
-        item = _store(actor, submission, language, creator, judgement, policy, now)
+        item = _store(actor, submission, language, creator, judgement, policy, now, campaign)
     except IntegrityError:
         existing = _existing(submission)
         if existing is None:
@@ -128,6 +128,16 @@ def item_submit(*, actor: str, submission: Submission, now: datetime | None = No
         return Submitted(existing, is_new=False)
     verdict_total.labels(judgement.outcome.name, judgement.decided_by).inc()
     return Submitted(item, is_new=True)
+
+
+def _judged(submission: Submission, subject: Subject, context: Context, policy: CompiledPolicy) -> Judgement:
+    """Return the verdict on arrival. Deep detectors count as pending while it is asked what could still change it."""
+    absent = nothing_to_look_at(submission.kind)
+
+    def can_matter(detector: str, known: Sequence[Result]) -> bool:
+        return could_change(detector, [*known, *absent], context, policy)
+
+    return judge([*onpath_run(subject, policy, can_matter=can_matter), *absent], context, policy)
 
 
 def _existing(submission: Submission) -> Item | None:
@@ -180,6 +190,7 @@ def _store(
     judgement: Judgement,
     policy: CompiledPolicy,
     now: datetime,
+    campaign: LiveCampaign | None,
 ) -> Item:
     needs_deep = needs_deep_pass(policy, submission.kind)
     # In one order everywhere: two uploads of the same two files cannot wait for each other.
@@ -202,6 +213,8 @@ def _store(
         created_at=now,
     )
     decision_on_arrival(item=item, judgement=judgement, policy=policy, now=now)
+    if campaign:
+        CampaignMember.objects.create(campaign_id=campaign.pk, item=item, creator_id=item.creator_id, joined_at=now)
     _promise(item, judgement, needs_deep)
     audit_write(
         actor=actor,
@@ -219,6 +232,8 @@ def _promise(item: Item, judgement: Judgement, needs_deep: bool) -> None:
         message_add(topic=TOPIC_EXAMINE, item=item)
     elif judgement.outcome == Outcome.HOLD and judgement.decided_by.startswith("missing."):
         message_add(topic=TOPIC_REEXAMINE, item=item)
+    elif "skipped" in judgement.evidence["missing"].values():
+        message_add(topic=TOPIC_REEXAMINE, item=item)  # so that simulations see whole evidence
 
 
 def needs_deep_pass(policy: CompiledPolicy, kind: ItemKind) -> bool:

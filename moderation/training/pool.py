@@ -1,7 +1,9 @@
 """What one pass of training reads: public sets and written texts, filled, varied and joined, drawn by weight."""
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from moderation.classifier import CATEGORIES
@@ -43,6 +45,7 @@ class Pool:
         self.written = [e for e in split(written(CORPUS))[0] if e.language in languages]
         self.public_share = public_share if self.written else 1.0
         self._weights = [e.weight for e in self.public]
+        self._written_weights = list(accumulate(_evened(self.written)))
         self._harmless = [e for e in self.written if not any(e.labels.values())]
 
     def take(self, n: int) -> list[Example]:
@@ -58,7 +61,8 @@ class Pool:
         chance = self.draw.random()
         if chance < 0.05:
             return self._bare()
-        example = self._filled(self.draw.choice(self.written))
+        [example] = self.draw.choices(self.written, cum_weights=self._written_weights)
+        example = self._filled(example)
         if chance < 0.20:
             example = self._inside_others(example)
         return self._varied(example, 0.2)
@@ -90,6 +94,12 @@ class Pool:
         if chance < tricked + 0.15:
             return _with_text(example, augment.habit(example.text, self.draw))
         return example
+
+
+def _evened(examples: Sequence[Example]) -> list[float]:
+    """Return weights that bring files of few lines nearer to those of many."""
+    n_of = Counter((e.source, e.language) for e in examples)
+    return [n_of[e.source, e.language] ** -0.4 for e in examples]
 
 
 def _with_text(example: Example, text: str) -> Example:

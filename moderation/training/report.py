@@ -11,7 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import django
 import numpy as np
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+django.setup()
 
 from moderation.classifier import CATEGORIES
 from moderation.classifier.loading import ModelSource
@@ -60,10 +64,6 @@ def _recall(ensemble: TextEnsemble, examples: Sequence[Example]) -> float:
 
 def main() -> None:
     """Measure and write."""
-    import django
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
-    django.setup()
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--data", type=Path, default=Path(os.environ.get("GATEHOUSE_DATA", "../shared/data")))
     asked.add_argument("--model", type=Path, default=SHIPPED)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from moderation import campaign_source
-from moderation.models import Campaign, Item, OutboxMessage
+from moderation.models import Campaign, Item, Job, OutboxMessage
 from moderation.services import campaigns
 from moderation.services.campaign_watch import campaigns_watch
 from policies.choices import Outcome
@@ -138,7 +138,7 @@ def test_items_of_the_restricted_partition_neither_join_nor_show(ready: None, re
 def test_an_item_that_became_restricted_is_not_shown(campaign: Campaign, browser: Client) -> None:
     hidden = Item.objects.get(external_id="w-1")
     queue = scenes.job_restricted().queue
-    scenes.Job.objects.create(
+    Job.objects.create(
         item=hidden, queue=queue, reason="Reported", priority=1.0, due_at=timezone.now(), category="child_safety"
     )
     page = browser.get(url("campaign_page", campaign)).content.decode()

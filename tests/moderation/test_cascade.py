@@ -157,8 +157,9 @@ class Model:
     def knows_words_of(self, text: str) -> bool:
         return True
 
-    def scores_of(self, texts: Sequence[str], languages: Sequence[str]) -> Any:
-        return self.act() if self.act() is not None else np.zeros((len(texts), len(CATEGORIES)), np.float32)
+    def parts_of(self, texts: Sequence[str], languages: Sequence[str]) -> Any:
+        said = self.act()
+        return {"fused": np.zeros((len(texts), len(CATEGORIES)), np.float32) if said is None else said}
 
 
 @pytest.fixture
@@ -245,13 +246,22 @@ def test_once_the_model_answers_again_it_is_believed() -> None:
         served.scores("hello", "en")
     with pytest.raises(RuntimeError):
         served.scores("hello", "en")
-    assert served.scores("hello", "en")["hate"] == 0.0
+    assert served.scores("hello", "en")["hate"].fused == 0.0
 
 
-def test_the_detector_alone_reads_a_subject() -> None:
+def test_a_finding_keeps_what_each_part_says() -> None:
     from moderation.detectors.text import TextDetector
 
-    [*found] = (
-        TextDetector(ServedModel(Model(lambda: None))).run(Subject(ItemKind.TEXT, "hello there", "en", "")).findings
-    )
+    model = Model(lambda: np.full((1, len(CATEGORIES)), 0.01, np.float32))
+    half = np.full((1, len(CATEGORIES)), 0.5, np.float32)
+    model.parts_of = lambda texts, languages: {"fused": half, "n-grams": half / 2, "transformer": half * np.nan}  # type: ignore[method-assign]
+    found = TextDetector(ServedModel(model)).run(Subject(ItemKind.TEXT, "hello there", "en", "")).findings
     assert {f.category for f in found} == set(CATEGORIES)
+    assert (found[0].score, found[0].where) == (0.5, {"field": "caption", "parts": {"n-grams": 0.25}})
+
+
+def test_what_is_next_to_impossible_is_no_finding() -> None:
+    from moderation.detectors.text import TextDetector
+
+    model = Model(lambda: np.full((1, len(CATEGORIES)), 0.01, np.float32))
+    assert TextDetector(ServedModel(model)).run(Subject(ItemKind.TEXT, "hello there", "en", "")).findings == ()

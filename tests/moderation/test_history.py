@@ -2,6 +2,7 @@
 
 import pytest
 
+from moderation.classifier.serving import Score
 from moderation.detectors.base import CreatorHistory, Subject
 from moderation.detectors.history import HistoryDetector
 from moderation.detectors.text import TextDetector
@@ -39,8 +40,11 @@ class Model:
     def __init__(self, value: float) -> None:
         self.value = value
 
-    def scores(self, text: str) -> dict[str, float]:
-        return {"hate": self.value}
+    def scores(self, text: str, language: str) -> dict[str, Score]:
+        return {"hate": Score(self.value, {})}
+
+    def knows_words_of(self, text: str) -> bool:
+        return text.isascii()
 
 
 def test_a_text_classifier_without_a_model_is_missing() -> None:
@@ -52,7 +56,7 @@ def test_a_text_classifier_without_a_model_is_missing() -> None:
 def test_a_text_classifier_gives_its_models_scores() -> None:
     detector = TextDetector(Model(0.25))
     [finding] = detector.run(Subject(ItemKind.TEXT, "hello", "en", "")).findings
-    assert (finding.category, finding.score, detector.languages) == ("hate", 0.25, frozenset({"en"}))
+    assert (finding.category, finding.score, finding.version) == ("hate", 0.25, "m1")
     assert detector.run(Subject(ItemKind.VIDEO, " ", "en", "")).not_applicable
 
 

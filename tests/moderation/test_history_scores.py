@@ -47,7 +47,7 @@ HISTORIES = st.builds(
 
 @given(HISTORIES, st.sampled_from(COUNTS), st.integers(0, 10**6))
 def test_more_of_anything_is_never_less_suspicious(history: CreatorHistory, field: str, more: int) -> None:
-    worse = replace(history, **{field: getattr(history, field) + more})  # type: ignore[arg-type]
+    worse = replace(history, **{field: getattr(history, field) + more})
     assert 0.0 <= score(history) <= score(worse) < 1.0
 
 

@@ -65,9 +65,9 @@ class Counting:
     def knows_words_of(self, text: str) -> bool:
         return True
 
-    def scores_of(self, texts: Sequence[str], languages: Sequence[str]) -> Any:
+    def parts_of(self, texts: Sequence[str], languages: Sequence[str]) -> Any:
         self.n += len(texts)
-        return np.full((len(texts), len(CATEGORIES)), 0.25, np.float32)
+        return {"fused": np.full((len(texts), len(CATEGORIES)), 0.25, np.float32)}
 
 
 def test_a_text_that_comes_again_is_remembered_by_text_and_language() -> None:
@@ -81,7 +81,7 @@ def test_a_text_that_comes_again_is_remembered_by_text_and_language() -> None:
 
 def test_nonsense_is_not_remembered() -> None:
     model = Counting()
-    model.scores_of = lambda texts, languages: np.full((1, len(CATEGORIES)), np.inf)  # type: ignore[method-assign]
+    model.parts_of = lambda texts, languages: {"fused": np.full((1, len(CATEGORIES)), np.inf)}  # type: ignore[method-assign]
     served = ServedModel(model)
     for _ in range(2):
         with pytest.raises(ValueError, match="no probability"):

@@ -1,0 +1,58 @@
+"""A campaign decided in a real browser, by keyboard alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from moderation import campaign_source
+from moderation.models import Campaign
+from moderation.services.campaign_watch import campaigns_watch
+from policies.choices import Outcome
+from tests.console import scenes
+from tests.console.test_campaigns import CAPTION
+from tests.console.test_e2e import _sign_in, page, pytestmark  # noqa: F401 # the fixture, and when to skip
+
+
+def test_a_reviewer_decides_a_campaign_by_keys(page: Any, settings: Any) -> None:  # noqa: F811 # the fixture
+    settings.CAMPAIGN_ITEMS, settings.CAMPAIGN_CREATORS = 6, 4
+    scenes.policy_ready()
+    reviewer = scenes.person("reviewer")
+    now = timezone.now()
+    for i in range(12):
+        caption = CAPTION if i % 3 else CAPTION.replace("o", "0")
+        scenes.item_judged(f"w-{i}", caption=caption, creator=f"maker-{i % 6}", now=now - timedelta(seconds=7 * i))
+    campaigns_watch(now=now)
+    _sign_in(page, reviewer.username)
+    page.wait_for_selector("text=1 campaign to decide")
+    page.keyboard.press("w")
+    page.wait_for_selector("h1:text-is('Campaigns')")
+    page.keyboard.press("w")
+    page.wait_for_selector("text=12 items")
+    page.keyboard.press("3")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Say in a sentence why")
+    page.fill("#id_note", "One call by many accounts.")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("h2:text-is('Decided')")
+    assert Campaign.objects.get().outcome == Outcome.BLOCK
+    campaign_source.forget()
+
+
+@pytest.mark.parametrize("width", [390])
+def test_a_campaign_fits_a_phone(page: Any, settings: Any, width: int) -> None:  # noqa: F811 # the fixture
+    settings.CAMPAIGN_ITEMS, settings.CAMPAIGN_CREATORS = 6, 4
+    scenes.policy_ready()
+    reviewer = scenes.person("reviewer")
+    for i in range(8):
+        scenes.item_judged(f"w-{i}", caption=CAPTION + "x" * i, creator=f"maker-{i}")
+    campaigns_watch(now=timezone.now())
+    page.set_viewport_size({"width": width, "height": 800})
+    _sign_in(page, reviewer.username)
+    page.goto("/campaigns/")
+    page.click("th a")
+    page.wait_for_selector("text=8 items")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
