@@ -500,12 +500,16 @@ def _with_drawings(found: Normalised, replaced: list[tuple[int, int, str]]) -> N
 
 
 def _join_spaced(found: Normalised) -> Normalised:
-    """Drop separators between single letters: three or more in a row spell a word, as in "s p a m" or "s.p.a.m"."""
+    """Drop separators between single letters: three or more in a row spell a word, as in "s p a m" or "s.p.a.m".
+
+    With a single apostrophe among them they are words already, as in "I'm a" and "il n'y a".
+    """
     if not _LONE.search(found.text):
         return found
     dropped = [
         (run.start() + gap.start(), run.start() + gap.end())
         for run in _SPACED.finditer(found.text)
+        if run[0].count("'") != 1
         for gap in _NOT_LETTER.finditer(run[0])
     ]
     return _without(found, dropped)

@@ -21,7 +21,7 @@ from policies.schema import STANDING_KEYS
 SEEDS = Path(policies.__file__).parent / "seeds"
 SEED_FILES = {1: "v1.yaml", 2: "v2_draft.yaml"}
 #: What no model stands behind on a first day.
-UNCONFIGURED = ("text", "speech", "vision")
+UNCONFIGURED = ("speech", "vision")
 
 
 def seed_document(number: int) -> dict[str, Any]:

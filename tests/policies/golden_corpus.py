@@ -50,9 +50,7 @@ HARMLESS = [
     case("a market without rules of its own is cleared", CLEAR, "default.clear", market="BR"),
     case("a strained creator's harmless caption is cleared", CLEAR, "default.clear", standing="strained"),
     case("scores below every threshold clear", CLEAR, "default.clear", scores={"hate": 0.39, "profanity": 0.29}),
-    case(
-        "models that are not used are not missed", CLEAR, "default.clear", missing=("text", "speech", "vision", "ocr")
-    ),
+    case("models that are not used are not missed", CLEAR, "default.clear", missing=("speech", "vision", "ocr")),
     case("frames are not missed in a text", CLEAR, "default.clear", missing=("frames", "ocr")),
 ]
 HARD = [
@@ -88,6 +86,7 @@ INVALID = [
 MISSING = [
     case("without hash banks nothing is cleared", HOLD, "missing.hashes", missing=("hashes",)),
     case("without term lists nothing is cleared", HOLD, "missing.terms", missing=("terms",)),
+    case("without the text classifier nothing is cleared", HOLD, "missing.text", missing=("text",)),
     case("without link checks a person looks", ESCALATE, "missing.links", missing=("links",)),
     case("without history a person looks", ESCALATE, "missing.history", missing=("history",)),
     case("a clip that nobody looked at is held", HOLD, "missing.frames", kind="video", missing=("frames",)),
