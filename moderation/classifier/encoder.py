@@ -10,6 +10,7 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from moderation.classifier import CATEGORIES
+from moderation.classifier.ngrams import plain_letters
 
 _WORD = re.compile(r"[^\W\d_]+")
 #: Tokens of one window, and how far the next one starts: a sentence across an edge is whole in one of the two.
@@ -58,8 +59,12 @@ class Encoder:
 
     def share_of_whole_words(self, text: str) -> float:
         """Return the share of words of two letters and more that are one token each, in [0, 1]; 0 where there is none."""
-        words = [w for w in _WORD.findall(text.lower()) if len(w) > 1]
+        words = [w for w in _WORD.findall(plain_letters(text)) if len(w) > 1]
         return sum(self._tokenizer.token_to_id(w) is not None for w in words) / len(words) if words else 0.0
+
+    def vocabulary(self) -> dict[str, int]:
+        """Return every token with its number."""
+        return dict(self._tokenizer.get_vocab())
 
     def n_tokens(self, text: str) -> int:
         """Return the tokens of a prepared text's first window."""

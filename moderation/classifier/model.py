@@ -2,7 +2,8 @@
 
 Fusion: per category, the fused logit is `a * encoder + b * ngrams + c`, fitted on texts that neither model was trained on; where
 the encoder does not read the language, a second such line with `a = 0`. Both are monotone in each part.
-A text that reads differently once its spelling tricks are undone is scored both ways; the higher score counts.
+A text that reads differently once its spelling tricks are undone, or its joined words are cut apart, is scored both ways; the
+higher score counts.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from moderation.classifier import CATEGORIES
 from moderation.classifier.encoder import Encoder
 from moderation.classifier.ngrams import NgramModel
 from moderation.classifier.prepare import prepare
+from moderation.classifier.unjoin import Unjoiner
 from moderation.normalise import normalise
 
 #: The weights that ship with the project.
@@ -75,10 +77,28 @@ class TextClassifier:
         self._both = Line.of(manifest["fusion"]["both"])
         self._alone = Line.of(manifest["fusion"]["ngrams_alone"])
         self._of_encoder = Line.of(manifest["fusion"]["encoder_alone"])
+        self._unjoiner = Unjoiner(self._encoder.vocabulary())
 
     def knows_words_of(self, text: str) -> bool:
         """Whether most words of a text are whole in the encoder's vocabulary; see `Encoder.share_of_whole_words`."""
         return self._encoder.share_of_whole_words(prepare(text)) >= _MIN_WHOLE_WORDS
+
+    def _readings(self, texts: Sequence[str]) -> tuple[list[str], list[int]]:
+        """Return the prepared texts, each followed by its readings without tricks where those differ, and whose each is."""
+        rows: list[str] = []
+        owners: list[int] = []
+        for i, text in enumerate(texts):
+            plain = prepare(text)
+            undone = prepare(normalise(text).text)
+            apart = self._unjoiner.unjoined(undone)
+            readings = [
+                plain,
+                *([undone] if _bones(undone) != _bones(plain) else []),
+                *([apart] if apart != undone else []),
+            ]
+            rows += readings
+            owners += [i] * len(readings)
+        return rows, owners
 
     def _is_read(self, prepared: str, language: str) -> bool:
         """Whether the encoder reads a text. Short English is at times taken for a neighbour, but its words are known."""
@@ -100,7 +120,7 @@ class TextClassifier:
 
     def parts_of(self, texts: Sequence[str], languages: Sequence[str]) -> Parts:
         """Return fused probabilities and each part's; of a text's readings the one with the higher fused score counts."""
-        rows, owners = _readings(texts)
+        rows, owners = self._readings(texts)
         n = len(texts)
         is_read = np.array([self._is_read(row, languages[i]) for row, i in zip(rows, owners, strict=True)], bool)
         encoder = np.full((len(rows), len(CATEGORIES)), np.nan, np.float32)
@@ -121,21 +141,6 @@ def _highest(logits: Scores, owners: Sequence[int], n: int) -> Scores:
     found = np.full((n, len(CATEGORIES)), -np.inf, np.float32)
     np.maximum.at(found, owners, logits)
     return found
-
-
-def _readings(texts: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Return the prepared texts, each followed by its reading without tricks where that differs, and whose each is."""
-    rows: list[str] = []
-    owners: list[int] = []
-    for i, text in enumerate(texts):
-        plain = prepare(text)
-        rows.append(plain)
-        owners.append(i)
-        undone = prepare(normalise(text).text)
-        if _bones(undone) != _bones(plain):
-            rows.append(undone)
-            owners.append(i)
-    return rows, owners
 
 
 def _bones(text: str) -> str:

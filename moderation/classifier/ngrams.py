@@ -1,6 +1,7 @@
 """The second opinion: a linear model over hashed character n-grams and words. Small, quick, and at home in every script."""
 
 import re
+import unicodedata
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,15 @@ _SIZES = (2, 3, 4, 5)
 _WORDS = re.compile(r"\w+|[^\w\s]+")
 #: More of a text than this adds time, not knowledge.
 _MAX_CHARS = 1_200
+_ACCENTS = re.compile(r"[\u0300-\u036f]+")
+
+
+def plain_letters(text: str) -> str:
+    """Return a text in small letters without accents: they are left out and put in at will, and decide no category."""
+    text = text.lower()
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
 
 
 def features(text: str) -> dict[int, float]:
@@ -25,7 +35,7 @@ def features(text: str) -> dict[int, float]:
     Words and pairs of words, and the n-grams of 2 to 5 characters inside words with their edges. Counts enter by their
     square root: a word said ten times says little more than said once.
     """
-    words = _WORDS.findall(text[:_MAX_CHARS].lower())
+    words = _WORDS.findall(plain_letters(text[:_MAX_CHARS]))
     counts: dict[int, float] = {}
     previous = ""
     for word in words:

@@ -123,9 +123,10 @@ def main() -> None:
     asked.add_argument("--rate", type=float, default=1e-4)
     asked.add_argument("--public-share", type=float, default=0.5)
     asked.add_argument("--seed", type=int, default=7)
+    asked.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     given = asked.parse_args()
     torch.manual_seed(given.seed)
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(given.threads)
     model = Classifier.from_base()
     if given.init:
         model.load_state_dict(torch.load(given.init, weights_only=True))
