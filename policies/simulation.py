@@ -134,14 +134,19 @@ def _renamed(side: Side, names: Sequence[str]) -> npt.NDArray[np.int16]:
 
 def _restrictions_moved(before: Side, after: Side) -> tuple[int, int]:
     """Return how many items both versions restrict, the draft for fewer people, and for more."""
-    rows = np.flatnonzero((before.outcome == RESTRICT) & (after.outcome == RESTRICT))
-    columns = [column[rows] for side in (before, after) for column in (side.verdict.min_age, side.verdict.territories)]
+    old, new = before.verdict, after.verdict
+    moved = (old.min_age != new.min_age) | (old.territories != new.territories)
+    if before.policy.territory_groups != after.policy.territory_groups:  # then equal masks may mean other places
+        moved |= old.territories != 0
+    rows = np.flatnonzero(moved & (before.outcome == RESTRICT) & (after.outcome == RESTRICT))
+    columns = [column[rows] for side in (old, new) for column in (side.min_age, side.territories)]
     kinds, counts = np.unique(np.stack([c.astype(np.uint64) for c in columns], axis=1), axis=0, return_counts=True)
     narrowed = widened = 0
     for (age, mask, new_age, new_mask), n in zip(kinds.tolist(), counts.tolist(), strict=True):
-        old, new = set(before.policy.territories_of(mask)), set(after.policy.territories_of(new_mask))
-        narrowed += n if new_age > age or new - old else 0
-        widened += n if new_age <= age and not new - old and (new_age < age or old - new) else 0
+        there, here = set(before.policy.territories_of(mask)), set(after.policy.territories_of(new_mask))
+        is_narrower = new_age > age or bool(here - there)
+        narrowed += n if is_narrower else 0
+        widened += n if not is_narrower and (new_age < age or there - here) else 0
     return narrowed, widened
 
 
