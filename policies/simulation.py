@@ -100,7 +100,15 @@ def _answers(population: Population, before: Side, after: Side, labels: Labels) 
         by_hour=hour_loads(population, before, after),
         flipped=nearest_flips(population, before, after),
         strata=_strata(population, before, after, labels),
+        not_replayed=not_replayed(before.policy, after.policy),
     )
+
+
+def not_replayed(active: CompiledPolicy, draft: CompiledPolicy) -> tuple[str, ...]:
+    """Return which parts differ that evidence was found with, so that a replay cannot show what they change."""
+    terms = set(active.terms) != set(draft.terms)
+    banks = dict(active.bank_outcomes) != dict(draft.bank_outcomes)
+    return tuple(name for name, differs in (("terms", terms), ("banks", banks)) if differs)
 
 
 def flow_table(step: npt.NDArray[np.intp]) -> tuple[tuple[int, ...], ...]:
