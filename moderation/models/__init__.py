@@ -12,6 +12,7 @@ from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
 from moderation.models.report import Report
 from moderation.models.review import Job, Queue
+from moderation.models.simulation import SimulationRun
 
 __all__ = [
     "AuditEvent",
@@ -36,4 +37,5 @@ __all__ = [
     "OutboxMessage",
     "Queue",
     "Report",
+    "SimulationRun",
 ]
