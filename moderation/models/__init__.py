@@ -6,11 +6,13 @@ from moderation.models.campaign import Campaign, CampaignMember, CaptionSignatur
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
 from moderation.models.domain import ListedDomain
+from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
 from moderation.models.report import Report
 from moderation.models.review import Job, Queue
+from moderation.models.simulation import SimulationRun
 
 __all__ = [
     "AuditEvent",
@@ -27,6 +29,7 @@ __all__ = [
     "HashEntry",
     "HashMatch",
     "Item",
+    "ItemEvidence",
     "Job",
     "ListedDomain",
     "MatchFeedback",
@@ -34,4 +37,5 @@ __all__ = [
     "OutboxMessage",
     "Queue",
     "Report",
+    "SimulationRun",
 ]
