@@ -19,6 +19,14 @@ def test_dir() -> Path:
     return Path(os.environ["GATEHOUSE_TEST_DIR"])
 
 
+@pytest.fixture(autouse=True)
+def _fresh_category_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the numbers of categories: in the product they never change, here each test has rows of its own."""
+    from moderation.services import evidence
+
+    monkeypatch.setattr(evidence, "_codes", evidence._Codes())
+
+
 @pytest.fixture
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Yield servers of one test's own, durable, to be stopped, killed and restarted at will."""
