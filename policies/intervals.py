@@ -117,7 +117,7 @@ def _estimate(
         return _refused(counted, floor, "what people found harmful", "None was found, so there is nothing to recall.")
     value = harmful / (harmful + harmless)
     n = sum(stratum.n_labels for stratum in counted)
-    low, high = _score_interval(value, min(_effective(used, missed, is_recall), n), confidence)
+    low, high = _score_interval(value, _effective(used, missed, is_recall, n), confidence)
     interval = Interval(value, min(max(low, 0.0), value), max(min(high, 1.0), value), n)
     return Estimate(
         interval=interval,
@@ -159,8 +159,9 @@ def _harmful(stratum: Stratum, smooth: int) -> float:
     return stratum.n_items * (stratum.n_harmful + smooth) / (stratum.n_labels + 2 * smooth)
 
 
-def _effective(used: list[Stratum], missed: list[Stratum], is_recall: bool) -> float:
-    """Return how many plain draws would know the rate as well: a Wilson interval is then taken with that many.
+def _effective(used: list[Stratum], missed: list[Stratum], is_recall: bool, n: int) -> float:
+    """Return how many plain draws would know the rate as well: a Wilson interval is then taken with that many. Never
+    more than there are labels, except where every item is labelled and nothing is left to doubt.
 
     Variances are taken at rates drawn towards one half by one success and one failure, since a stratum with no harmful
     label is not one without harm. Source: E. L. Korn and B. I. Graubard, Survey Methodology 24 (1998).
@@ -171,7 +172,7 @@ def _effective(used: list[Stratum], missed: list[Stratum], is_recall: bool) -> f
         variance = ((1 - rate) ** 2 * _variance(used) + rate**2 * _variance(missed)) / total**2
     else:
         variance = _variance(used) / total**2
-    return rate * (1 - rate) / variance if variance else math.inf
+    return min(rate * (1 - rate) / variance, n) if variance else math.inf
 
 
 def _variance(strata: list[Stratum]) -> float:

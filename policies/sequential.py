@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 #: Weight of the mixture over each arm's rate: Jeffreys' Beta(1/2, 1/2), which does not favour the middle for rare events.
 _SHAPE = 0.5
-#: Halvings of the search for a bound: the answer is then exact to floating point.
-_STEPS = 200
+#: Relative width at which the search for a bound stops: far below what any count of items can tell apart.
+_PRECISION = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,8 @@ def _farthest(lower: _Arm, upper: _Arm, limit: float) -> float:
     inside, outside = 0.0, 1.0
     while _sum_at(lower, upper, outside) < limit and outside < 1e18:
         inside, outside = outside, outside * 4
-    for _ in range(_STEPS):
+    while outside - inside > _PRECISION * outside:
         middle = (inside + outside) / 2
-        if middle in {inside, outside}:
-            break
         if _sum_at(lower, upper, middle) < limit:
             inside = middle
         else:
