@@ -37,10 +37,15 @@ class EmergencyView:
     index: TermIndex
     keys: Mapping[TermEntry, str] = field(default_factory=dict)
 
+    @classmethod
+    def empty(cls) -> "EmergencyView":
+        """Return a view of no terms."""
+        return cls(TermIndex.build(()))
+
 
 _Rows = tuple[tuple[str, str, str, str, int], ...]
 _rows: _Rows = ()
-_view = EmergencyView(TermIndex.build(()))
+_view = EmergencyView.empty()
 _read_at = float("-inf")
 _lock = threading.Lock()
 

@@ -106,6 +106,21 @@ def replay(evidence: Mapping[str, Any], policy: CompiledPolicy) -> Judgement:
     return _verdict(dict(evidence), policy, ())
 
 
+def rejudge(evidence: Mapping[str, Any], found: Sequence[Finding], policy: CompiledPolicy) -> Judgement:
+    """Return the verdict on stored evidence with findings that came to light afterwards."""
+    scores, hard = dict(evidence["scores"]), dict(evidence["hard"])
+    unlabelled = int(evidence.get("unlabelled", 0))
+    for finding in found:
+        if finding.category not in policy.categories:
+            unlabelled = max(unlabelled, int(Outcome.HOLD), int(finding.hard or 0))
+            continue
+        scores[finding.category] = round(max(scores.get(finding.category, 0.0), finding.score), 6)
+        if finding.hard:
+            hard[finding.category] = max(hard.get(finding.category, 0), int(finding.hard))
+    merged = {**evidence, "scores": scores, "hard": hard, "unlabelled": unlabelled}
+    return _verdict(merged, policy, tuple(found))
+
+
 def under_floor(judgement: Judgement, floor: CampaignFloor, policy: CompiledPolicy) -> Judgement:
     """Return a verdict as that of a campaign's member; its evidence names the campaign, so that replay gives the same."""
     evidence = {**judgement.evidence, "campaign": floor.as_evidence()}
@@ -165,6 +180,11 @@ def digest_of(evidence: Mapping[str, Any]) -> str:
     """Return the SHA-256 of evidence in canonical form; equal evidence has equal digests."""
     canonical = json.dumps(evidence, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def reasons_of(batch: EvidenceBatch, i: int, policy: CompiledPolicy) -> list[dict[str, Any]]:
+    """Return the reasons of item i of a batch as a decision stores them, where its findings are not at hand."""
+    return [_reason(reason, ()) for reason in explain(batch, i, policy)]
 
 
 def _reason(reason: Reason, findings: Sequence[Finding]) -> dict[str, Any]:
