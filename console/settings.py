@@ -309,6 +309,8 @@ CANARY_MARGIN_PERMILLE = {
 }
 #: A worker that replays evidence says so at least this often; another takes over after it.
 ACTIVATION_CLAIM_SECONDS = env_int("ACTIVATION_CLAIM_SECONDS", 30, minimum=1)
+#: Stored evidence that web and worker processes keep in memory for simulations: a million items take about 150 MB.
+SIMULATION_DAYS = env_int("SIMULATION_DAYS", 90, minimum=1)
 WHISPER_MODEL_PATH = env_str("WHISPER_MODEL_PATH")
 VISION_MODEL_PATH = env_str("VISION_MODEL_PATH")
 #: Empty for the shipped classifier, a folder, or hub:owner/name@REVISION#SHA256; see docs/detectors.md.

@@ -104,13 +104,11 @@ def facts_between(after: int, until: int, *, phase: str, only: int | None) -> Fa
         cursor.execute(sql, {"after": after, "until": until, "only": only})
         rows = cursor.fetchall()
     columns = list(zip(*rows, strict=True)) or [()] * 5
-    numbers = [np.array(column, np.int64) for column in columns[:4]]
-    return Facts(*numbers, territories=np.array(columns[4], object))
+    pk, decision, outcome, age = (np.array(column, np.int64) for column in columns[:4])
+    return Facts(pk, decision, outcome, age, territories=np.array(columns[4], object))
 
 
-def plan_of(
-    population: Population, facts: Facts, policy: CompiledPolicy, *, phase: str, now: datetime
-) -> Plan:
+def plan_of(population: Population, facts: Facts, policy: CompiledPolicy, *, phase: str, now: datetime) -> Plan:
     """Return what the version changes of the items that are in both, in the order of their keys.
 
     In the phase REVOKE only what gets narrower, in WIDEN all that differs.

@@ -1,5 +1,7 @@
 """Which emergency terms are refused because they would match nearly everything, or nothing. Pure."""
 
+import re
+
 from moderation.normalise import normalise
 
 #: Fewer letters than this occur in nearly every text.
@@ -8,7 +10,8 @@ MIN_LETTERS = 2
 MIN_HITS = 5
 #: Words so common that a term of nothing else would stop the platform, in the languages that uploads mostly have.
 STOP_WORDS = frozenset(
-    (
+    re.findall(
+        r"\w+",
         "a about all also am an and any are as at be been but by can could day did do does for from get go going good got had has "
         "have he her here him his how i if in is it its just know like lol love me more my new no not now of ok on one or our out "
         "over people really see she so some than that the their them then there these they this time to today too up us very video "
@@ -17,8 +20,8 @@ STOP_WORDS = frozenset(
         "le la les de des du un une et est je tu il elle on nous vous pas que qui pour dans sur avec plus ce c "
         "el los las y o es no que de en un una por para con su se lo mi te tu yo al del como mas muy "
         "os as e é não em um uma com do da no na para por mais eu você il lo gli di che non per sono het een van ik je niet dat op "
-        "и в не на я что с он как это но а по мы ты вы"
-    ).split()
+        "и в не на я что с он как это но а по мы ты вы",
+    )
 )
 
 

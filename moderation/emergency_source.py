@@ -103,7 +103,7 @@ def _read() -> _Rows:
     in_force = Q(state=EmergencyState.CONFIRMED) | Q(state=EmergencyState.LIVE, expires_at__gt=timezone.now())
     rows = EmergencyTerm.objects.filter(in_force).order_by("id")
     return tuple(
-        (str(key), text, category, language, outcome)
+        (str(key), text, str(category), language, outcome)
         for key, text, category, language, outcome in rows.values_list(
             "key", "text", "category_id", "language", "outcome"
         )

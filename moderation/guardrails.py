@@ -84,7 +84,14 @@ def rate_checks(control: Counts, canary: Counts, limits: Limits) -> tuple[RateCh
 
 
 def _check(
-    name: str, n_control: int, k_control: int, n_canary: int, k_canary: int, alpha: float, margin: float, is_enough: bool
+    name: str,
+    n_control: int,
+    k_control: int,
+    n_canary: int,
+    k_canary: int,
+    alpha: float,
+    margin: float,
+    is_enough: bool,
 ) -> RateCheck:
     # A verdict may be overturned in a stretch after the one that counted it; early on there can be more of the former.
     k_control, k_canary = min(k_control, n_control), min(k_canary, n_canary)

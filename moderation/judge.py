@@ -43,6 +43,7 @@ class Judgement:
     evidence: dict[str, Any]
     digest: str
     findings: tuple[Finding, ...]
+    sources: tuple[str, ...] = ()  # per finding, the detector whose result carries it: itself, or who read the text
 
     @property
     def score(self) -> float:
@@ -72,7 +73,7 @@ def judge(results: Sequence[Result], context: Context, policy: CompiledPolicy) -
         "context": asdict(context),
     }
     findings = tuple(f for r in results for f in r.findings)
-    return _verdict(evidence, policy, findings)
+    return _verdict(evidence, policy, findings, tuple(r.detector for r in results for _ in r.findings))
 
 
 def could_change(detector: str, results: Sequence[Result], context: Context, policy: CompiledPolicy) -> bool:
@@ -106,25 +107,10 @@ def replay(evidence: Mapping[str, Any], policy: CompiledPolicy) -> Judgement:
     return _verdict(dict(evidence), policy, ())
 
 
-def rejudge(evidence: Mapping[str, Any], found: Sequence[Finding], policy: CompiledPolicy) -> Judgement:
-    """Return the verdict on stored evidence with findings that came to light afterwards."""
-    scores, hard = dict(evidence["scores"]), dict(evidence["hard"])
-    unlabelled = int(evidence.get("unlabelled", 0))
-    for finding in found:
-        if finding.category not in policy.categories:
-            unlabelled = max(unlabelled, int(Outcome.HOLD), int(finding.hard or 0))
-            continue
-        scores[finding.category] = round(max(scores.get(finding.category, 0.0), finding.score), 6)
-        if finding.hard:
-            hard[finding.category] = max(hard.get(finding.category, 0), int(finding.hard))
-    merged = {**evidence, "scores": scores, "hard": hard, "unlabelled": unlabelled}
-    return _verdict(merged, policy, tuple(found))
-
-
 def under_floor(judgement: Judgement, floor: CampaignFloor, policy: CompiledPolicy) -> Judgement:
     """Return a verdict as that of a campaign's member; its evidence names the campaign, so that replay gives the same."""
     evidence = {**judgement.evidence, "campaign": floor.as_evidence()}
-    return _verdict(evidence, policy, judgement.findings)
+    return _verdict(evidence, policy, judgement.findings, judgement.sources)
 
 
 def _why_missing(results: Sequence[Result]) -> dict[str, str]:
@@ -137,7 +123,9 @@ def _why_missing(results: Sequence[Result]) -> dict[str, str]:
     return why
 
 
-def _verdict(evidence: dict[str, Any], policy: CompiledPolicy, findings: tuple[Finding, ...]) -> Judgement:
+def _verdict(
+    evidence: dict[str, Any], policy: CompiledPolicy, findings: tuple[Finding, ...], sources: tuple[str, ...] = ()
+) -> Judgement:
     batch = evidence_batch([evidence], policy)
     verdict = decide(batch, policy)
     category = int(verdict.category[0])
@@ -152,6 +140,7 @@ def _verdict(evidence: dict[str, Any], policy: CompiledPolicy, findings: tuple[F
         evidence=evidence,
         digest=digest_of(evidence),
         findings=findings,
+        sources=sources,
     )
     return floor.under(judgement) if floor else judgement
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -52,7 +53,7 @@ class Agreement:
 
 def shadow_agreement(version: PolicyVersion, *, now: datetime, days: int = 7, category: str = "") -> Agreement:
     """Return how a shadow agreed with the decisions of the last days; `category` keeps items that it decides."""
-    values = {"version": version.pk, "since": now - timedelta(days=days), "category": category}
+    values: dict[str, Any] = {"version": version.pk, "since": now - timedelta(days=days), "category": category}
     with connection.cursor() as cursor:
         cursor.execute(_AGREEMENT, values)
         rows = cursor.fetchall()
@@ -128,10 +129,8 @@ def canary_report(version: PolicyVersion) -> CanaryReport | None:
         return None
     tallies = CanaryTally.objects.filter(version=version, since_at__gte=since)
     sums = {name: Sum(name) for name in (f.name for f in fields(Counts))}
-    arms = {
-        row.pop("is_canary"): Counts(**{name: value or 0 for name, value in row.items()})
-        for row in tallies.values("is_canary").annotate(**sums).order_by()
-    }
+    rows: list[dict[str, Any]] = [dict(row) for row in tallies.values("is_canary").annotate(**sums).order_by()]
+    arms = {row["is_canary"]: Counts(**{name: row[name] for name in sums}) for row in rows}
     control, canary = arms.get(False, Counts()), arms.get(True, Counts())
     checks = rate_checks(control, canary, canary_limits())
     return CanaryReport(version, version.canary_percent, since, control, canary, checks)

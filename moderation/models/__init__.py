@@ -8,6 +8,7 @@ from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
 from moderation.models.domain import ListedDomain
 from moderation.models.emergency import EmergencyTerm
+from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
@@ -33,6 +34,7 @@ __all__ = [
     "HashEntry",
     "HashMatch",
     "Item",
+    "ItemEvidence",
     "Job",
     "ListedDomain",
     "MatchFeedback",

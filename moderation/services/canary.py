@@ -8,9 +8,9 @@ from prometheus_client import Counter
 
 from moderation.guardrails import RateCheck
 from moderation.models import CanaryTally, RollbackNotice
+from moderation.models.activation import ActivationKind
 from moderation.rollout_selectors import CanaryReport, canary_report, canary_since
 from moderation.services.activation import activation_begin
-from moderation.models.activation import ActivationKind
 from moderation.services.audit import audit_write
 from policies.exceptions import PolicyError
 from policies.models import Approval, PolicyVersion, VersionState
@@ -88,9 +88,7 @@ def canary_count(*, version: PolicyVersion, now: datetime) -> None:
     if active is None or until - since < _MIN_STRETCH:
         return
     with connection.cursor() as cursor:
-        cursor.execute(
-            _TALLY, {"canary": version.pk, "active": active, "since": since, "until": until, "began": began}
-        )
+        cursor.execute(_TALLY, {"canary": version.pk, "active": active, "since": since, "until": until, "began": began})
 
 
 @transaction.atomic
@@ -108,7 +106,10 @@ def canary_roll_back(
     except PolicyError:
         return None
     notice = RollbackNotice.objects.create(
-        version=version, rate=rate, detail=f"Policy {version.number} was taken back: {detail}"[:300], numbers=numbers or {}
+        version=version,
+        rate=rate,
+        detail=f"Policy {version.number} was taken back: {detail}"[:300],
+        numbers=numbers or {},
     )
     activation_begin(actor=actor, kind=ActivationKind.CANARY_END, only_version=version, now=now)
     audit_write(

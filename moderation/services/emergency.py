@@ -13,10 +13,10 @@ from django.utils import timezone
 from moderation import emergency_source
 from moderation.detectors.terms import TermsDetector
 from moderation.emergency_checks import form_of, refusal_of_form, refusal_of_share
-from moderation.evidence_again import context_again, results_again
-from moderation.judge import judge, rejudge
+from moderation.evidence_again import context_again, last_seen, results_again
+from moderation.judge import judge
 from moderation.models import EmergencyTerm, Finding, Item, OutboxMessage
-from moderation.models.decision import MACHINE_STAGES, DecisionStage
+from moderation.models.decision import DecisionStage
 from moderation.models.emergency import EmergencyState
 from moderation.models.item import DeepState, ItemState
 from moderation.services.audit import Actor, audit_write
@@ -274,15 +274,14 @@ def _holds(detector: TermsDetector, caption: str, language: str) -> bool:
 def _catch(pk: int, detector: TermsDetector) -> bool:
     """Decide an item again with the term's findings; return whether that changed what it may be shown to."""
     item = Item.objects.select_for_update(of=("self",)).select_related("current_decision", "creator").get(pk=pk)
-    before = item.current_decision
-    if before is None or item.withdrawn_at:
+    before, seen = item.current_decision, last_seen(item)
+    if before is None or seen is None:
         return False
     policy = policy_for(item.creator.external_id)
     found = detector.findings_for(item.caption, {"field": "caption"}, item.language_detected or "und")
-    own = {key: value for key, value in before.evidence.items() if key != "campaign"}
     decision = decision_by_machine(
         item=item,
-        judgement=rejudge(own, found, policy),
+        judgement=judge(results_again(seen, more=found), context_again(seen), policy),
         policy=policy,
         stage=DecisionStage.EMERGENCY,
         is_final=item.deep_state != DeepState.QUEUED,
@@ -305,10 +304,9 @@ def emergency_release(message: OutboxMessage) -> None:
 
 def _let_go(item: Item, term_key: str) -> bool:
     """Decide one item on what the machines found before, less the term; return whether that was possible."""
-    seen = item.decisions.filter(stage__in=MACHINE_STAGES).exclude(decided_by="new_hard_evidence")
-    decision = seen.prefetch_related("findings").order_by("-pk").first()
-    if decision is None:
+    seen = last_seen(item)
+    if seen is None:
         return False
     policy = policy_for(item.creator.external_id)
-    judgement = judge(results_again(decision, without_term=term_key), context_again(decision), policy)
+    judgement = judge(results_again(seen, without_term=term_key), context_again(seen), policy)
     return decision_without_term(item=item, judgement=judgement, policy=policy, now=timezone.now()) is not None

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from moderation.models import RollbackNotice
 from moderation.models.activation import ActivationKind
-from moderation.services.activation import activation_begin
+from moderation.services.activation import activation_begin, activation_running
 from moderation.services.audit import audit_write
 from policies.exceptions import PolicyError
 from policies.models import PolicyVersion, VersionState
@@ -26,16 +26,14 @@ def shadow_start(*, actor: User, version: PolicyVersion, note: str = "", now: da
 
 
 @transaction.atomic
-def canary_start(
-    *, actor: User, version: PolicyVersion, percent: int, note: str = "", now: datetime
-) -> PolicyVersion:
+def canary_start(*, actor: User, version: PolicyVersion, percent: int, note: str = "", now: datetime) -> PolicyVersion:
     """Let a version decide for a percentage (1 to 99) of creators, from within a second on; stored items stay.
 
     Raises: PolicyError as `policies.services.version_stage`.
     """
-    version = version_stage(
-        actor=actor, version=version, state=VersionState.CANARY, canary_percent=percent, note=note
-    )
+    if activation_running():
+        raise PolicyError("state", "stored items are being decided again; start the canary when that is done")
+    version = version_stage(actor=actor, version=version, state=VersionState.CANARY, canary_percent=percent, note=note)
     return _followed(actor, version, False, "version.canaried", now, percent=percent)
 
 
