@@ -124,7 +124,7 @@ def canary_roll_back(
 def _moved(version: PolicyVersion, note: str, now: datetime) -> PolicyVersion:
     """Return the version in shadow; where there is no room for another shadow, retired."""
     actor = system_user()
-    current = PolicyVersion.objects.select_for_update().get(pk=version.pk)
+    current = PolicyVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
     if current.state != VersionState.CANARY:
         raise PolicyError("state", "it is not in canary any more")
     try:

@@ -78,7 +78,7 @@ def rollback_acknowledge(*, actor: User, key: str, now: datetime) -> RollbackNot
 
 
 def _is_canary(version: PolicyVersion) -> bool:
-    return PolicyVersion.objects.select_for_update().get(pk=version.pk).state == VersionState.CANARY
+    return PolicyVersion.objects.select_for_update(no_key=True).get(pk=version.pk).state == VersionState.CANARY
 
 
 def _followed(
