@@ -261,6 +261,7 @@ CELERY_BEAT_SCHEDULE = {
     "activations": {"task": "moderation.tasks.activations_resume", "schedule": 2.0, "options": {"expires": 2}},
     "shadows": {"task": "moderation.tasks.shadows_record", "schedule": 5.0, "options": {"expires": 5}},
     "canary": {"task": "moderation.tasks.canary_guard", "schedule": 60.0, "options": {"expires": 60}},
+    "simulations-expire": {"task": "moderation.tasks.simulations_expire", "schedule": 60.0, "options": {"expires": 60}},
     "feed-popularity": {"task": "feed.tasks.popularity_refresh", "schedule": 20.0, "options": {"expires": 20}},
 }
 

@@ -23,6 +23,7 @@ from moderation.services import (
     outbox,
     reconcile,
     shadows,
+    simulations,
 )
 
 log = structlog.get_logger(__name__)
@@ -127,3 +128,15 @@ def canary_guard() -> None:
 def campaign_apply(message_key: str) -> None:
     """Give a campaign's decision to its members."""
     _work(message_key, campaigns.campaign_apply_promised)
+
+
+@shared_task(name="moderation.tasks.simulation_run")
+def simulation_run(message_key: str) -> None:
+    """Run a saved simulation."""
+    _work(message_key, simulations.simulation_execute_promised)
+
+
+@shared_task(name="moderation.tasks.simulations_expire")
+def simulations_expire() -> None:
+    """Mark runs as failed that nobody works on any more."""
+    simulations.simulations_expire(now=timezone.now())

@@ -169,6 +169,7 @@ class _Run:
             if not steps[self.activation.phase]():
                 self._let_go()
                 return False
+        self._wait_for_gates()
         self._finish()
         return True
 
@@ -253,6 +254,11 @@ class _Run:
 
     def _let_go(self) -> None:
         Activation.objects.filter(pk=self.activation.pk, state=ActivationState.RUNNING).update(claimed_until=None)
+
+    def _wait_for_gates(self) -> None:
+        """Wait until no gate can still admit what was just revoked: one whose view is older than this admits nothing."""
+        if any(getattr(self.activation, name) for name in Written.NAMES):
+            time.sleep(settings.GATE_MAX_AGE_MS / 1_000)
 
     @transaction.atomic
     def _finish(self) -> None:
