@@ -25,6 +25,7 @@ NAMES = (
     "feed",
     "revocation",
     "claim",
+    "simulate",
     "canary",
     "activation",
 )
