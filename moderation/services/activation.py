@@ -21,14 +21,18 @@ from django.db.models import F, Q
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
+from moderation import emergency_source
 from moderation.activation_plan import Change, facts_between, plan_of
 from moderation.evidence_store import spans_after
 from moderation.models import Activation, Item
 from moderation.models.activation import ActivationKind, ActivationState, Phase
+from moderation.onpath import load_terms
 from moderation.services.activation_write import Written, changes_write
 from moderation.services.audit import audit_write
+from moderation.services.captions import captions_look_again
 from moderation.services.decisions import decision_in_campaign
 from policies.compiled import CompiledPolicy
+from policies.exceptions import PolicyUnavailable
 from policies.models import PolicyVersion, VersionState
 from policies.population import Population
 from policies.selectors import compiled_version, invalidate
@@ -65,7 +69,8 @@ def activation_start(*, actor: User, version: PolicyVersion, note: str = "", now
     """
     activation_running()
     former = PolicyVersion.objects.filter(state=VersionState.ACTIVE).first()
-    is_rollback = PolicyVersion.objects.get(pk=version.pk).state == VersionState.RETIRED
+    version = PolicyVersion.objects.get(pk=version.pk)  # as it is now, not as a page saw it
+    is_rollback = version.state == VersionState.RETIRED
     activate = version_rollback if is_rollback else version_activate
     version = activate(actor=actor, version=version, note=note, now=now)
     kind = ActivationKind.ROLLBACK if is_rollback else ActivationKind.ACTIVATE
@@ -90,11 +95,13 @@ def activation_begin(
     if running:
         running.state, running.finished_at, running.claimed_until = ActivationState.SUPERSEDED, now, None
         running.save()
+    active = PolicyVersion.objects.get(state=VersionState.ACTIVE)
     is_narrow = only_version is not None and (running is None or running.only_version_id == only_version.pk)
     activation = Activation.objects.create(
-        version=PolicyVersion.objects.get(state=VersionState.ACTIVE),
+        version=active,
         former_version=former,
         only_version=only_version if is_narrow else None,
+        looks_at_captions=_has_other_terms(active, former, only_version) or bool(running and running.looks_at_captions),
         kind=kind,
         started_by=actor,
         created_at=now,
@@ -108,6 +115,15 @@ def activation_begin(
         kind=str(kind),
     )
     return activation
+
+
+def _has_other_terms(active: PolicyVersion, *others: PolicyVersion | None) -> bool:
+    """Whether stored captions were looked through for other terms; where that cannot be told, they may have been."""
+    try:
+        terms = set(compiled_version(active).terms)
+        return any(set(compiled_version(other).terms) != terms for other in others if other)
+    except PolicyUnavailable:
+        return True
 
 
 def activation_running() -> Activation | None:
@@ -156,6 +172,7 @@ class _Run:
         self.until = until
         invalidate()  # this process may not have heard of the switch
         self.policy: CompiledPolicy = compiled_version(activation.version)
+        self.terms = load_terms(self.policy, beside=_emergency) if activation.looks_at_captions else None
 
     def go_on(self) -> bool:
         """Do phase after phase while there is time; return whether all is done."""
@@ -180,8 +197,10 @@ class _Run:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM moderation_itemevidence")
             n_total = cursor.fetchone()[0]
+            cursor.execute(_XMIN)
+            began_xmin = cursor.fetchone()[0]
             cursor.execute(_OWN_XID)
-            self._update(mark_xid=cursor.fetchone()[0], n_total=n_total)
+            self._update(mark_xid=cursor.fetchone()[0], began_xmin=began_xmin, n_total=n_total)
 
     def _pass(self, following: Phase) -> bool:
         """Go through all items from the cursor on; return whether the end was reached."""
@@ -194,6 +213,11 @@ class _Run:
 
     def _span(self, after: int, until: int, read: Callable[[], Population]) -> None:
         only = self.activation.only_version_id
+        if self.terms:
+            # The second pass looks at what the first could not see: transactions that ran when it began.
+            is_first = self.activation.phase == Phase.REVOKE
+            since = 0 if is_first else self.activation.began_xmin or 0
+            captions_look_again(after, until, self.terms, since_txid=since)
         facts = facts_between(after, until, phase=self.activation.phase, only=only)  # before the evidence
         population = read()
         now = timezone.now()
@@ -274,6 +298,11 @@ class _Run:
         )  # fmt: skip
         ACTIVATION_SECONDS.observe(seconds)
         log.info("activation_done", version=row.version.number, seconds=round(seconds, 1), **counts)
+
+
+def _emergency() -> emergency_source.EmergencyView:
+    emergency_source.refresh()
+    return emergency_source.current()
 
 
 def _xmin() -> int:

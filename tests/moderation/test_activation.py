@@ -344,3 +344,54 @@ def _url() -> str:
     """Return the address of the test database for another process."""
     base = os.environ["DATABASE_URL"]
     return urlunsplit(urlsplit(base)._replace(path=f"/{connection.settings_dict['NAME']}"))
+
+
+def _with_term(text: str) -> Any:
+    def edit(document: dict[str, Any]) -> None:
+        name = next(iter(document["terms"]))
+        document["terms"][name].append({"text": text, "category": "violence", "outcome": "block"})
+
+    return edit
+
+
+def test_a_new_term_is_looked_for_in_stored_captions_and_a_rollback_brings_them_back() -> None:
+    item, other = text_item("with-the-word"), text_item("without", "A quiet evening by the river with friends")
+    former = PolicyVersion.objects.get(number=1)
+    done = activate(approved(_with_term("grandmother")))
+    assert done.looks_at_captions
+    for one, state in ((item, "blocked"), (other, "cleared")):
+        one.refresh_from_db()
+        assert one.state == state
+    decision = item.current_decision
+    assert decision
+    assert (decision.decided_by, decision.evidence["hard"]) == ("hard.violence", {"violence": 4})
+    same_terms = activate(approved(_with_term("grandmother"), title="The same terms"))
+    item.refresh_from_db()
+    assert (item.state, same_terms.looks_at_captions, same_terms.n_widened) == ("blocked", False, 0)
+    activate(former)
+    item.refresh_from_db()
+    assert item.state == "cleared"
+
+
+def test_an_upload_of_before_that_commits_late_is_looked_through_as_well() -> None:
+    version = approved(_with_term("grandmother"))
+    is_stored, may_commit = threading.Event(), threading.Event()
+
+    def upload() -> None:
+        try:
+            with transaction.atomic():
+                text_item("late")
+                is_stored.set()
+                may_commit.wait(60)
+        finally:
+            connection.close()
+
+    uploader = threading.Thread(target=upload)
+    uploader.start()
+    assert is_stored.wait(60)
+    activation_start(actor=people()[1], version=version, now=timezone.now())
+    assert not activations_resume(budget_seconds=1.0)
+    may_commit.set()
+    uploader.join()
+    assert activations_resume()
+    assert Item.objects.get(external_id="late").state == "blocked"
