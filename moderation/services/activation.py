@@ -46,8 +46,9 @@ ACTIVATION_SECONDS = Histogram(
 ACTIVATION_ITEMS = Counter("activation_items_total", "Items that activations changed", ["change"])
 #: Changed items written in one transaction: a kill loses no more work, and nobody waits for a row for longer than a second.
 WRITE_ITEMS = 5_000
-#: A task goes on for so long, then leaves the rest to the next one: well within the limit of a task.
-BUDGET_SECONDS = 150.0
+#: A task goes on for so long, then leaves the rest to the next one: where one worker does all the housekeeping, leases and
+#: emergency terms must not wait for a large replay.
+BUDGET_SECONDS = 20.0
 _RUNNING = (ActivationState.RUNNING, ActivationState.FAILED)
 _POLL_SECONDS = 0.05
 _OWN_XID = "SELECT pg_current_xact_id()::text::bigint"
