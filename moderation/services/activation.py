@@ -70,12 +70,13 @@ def activation_start(*, actor: User, version: PolicyVersion, note: str = "", now
     """
     activation_running()
     former = PolicyVersion.objects.filter(state=VersionState.ACTIVE).first()
+    canary = PolicyVersion.objects.filter(state=VersionState.CANARY).first()
     version = PolicyVersion.objects.get(pk=version.pk)  # as it is now, not as a page saw it
     is_rollback = version.state == VersionState.RETIRED
     activate = version_rollback if is_rollback else version_activate
     version = activate(actor=actor, version=version, note=note, now=now)
     kind = ActivationKind.ROLLBACK if is_rollback else ActivationKind.ACTIVATE
-    return activation_begin(actor=actor, kind=kind, former=former, now=now)
+    return activation_begin(actor=actor, kind=kind, former=former, canary=canary, now=now)
 
 
 @transaction.atomic
@@ -84,12 +85,14 @@ def activation_begin(
     actor: User,
     kind: ActivationKind,
     former: PolicyVersion | None = None,
+    canary: PolicyVersion | None = None,
     only_version: PolicyVersion | None = None,
     now: datetime,
 ) -> Activation:
     """Begin to replay stored evidence under the active version, inside the transaction that changed who decides.
 
     Args:
+        former, canary: the versions that decided until now.
         only_version: replay only what this version decided. Where another replay is overtaken, it is not narrowed to that.
     """
     running = activation_running()
@@ -102,7 +105,8 @@ def activation_begin(
         version=active,
         former_version=former,
         only_version=only_version if is_narrow else None,
-        looks_at_captions=_has_other_terms(active, former, only_version) or bool(running and running.looks_at_captions),
+        looks_at_captions=_has_other_terms(active, former, canary, only_version)
+        or bool(running and running.looks_at_captions),
         kind=kind,
         started_by=actor,
         created_at=now,
