@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from console.memory import heap_keep
+from console.memory import collector_relax, heap_keep
 from console.telemetry import telemetry_start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
@@ -12,3 +12,4 @@ telemetry_start("web")
 heap_keep()
 
 application = get_wsgi_application()
+collector_relax()
