@@ -12,6 +12,7 @@ from django.utils import timezone
 from moderation.models import OutboxMessage
 from moderation.services import (
     bank_matches,
+    calibration,
     campaign_watch,
     campaigns,
     clearances,
@@ -87,3 +88,9 @@ def campaigns_watch() -> None:
 def campaign_apply(message_key: str) -> None:
     """Give a campaign's decision to its members."""
     _work(message_key, campaigns.campaign_apply_promised)
+
+
+@shared_task(name="moderation.tasks.scores_summarise")
+def scores_summarise() -> None:
+    """Bring the weekly summaries of scores and people's decisions up to date."""
+    calibration.scores_summarise(now=timezone.now())

@@ -2,6 +2,7 @@
 
 from moderation.models.audit import AuditEvent
 from moderation.models.bank import HashBank, HashEntry, HashMatch, MatchFeedback
+from moderation.models.calibration import ScoreWeek
 from moderation.models.campaign import Campaign, CampaignMember, CaptionSignature
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
@@ -34,4 +35,5 @@ __all__ = [
     "OutboxMessage",
     "Queue",
     "Report",
+    "ScoreWeek",
 ]
