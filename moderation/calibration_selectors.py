@@ -207,7 +207,7 @@ def differing_items(
 
     It looks through the newest 5,000 decisions by people that bear on the category.
     """
-    parameters = {
+    parameters: dict[str, Any] = {
         "detector": detector, "category": category, "language": language, "since": since, "even": EVEN,
         "looked": _MOST_LABELS, "most": most,
     }  # fmt: skip

@@ -5,6 +5,7 @@ from django.urls import path
 from console.views import (
     audit,
     banks,
+    calibration,
     campaigns,
     dashboards,
     deadletters,
@@ -35,6 +36,12 @@ urlpatterns = [
     path("deadletters/<uuid:key>/redrive", deadletters.deadletter_redrive, name="deadletter_redrive"),
     path("audit/", audit.audit_list, name="audit_list"),
     path("policies/", policies.policy_list, name="policy_list"),
+    path("policies/calibration/", calibration.calibration_list, name="calibration_list"),
+    path(
+        "policies/calibration/<slug:detector>/<slug:category>/",
+        calibration.calibration_page,
+        name="calibration_page",
+    ),
     path("policies/<int:number>/", policies.policy_page, name="policy_page"),
     path("banks/", banks.bank_list, name="bank_list"),
     path("banks/<slug:slug>/", banks.bank_page, name="bank_page"),

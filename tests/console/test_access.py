@@ -19,6 +19,8 @@ ALL = ("", *ROLES)
 REVIEWERS = ("reviewer", "senior", "admin")
 EXPLORERS = tuple(ROLES)
 SENIORS = ("senior", "admin")
+WATCHERS = ("senior", "policy-editor", "policy-approver", "analyst", "admin")
+EDITORS = ("policy-editor", "policy-approver", "admin")
 
 #: Name -> (method, arguments, status for those who may, who may). Everybody else signed in gets 403, strangers are sent
 #: to sign in. Keys that name nothing give 404 to those who may.
@@ -43,6 +45,8 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "audit_list": ("get", [], 200, ("analyst", "admin")),
     "policy_list": ("get", [], 200, EXPLORERS),
     "policy_page": ("get", [1], 200, EXPLORERS),
+    "calibration_list": ("get", [], 200, WATCHERS),
+    "calibration_page": ("get", ["none", "hate"], 404, WATCHERS),
     "bank_list": ("get", [], 200, ("admin",)),
     "bank_page": ("get", ["none"], 404, ("admin",)),
     "bank_ratio": ("post", ["none"], 404, ("admin",)),
