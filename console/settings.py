@@ -286,6 +286,8 @@ CAMPAIGN_MIN_LETTERS = env_int("CAMPAIGN_MIN_LETTERS", 24, minimum=10)
 CAMPAIGN_LIVE_MINUTES = env_int("CAMPAIGN_LIVE_MINUTES", 1_440, minimum=1)
 #: Web processes look this often which campaigns there are.
 CAMPAIGN_REFRESH_SECONDS = env_int("CAMPAIGN_REFRESH_SECONDS", 2, minimum=1)
+#: Stored evidence that web and worker processes keep in memory for simulations: a million items take about 150 MB.
+SIMULATION_DAYS = env_int("SIMULATION_DAYS", 90, minimum=1)
 WHISPER_MODEL_PATH = env_str("WHISPER_MODEL_PATH")
 VISION_MODEL_PATH = env_str("VISION_MODEL_PATH")
 #: Empty for the shipped classifier, a folder, or hub:owner/name@REVISION#SHA256; see docs/detectors.md.

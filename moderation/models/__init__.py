@@ -7,6 +7,7 @@ from moderation.models.campaign import Campaign, CampaignMember, CaptionSignatur
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
 from moderation.models.domain import ListedDomain
+from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
@@ -28,6 +29,7 @@ __all__ = [
     "HashEntry",
     "HashMatch",
     "Item",
+    "ItemEvidence",
     "Job",
     "ListedDomain",
     "MatchFeedback",

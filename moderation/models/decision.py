@@ -79,6 +79,8 @@ class Decision(PublicKeyModel):
             models.Index(
                 fields=["item", "created_at"], name="moderation_decision_blocks", condition=Q(outcome=Outcome.BLOCK)
             ),
+            # labels of simulations: what people decided in a period
+            models.Index(fields=["created_at"], name="moderation_decision_people", condition=Q(actor__isnull=False)),
         ]
         triggers = [append_only()]
 

@@ -19,6 +19,7 @@ from moderation.models.item import DeepState, ItemState
 from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
 from moderation.services.audit import Actor, audit_write
 from moderation.services.clearances import clearance_follow
+from moderation.services.evidence import evidence_floor, evidence_keep
 from moderation.services.job_opening import job_close, job_open
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
@@ -72,6 +73,8 @@ def decision_by_machine(
     current = item.current_decision
     judgement = _in_campaign(item, judgement, policy)
     if current and _stands(item, current, judgement, policy):
+        # Simulations want to know what machines see, also where it changes nothing any more.
+        evidence_keep(item=item, decision=current, judgement=judgement, policy=policy, is_final=is_final)
         return current
     if current and current.is_by_person:
         return _hold_for_senior(item, judgement, policy, stage, now)
@@ -86,7 +89,14 @@ def decision_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPol
     """
     outcome = judgement.outcome
     decision = _record(
-        item, judgement, policy, DecisionStage.ON_PATH, outcome=outcome, decided_by=judgement.decided_by, now=now
+        item,
+        judgement,
+        policy,
+        DecisionStage.ON_PATH,
+        outcome=outcome,
+        decided_by=judgement.decided_by,
+        is_final=False,
+        now=now,
     )
     if outcome == Outcome.ESCALATE and not _awaits_campaign(judgement):
         job_open(
@@ -172,7 +182,9 @@ def _is_new_and_hard(current: Decision, judgement: Judgement) -> bool:
 def _hold_for_senior(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
 ) -> Decision:
-    decision = _record(item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by="new_hard_evidence", now=now)
+    decision = _record(
+        item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by="new_hard_evidence", is_final=True, now=now
+    )
     job_close(item=item, now=now, even_leased=True)
     job_open(
         item=item,
@@ -190,7 +202,14 @@ def _apply(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, is_final: bool, now: datetime
 ) -> Decision:
     decision = _record(
-        item, judgement, policy, stage, outcome=judgement.outcome, decided_by=judgement.decided_by, now=now
+        item,
+        judgement,
+        policy,
+        stage,
+        outcome=judgement.outcome,
+        decided_by=judgement.decided_by,
+        is_final=is_final,
+        now=now,
     )
     needs_person = judgement.outcome == Outcome.ESCALATE or (judgement.outcome == Outcome.HOLD and is_final)
     if needs_person and not _awaits_campaign(judgement):
@@ -216,6 +235,7 @@ def _record(
     *,
     outcome: Outcome,
     decided_by: str,
+    is_final: bool,
     now: datetime,
 ) -> Decision:
     servable = outcome.is_servable
@@ -235,6 +255,10 @@ def _record(
         created_at=now,
     )
     _store_findings(decision, judgement)
+    if stage == DecisionStage.CAMPAIGN:
+        evidence_floor(item=item, decision=decision, judgement=judgement)
+    else:
+        evidence_keep(item=item, decision=decision, judgement=judgement, policy=policy, is_final=is_final)
     _follow(item, decision, now)
     return decision
 
