@@ -2,57 +2,105 @@
 
 import django.contrib.postgres.fields
 import django.db.models.lookups
-from django.conf import settings
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('moderation', '0004_list_domains'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ("moderation", "0005_store_evidence_columns"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ScoreWeek',
+            name="ScoreWeek",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('begins_on', models.DateField()),
-                ('detector', models.CharField(max_length=20)),
-                ('category', models.CharField(max_length=40)),
-                ('language', models.CharField(blank=True, max_length=8)),
-                ('one_in', models.PositiveIntegerField(default=1)),
-                ('n_looked', models.PositiveIntegerField(default=0)),
-                ('histogram', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), size=None)),
-                ('label_counts', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), size=None)),
-                ('label_harmful', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), size=None)),
-                ('label_scores', django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), size=None)),
-                ('computed_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("begins_on", models.DateField()),
+                ("detector", models.CharField(max_length=20)),
+                ("category", models.CharField(max_length=40)),
+                ("language", models.CharField(blank=True, max_length=8)),
+                ("one_in", models.PositiveIntegerField(default=1)),
+                ("n_looked", models.PositiveIntegerField(default=0)),
+                (
+                    "histogram",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), size=None),
+                ),
+                (
+                    "label_counts",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), size=None),
+                ),
+                (
+                    "label_harmful",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), size=None),
+                ),
+                ("label_scores", django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), size=None)),
+                ("computed_at", models.DateTimeField()),
             ],
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state', 'decided')), fields=['-closed_at'], name='moderation_job_decided'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("state", "decided")), fields=["-closed_at"], name="moderation_job_decided"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scoreweek',
-            constraint=models.UniqueConstraint(fields=('language', 'begins_on', 'detector', 'category'), name='moderation_scoreweek_once'),
+            model_name="scoreweek",
+            constraint=models.UniqueConstraint(
+                fields=("language", "begins_on", "detector", "category"), name="moderation_scoreweek_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scoreweek',
-            constraint=models.CheckConstraint(condition=models.Q(('detector__in', ('hashes', 'terms', 'text', 'links', 'history', 'frames', 'ocr', 'speech', 'vision'))), name='moderation_scoreweek_detector_known'),
+            model_name="scoreweek",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "detector__in",
+                        ("hashes", "terms", "text", "links", "history", "frames", "ocr", "speech", "vision"),
+                    )
+                ),
+                name="moderation_scoreweek_detector_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scoreweek',
-            constraint=models.CheckConstraint(condition=models.Q(('begins_on__iso_week_day', 1)), name='moderation_scoreweek_monday'),
+            model_name="scoreweek",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("begins_on__iso_week_day", 1)), name="moderation_scoreweek_monday"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scoreweek',
-            constraint=models.CheckConstraint(condition=models.Q(('one_in__gte', 1)), name='moderation_scoreweek_counted'),
+            model_name="scoreweek",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("one_in__gte", 1)), name="moderation_scoreweek_counted"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scoreweek',
-            constraint=models.CheckConstraint(condition=models.Q(django.db.models.lookups.Exact(models.Func(models.F('histogram'), function='cardinality', output_field=models.IntegerField()), 13), django.db.models.lookups.Exact(models.Func(models.F('label_counts'), function='cardinality', output_field=models.IntegerField()), 10), django.db.models.lookups.Exact(models.Func(models.F('label_harmful'), function='cardinality', output_field=models.IntegerField()), 10), django.db.models.lookups.Exact(models.Func(models.F('label_scores'), function='cardinality', output_field=models.IntegerField()), 10)), name='moderation_scoreweek_bins'),
+            model_name="scoreweek",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    django.db.models.lookups.Exact(
+                        models.Func(models.F("histogram"), function="cardinality", output_field=models.IntegerField()),
+                        13,
+                    ),
+                    django.db.models.lookups.Exact(
+                        models.Func(
+                            models.F("label_counts"), function="cardinality", output_field=models.IntegerField()
+                        ),
+                        10,
+                    ),
+                    django.db.models.lookups.Exact(
+                        models.Func(
+                            models.F("label_harmful"), function="cardinality", output_field=models.IntegerField()
+                        ),
+                        10,
+                    ),
+                    django.db.models.lookups.Exact(
+                        models.Func(
+                            models.F("label_scores"), function="cardinality", output_field=models.IntegerField()
+                        ),
+                        10,
+                    ),
+                ),
+                name="moderation_scoreweek_bins",
+            ),
         ),
     ]
