@@ -217,3 +217,20 @@ def _cell(n: int, share: float, before: int, after: int) -> Cell:
     heat = max(1, min(5, 5 + math.ceil(math.log10(share) - 1e-9))) if n else 0
     way = "same" if before == after else "stricter" if after > before else "milder"
     return Cell(n, share, heat, way)
+
+
+def pairs(uid: str, title: str, rows: Sequence[tuple[str, float, float]]) -> SafeString:
+    """Return two bars for each named row: (name, now, under the draft). At most nine rows have room."""
+    top = _nice(max([0.0, *(max(row[1:]) for row in rows)]))
+    left, height = 104, 20
+    parts: list[SafeString] = []
+    for i, (name, before, after) in enumerate(rows[:9]):
+        y = 4 + i * height
+        parts.append(_text(left - 6, y + 11, name if len(name) <= 16 else f"{name[:15]}…", "end"))
+        for css, value, offset in (("bar", before, 0), ("bar now", after, 7)):
+            width = max(value / top * (WIDTH - left - 46), 1.0)
+            parts.append(_tag("rect", cls=css, x=left, y=y + offset, width=width, height=6))
+        furthest = max(before, after) / top * (WIDTH - left - 46)
+        parts.append(_text(left + furthest + 5, y + 11, amount(after), "start"))
+    said = "; ".join(f"{name}: {amount(before)}, then {amount(after)}" for name, before, after in rows)
+    return _svg(uid, title, f"Jobs an hour now and then, by queue. {said}", parts, "pairs")
