@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from policies import selectors
 from policies.compile import compile_parsed
-from policies.documents import document_of, write_rows, write_terms
+from policies.content import write_rows, write_terms
+from policies.documents import document_of
 from policies.exceptions import PolicyError
 from policies.lifecycle import check_transition
 from policies.models import Approval, PolicyVersion, VersionState
