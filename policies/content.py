@@ -49,6 +49,12 @@ def replace_section(version: PolicyVersion, name: str, document: Document) -> No
     SECTIONS[name](version, document)
 
 
+def publish_guidelines(version: PolicyVersion) -> None:
+    """Hand the guidelines of a version to reviewers, who read those of the active one. Call it inside a transaction."""
+    for row in Guideline.objects.filter(version=version):
+        Category.objects.filter(slug=row.category_id).exclude(guideline=row.text).update(guideline=row.text)
+
+
 def _write_words(version: PolicyVersion, document: Document) -> None:
     PolicyVersion.objects.filter(pk=version.pk).update(
         title=document.title, change_note=document.change_note, unknown_language_outcome=document.unknown_language
