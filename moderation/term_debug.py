@@ -10,7 +10,7 @@ from policies.choices import Outcome
 from policies.compiled import CompiledTerm
 
 #: A text that is tried has at most so many characters, as many as a caption may have.
-MAX_LETTERS = 5_000
+MAX_LETTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
