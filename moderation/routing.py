@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
-from policies.compiled import CompiledPolicy, Route
+from policies.compiled import RESTRICTED_QUEUE, UNEXAMINED_QUEUE, CompiledPolicy, Route
+
+__all__ = ["RESTRICTED_QUEUE", "SENIOR_QUEUE", "UNEXAMINED_QUEUE", "job_priority", "route_job"]
 
 #: Decisions to be made over an earlier one.
 SENIOR_QUEUE = "seniors"
-#: Held items that no machine could finish.
-UNEXAMINED_QUEUE = "unexamined"
-RESTRICTED_QUEUE = "child-safety"
 
 
 def route_job(policy: CompiledPolicy, *, category: str, language: str, kind: int, queue: str = "") -> Route:

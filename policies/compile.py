@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,8 +23,9 @@ from policies.compiled import (
     Intp,
     Route,
 )
+from policies.exceptions import PolicyError
 from policies.rows import Document, ThresholdRow
-from policies.schema import STANDING_KEYS, parse_document
+from policies.schema import LEVEL_KEYS, STANDING_KEYS, check_levels, parse_document
 
 #: Equally restrictive rules are asked in this order: evidence before context, the surest first.
 _FAMILIES = ("hard", "invalid", "missing", "score", "standing", "language", "age", "claim", "territory")
@@ -201,6 +202,44 @@ def _threshold_tables(document: Document) -> dict[str, Any]:
         "thresholds": np.ascontiguousarray(profiles.reshape(-1, len(_LEVELS), len(document.categories), 1)),
         "profile_of": inverse.reshape(-1).astype(np.uint16),
     }
+
+
+def threshold_variant(
+    policy: CompiledPolicy, document: Document, category: str, level: str, threshold: float | None
+) -> CompiledPolicy:
+    """Return a compiled document with one level of a category's base row at another place; None for never.
+
+    Only the thresholds are built anew, which takes milliseconds: what a slider does while it moves.
+
+    Args:
+        policy: `document` compiled.
+        level: one of LEVEL_KEYS.
+
+    Raises: PolicyError when the levels would be out of order or the category or level is unknown.
+    """
+    changed = with_threshold(document, category, level, threshold)
+    parts = _threshold_tables(changed)
+    for table in parts.values():
+        table.flags.writeable = False
+    return replace(policy, digest="", **parts)
+
+
+def with_threshold(document: Document, category: str, level: str, threshold: float | None) -> Document:
+    """Return a document with one level of a category's base row at another place.
+
+    Raises: PolicyError as `threshold_variant`.
+    """
+    if level not in LEVEL_KEYS:
+        raise PolicyError("level", f"must be one of {', '.join(LEVEL_KEYS)}")
+    rows = list(document.thresholds)
+    place = next((i for i, row in enumerate(rows) if row.category == category and row.is_base), None)
+    if place is None:
+        raise PolicyError("category", f"{category!r} has no base row of thresholds")
+    levels = list(rows[place].levels)
+    levels[LEVEL_KEYS.index(level)] = threshold
+    check_levels(levels, f"thresholds.{category}")
+    rows[place] = replace(rows[place], levels=tuple(levels))
+    return replace(document, thresholds=tuple(rows))
 
 
 def _strictest(rows: list[ThresholdRow], market: str, language: str, band: int) -> Any:

@@ -21,6 +21,10 @@ N_LEVELS = 6
 NEVER = np.float32(np.inf)
 #: Slots of the fixed vocabularies, the last one for "unknown".
 KIND_SLOTS, CLAIM_SLOTS, STANDING_SLOTS = 4, 5, 5
+#: Held items that no machine could finish.
+UNEXAMINED_QUEUE = "unexamined"
+#: The partition of child safety, which no rule can widen.
+RESTRICTED_QUEUE = "child-safety"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,12 @@ class CompiledPolicy:
             if route.category in {"", category} and route.language in {"", language} and route.kind in {None, kind}:
                 return route
         raise LookupError("a compiled policy ends in a route that matches everything")
+
+    def queue_of(self, *, category: str, language: str, kind: int, is_held: bool) -> str:
+        """Return the queue of the job that a machine's verdict opens; `is_held` where it is HOLD, not ESCALATE."""
+        if category in self.child_safety:
+            return RESTRICTED_QUEUE
+        return UNEXAMINED_QUEUE if is_held else self.route_of(category, language, kind).queue
 
 
 def _index(values: tuple[str, ...], value: str) -> int:

@@ -15,7 +15,8 @@ from policies.compiled import CLAIM_SLOTS, KIND_SLOTS, STANDING_SLOTS, U8, U16, 
 
 # Outcomes and levels as numbers: importing the enumeration would import the ORM. A test holds the two together.
 CLEAR, RESTRICT, ESCALATE, HOLD, BLOCK = range(5)
-_LEVEL_NAMES = ("", "restrict_13", "restrict_16", "restrict_18", "escalate", "block")
+#: By the number of threshold levels that a score reaches.
+LEVEL_NAMES = ("", "restrict_13", "restrict_16", "restrict_18", "escalate", "block")
 #: Items judged at once: their columns fit the second-level cache.
 _CHUNK = 32_768
 #: Items whose scores are compared at once: scores, hits and keys fit the first two cache levels.
@@ -101,7 +102,7 @@ def decide(batch: EvidenceBatch, policy: CompiledPolicy) -> VerdictBatch:
     territories = np.zeros(n, np.uint64)
     for start in range(0, n, _CHUNK):
         rows = slice(start, start + _CHUNK)
-        part = batch if n <= _CHUNK else _rows(batch, rows)
+        part = batch if n <= _CHUNK else rows_of(batch, rows)
         _judge(part, policy, rank[rows], min_age[rows], territories[rows])
     return VerdictBatch(
         outcome=policy.rank_outcome.take(rank),
@@ -141,6 +142,12 @@ def _slots(batch: EvidenceBatch, policy: CompiledPolicy) -> tuple[Intp, Intp, In
 def _slot(column: Array, unsigned: type[np.unsignedinteger[Any]], unknown: int) -> Intp:
     # Read as unsigned, a negative number is a large one, so that one minimum catches both ends.
     return np.minimum(column.view(unsigned), unsigned(unknown)).astype(np.intp)
+
+
+def profiles_of(batch: EvidenceBatch, policy: CompiledPolicy) -> U16:
+    """Return for each item which of `policy.thresholds` holds: (n,) uint16."""
+    _, market, language, claim, _ = _slots(batch, policy)
+    return _profiles(policy, market, language, claim)
 
 
 def _profiles(policy: CompiledPolicy, market: Intp, language: Intp, claim: Intp) -> U16:
@@ -231,7 +238,7 @@ def explain(batch: EvidenceBatch, i: int, policy: CompiledPolicy) -> tuple[Reaso
     _check_shapes(batch, policy)
     if not 0 <= i < len(batch):
         raise IndexError(f"no item {i} in a batch of {len(batch)}")
-    one = _rows(batch, slice(i, i + 1))
+    one = rows_of(batch, slice(i, i + 1))
     found = [*_explain_scores(one, policy), *_explain_missing(one, policy), *_explain_context(one, policy)]
     found += _explain_hard(one, policy)
     found.sort(key=lambda pair: -pair[0])
@@ -256,8 +263,7 @@ def _reason(
 
 
 def _explain_scores(one: EvidenceBatch, policy: CompiledPolicy) -> _Found:
-    _, market, language, claim, _ = _slots(one, policy)
-    thresholds = policy.thresholds[_profiles(policy, market, language, claim)[0]]
+    thresholds = policy.thresholds[profiles_of(one, policy)[0]]
     raw = np.ascontiguousarray(one.scores.T)
     invalid = _invalid(raw)
     columns = np.where(raw > 1, np.float32(1), raw)
@@ -267,7 +273,7 @@ def _explain_scores(one: EvidenceBatch, policy: CompiledPolicy) -> _Found:
         if invalid is not None and invalid[c, 0]:
             found.append(_reason(policy, policy.invalid_rank[c], f"the score {score} is not in [0, 1]"))
         if level:
-            detail = f"the score reaches {_LEVEL_NAMES[level]}"
+            detail = f"the score reaches {LEVEL_NAMES[level]}"
             found.append(_reason(policy, policy.score_rank[key], detail, columns[c, 0], thresholds[level - 1, c, 0]))
     for g in np.flatnonzero(_territory_hits(columns, policy)[:, 0]):
         detail = "not shown in " + ", ".join(policy.territory_groups[g])
@@ -312,7 +318,8 @@ def _explain_hard(one: EvidenceBatch, policy: CompiledPolicy) -> _Found:
     return found
 
 
-def _rows(batch: EvidenceBatch, rows: slice) -> EvidenceBatch:
+def rows_of(batch: EvidenceBatch, rows: slice | Array) -> EvidenceBatch:
+    """Return some rows of a batch, by slice, positions or mask; a slice copies nothing."""
     return EvidenceBatch(
         scores=batch.scores[rows],
         missing=batch.missing[rows],

@@ -119,6 +119,10 @@ class PolicyVersion(models.Model):
             models.UniqueConstraint(
                 fields=["state"], condition=Q(state=VersionState.ACTIVE), name="policies_version_one_active"
             ),
+            # Two canaries would each be the other's disturbance, and a creator could be in both.
+            models.UniqueConstraint(
+                fields=["state"], condition=Q(state=VersionState.CANARY), name="policies_version_one_canary"
+            ),
             models.CheckConstraint(name="policies_version_state_known", condition=Q(state__in=VersionState.values)),
             models.CheckConstraint(
                 name="policies_version_four_eyes", condition=Q(approver__isnull=True) | ~Q(approver=F("author"))
@@ -431,6 +435,8 @@ class Approval(models.Model):
         REJECT = "reject", "Rejected"
         SHADOW = "shadow", "Put in shadow"
         CANARY = "canary", "Put in canary"
+        ADJUST = "adjust", "Changed the share of the canary"
+        GUARD = "guard", "Rolled back by the guard"
         ACTIVATE = "activate", "Activated"
         RETIRE = "retire", "Retired"
         ROLLBACK = "rollback", "Rolled back to"
@@ -449,7 +455,8 @@ class Approval(models.Model):
                 name="policies_approval_verb_known",
                 condition=Q(
                     verb__in=(
-                        "create", "edit", "discard", "submit", "approve", "reject", "shadow", "canary", "activate", "retire", "rollback",
+                        "create", "edit", "discard", "submit", "approve", "reject", "shadow", "canary", "adjust", "guard",
+                        "activate", "retire", "rollback",
                     )
                 ),
             )

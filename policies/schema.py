@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from policies.choices import BAND_KEYS, BAND_MIN_AGES, DETECTORS, KIND_KEYS, Outcome, Standing
@@ -255,11 +255,16 @@ def _threshold(fields: _Fields) -> ThresholdRow:
         band=fields.take("band", _maybe(_band), None),
         levels=tuple(fields.take(key, _maybe(_score), None) for key in LEVEL_KEYS),
     )
-    reached = [(key, level) for key, level in zip(LEVEL_KEYS, row.levels, strict=True) if level is not None]
+    check_levels(row.levels, fields.path)
+    return row
+
+
+def check_levels(levels: Sequence[float | None], path: str) -> None:
+    """Raise PolicyError where a consequence begins above a stricter one; `levels` follows LEVEL_KEYS, None is never."""
+    reached = [(key, level) for key, level in zip(LEVEL_KEYS, levels, strict=True) if level is not None]
     for (milder, low), (stricter, high) in itertools.pairwise(reached):
         if low > high:
-            raise PolicyError(f"{fields.path}.{milder}", f"{low} is above {stricter} at {high}")
-    return row
+            raise PolicyError(f"{path}.{milder}", f"{low} is above {stricter} at {high}")
 
 
 def _age(fields: _Fields) -> AgeRow:

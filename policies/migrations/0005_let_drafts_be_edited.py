@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('policies', '0003_require_term_consequence'),
+        ('policies', '0004_roll_out'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='approval',
             name='verb',
-            field=models.CharField(choices=[('create', 'Created'), ('edit', 'Edited'), ('discard', 'Discarded'), ('submit', 'Submitted'), ('approve', 'Approved'), ('reject', 'Rejected'), ('shadow', 'Put in shadow'), ('canary', 'Put in canary'), ('activate', 'Activated'), ('retire', 'Retired'), ('rollback', 'Rolled back to')], max_length=10),
+            field=models.CharField(choices=[('create', 'Created'), ('edit', 'Edited'), ('discard', 'Discarded'), ('submit', 'Submitted'), ('approve', 'Approved'), ('reject', 'Rejected'), ('shadow', 'Put in shadow'), ('canary', 'Put in canary'), ('adjust', 'Changed the share of the canary'), ('guard', 'Rolled back by the guard'), ('activate', 'Activated'), ('retire', 'Retired'), ('rollback', 'Rolled back to')], max_length=10),
         ),
         migrations.AddIndex(
             model_name='approval',
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('verb__in', ('create', 'edit', 'discard', 'submit', 'approve', 'reject', 'shadow', 'canary', 'activate', 'retire', 'rollback'))), name='policies_approval_verb_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('verb__in', ('create', 'edit', 'discard', 'submit', 'approve', 'reject', 'shadow', 'canary', 'adjust', 'guard', 'activate', 'retire', 'rollback'))), name='policies_approval_verb_known'),
         ),
         migrations.AddField(
             model_name='guideline',
