@@ -1,6 +1,8 @@
-"""This process's on-path ensemble: detectors built from the active policy and the banks, swapped when either changes."""
+"""This process's on-path ensemble: detectors built from the active policy and the banks, swapped when either changes,
+for each policy version that decides."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 
-from moderation import bank_follower, domain_source
+from moderation import bank_follower, domain_source, emergency_source
 from moderation.bank_follower import BanksUnavailable, BankView
 from moderation.classifier.loading import load, model_source
 from moderation.classifier.model import ModelInvalid
@@ -16,7 +18,7 @@ from moderation.detectors.base import Detector, Result, Subject
 from moderation.detectors.hashes import BankIndex, HashesDetector
 from moderation.detectors.history import HistoryDetector
 from moderation.detectors.links import LinksDetector
-from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
+from moderation.detectors.terms import Beside, TermEntry, TermIndex, TermsDetector
 from moderation.detectors.text import TextDetector, TextModel
 from moderation.ensemble import CanMatter, OnPathEnsemble
 from moderation.pools import DetectorPools
@@ -37,12 +39,15 @@ class _Loaded:
     text: TextDetector
     ensemble: OnPathEnsemble
 
-    def is_fresh(self, policy: CompiledPolicy, view: BankView) -> bool:
+    def is_fresh(self, view: BankView) -> bool:
         """Whether nothing needs to be built."""
-        return self.policy_key == policy.key and self.view is view
+        return self.view is view
 
 
-_loaded: _Loaded | None = None
+#: By the version's key: with a version in canary, uploads take turns between two.
+_loaded: dict[str, _Loaded] = {}
+#: The active version, the canary, and the former ones of both while requests still use them.
+_MAX_LOADED = 4
 _lock = threading.Lock()
 #: Per detector; more than the requests that one process serves at once are of no use.
 _pools = DetectorPools(n_threads=8)
@@ -60,6 +65,7 @@ def onpath_run(
     With `can_matter`, a costly detector that could not change the verdict is left out (missing: skipped).
     """
     domain_source.refresh()
+    emergency_source.refresh()
     return _current(policy).ensemble.run(subject, deadline_seconds=deadline_seconds, can_matter=can_matter)
 
 
@@ -82,44 +88,53 @@ def bank_index(policy: CompiledPolicy) -> BankIndex:
 
 
 def terms_detector(policy: CompiledPolicy) -> TermsDetector:
-    """Return the term automaton of a policy version, for texts that were read or heard."""
+    """Return the terms of a policy version and the emergency terms, for texts that were read or heard."""
+    emergency_source.refresh()
     return _current(policy).terms
 
 
 def forget() -> None:
     """Drop what is loaded; the next use loads afresh. For tests and for commands that just changed a bank."""
-    global _loaded
-    _loaded = None
+    _loaded.clear()
     bank_follower.replace_current(None)
     domain_source.forget()
+    emergency_source.forget()
 
 
 def _current(policy: CompiledPolicy) -> _Loaded:
-    """Return what is loaded, rebuilt where the policy changed or other banks were swapped in, which are built elsewhere.
+    """Return what is loaded, rebuilt where the policy is new or other banks were swapped in, which are built elsewhere.
 
     While one thread rebuilds, the others go on with what there is; only a new policy is waited for.
     """
-    global _loaded
-    loaded, view = _loaded, bank_follower.current().view
-    if loaded and loaded.is_fresh(policy, view):
+    loaded, view = _loaded.get(policy.key), bank_follower.current().view
+    if loaded and loaded.is_fresh(view):
         return loaded
-    is_usable = loaded is not None and loaded.policy_key == policy.key
-    if not _lock.acquire(blocking=not is_usable):
-        return loaded  # type: ignore[return-value] # usable, or the lock would have been waited for
+    if not _lock.acquire(blocking=loaded is None):
+        return loaded  # type: ignore[return-value] # not None, or the lock would have been waited for
     try:
-        if _loaded is None or not _loaded.is_fresh(policy, view):
-            _loaded = _rebuilt(_loaded, policy, view)
-        return _loaded
+        loaded = _loaded.get(policy.key)
+        if loaded is None or not loaded.is_fresh(view):
+            loaded = _rebuilt(loaded, policy, view)
+            _keep(loaded)
+        return loaded
     finally:
         _lock.release()
 
 
+def _keep(loaded: _Loaded) -> None:
+    """Keep what was built last, and forget the version whose turn is the longest ago to be built."""
+    _loaded.pop(loaded.policy_key, None)
+    while len(_loaded) >= _MAX_LOADED:
+        _loaded.pop(next(iter(_loaded)))
+    _loaded[loaded.policy_key] = loaded
+
+
 def _rebuilt(old: _Loaded | None, policy: CompiledPolicy, view: BankView) -> _Loaded:
     banks = view.index.under(policy.bank_outcomes) if view.index is not None else None
-    terms = old.terms if old and old.policy_key == policy.key else load_terms(policy)
+    terms = old.terms if old else load_terms(policy, beside=emergency_source.current)
     log.info("onpath_built", policy=policy.number, banks=view.version, n_terms=len(policy.terms))
     text = TextDetector(text_model(settings.TEXT_MODEL_PATH))
-    return _Loaded(policy.key, view, banks, terms, text, _ensemble(_hashes(banks, view), terms, text, old))
+    return _Loaded(policy.key, view, banks, terms, text, _ensemble(_hashes(banks, view), terms, text))
 
 
 def _hashes(banks: BankIndex | None, view: BankView) -> HashesDetector:
@@ -127,7 +142,7 @@ def _hashes(banks: BankIndex | None, view: BankView) -> HashesDetector:
     return HashesDetector(banks, view.version, is_stale=lambda: follower.is_stale)
 
 
-def _ensemble(hashes: HashesDetector, terms: TermsDetector, text: TextDetector, old: _Loaded | None) -> OnPathEnsemble:
+def _ensemble(hashes: HashesDetector, terms: TermsDetector, text: TextDetector) -> OnPathEnsemble:
     detectors: tuple[Detector, ...] = (
         hashes,
         terms,
@@ -135,7 +150,8 @@ def _ensemble(hashes: HashesDetector, terms: TermsDetector, text: TextDetector, 
         LinksDetector(domain_source.current),
         HistoryDetector(),
     )
-    breakers = old.ensemble.breakers if old else None
+    # Whatever version asks, the detectors that fail are the same.
+    breakers = next((loaded.ensemble.breakers for loaded in _loaded.values()), None)
     return OnPathEnsemble(detectors, deadline_ms=settings.ONPATH_DEADLINE_MS, pools=_pools, breakers=breakers)
 
 
@@ -149,8 +165,8 @@ def text_model(setting: str) -> TextModel | None:
         return None
 
 
-def load_terms(policy: CompiledPolicy) -> TermsDetector:
-    """Build the term automaton of a policy version."""
+def load_terms(policy: CompiledPolicy, beside: Callable[[], Beside] | None = None) -> TermsDetector:
+    """Build the term automaton of a policy version; `beside` gives the terms in force beside it."""
     entries = (
         TermEntry(
             text=t.text,
@@ -163,4 +179,4 @@ def load_terms(policy: CompiledPolicy) -> TermsDetector:
         )
         for t in policy.terms
     )
-    return TermsDetector(TermIndex.build(entries), version=f"terms-{policy.digest[:12]}")
+    return TermsDetector(TermIndex.build(entries), version=f"terms-{policy.digest[:12]}", beside=beside)

@@ -1,4 +1,4 @@
-"""Reads of policies. `compiled_active` is what decides; it is kept in memory and followed within a second."""
+"""Reads of policies. `rollout` says which versions decide; it is kept in memory and followed within a second."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+import structlog
 from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 
@@ -14,7 +15,10 @@ from policies.compile import compile_document
 from policies.compiled import CompiledPolicy
 from policies.documents import document_of
 from policies.exceptions import PolicyError, PolicyUnavailable
-from policies.models import PolicyVersion, VersionState
+from policies.models import Approval, PolicyVersion, VersionState
+from policies.rollout import Rollout
+
+log = structlog.get_logger(__name__)
 
 #: How long the active version is taken for granted before the database is asked again.
 RECHECK_SECONDS = 1.0
@@ -22,13 +26,13 @@ RECHECK_SECONDS = 1.0
 _MAX_COMPILED = 8
 
 
-class _Active:
-    """The compiled policies of this process."""
+class _Live:
+    """The compiled policies of this process, and which of them are in use."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.compiled: dict[UUID, CompiledPolicy] = {}
-        self.current: CompiledPolicy | None = None
+        self.current: Rollout | None = None
         self.checked_at = float("-inf")
 
     def forget(self) -> None:
@@ -37,16 +41,31 @@ class _Active:
             self.current = None
             self.checked_at = float("-inf")
 
-    def refresh(self, now: float) -> CompiledPolicy:
-        """Ask which version is active and compile it if it is another one."""
+    def refresh(self, now: float) -> Rollout:
+        """Ask which versions are in use and compile those that are new."""
         # One thread asks; without the lock each request that arrives in that moment would compile.
         with self.lock:
             if self.current is not None and now - self.checked_at < RECHECK_SECONDS:
                 return self.current
             self.current = None  # whatever goes wrong below, what was true before is not passed on
-            self.current = self.load(_active_key())
+            self.current = self.read()
             self.checked_at = now
             return self.current
+
+    def read(self) -> Rollout:
+        rows = _in_use()
+        active = [key for key, state, _ in rows if state == VersionState.ACTIVE]
+        if not active:
+            raise PolicyUnavailable("no policy version is active")
+        canary, percent = next(((k, p) for k, state, p in rows if state == VersionState.CANARY), (None, 0))
+        shadows = [self.load_or_none(key) for key, state, _ in rows if state == VersionState.SHADOW]
+        return Rollout(
+            active=self.load(active[0]),
+            canary_key=str(canary or ""),
+            canary_percent=percent,
+            canary=self.load_or_none(canary) if canary else None,
+            shadows=tuple(policy for policy in shadows if policy),
+        )
 
     def load(self, key: UUID) -> CompiledPolicy:
         if key not in self.compiled:
@@ -55,12 +74,20 @@ class _Active:
             self.compiled[key] = _compile(PolicyVersion.objects.get(key=key))
         return self.compiled[key]
 
+    def load_or_none(self, key: UUID) -> CompiledPolicy | None:
+        """Return a version that does not decide for everybody; one that cannot be read must not take the active one along."""
+        try:
+            return self.load(key)
+        except PolicyUnavailable as error:
+            log.error("policy_not_read", version=str(key), error=str(error))
+            return None
 
-_active = _Active()
+
+_active = _Live()
 
 
-def compiled_active(*, clock: Callable[[], float] = time.monotonic) -> CompiledPolicy:
-    """Return the policy that decides now, at most RECHECK_SECONDS behind the database.
+def rollout(*, clock: Callable[[], float] = time.monotonic) -> Rollout:
+    """Return the versions in use now, at most RECHECK_SECONDS behind the database.
 
     Raises: PolicyUnavailable when no version is active, or it cannot be read or compiled.
     """
@@ -69,6 +96,22 @@ def compiled_active(*, clock: Callable[[], float] = time.monotonic) -> CompiledP
     if current is not None and 0 <= now - _active.checked_at < RECHECK_SECONDS:
         return current
     return _active.refresh(now)
+
+
+def compiled_active(*, clock: Callable[[], float] = time.monotonic) -> CompiledPolicy:
+    """Return the active policy, at most RECHECK_SECONDS behind the database.
+
+    Raises: PolicyUnavailable when no version is active, or it cannot be read or compiled.
+    """
+    return rollout(clock=clock).active
+
+
+def policy_for(creator: str) -> CompiledPolicy:
+    """Return the policy that decides on the items of a creator, named by the platform's id: active, or canary.
+
+    Raises: PolicyUnavailable when that version cannot be read.
+    """
+    return rollout().policy_for(creator)
 
 
 def compiled_version(version: PolicyVersion) -> CompiledPolicy:
@@ -87,14 +130,14 @@ def invalidate() -> None:
     _active.forget()
 
 
-def _active_key() -> UUID:
+def _in_use() -> list[tuple[UUID, str, int]]:
+    """Return key, state and canary percentage of the versions in use, the oldest first."""
+    states = (VersionState.ACTIVE, VersionState.CANARY, VersionState.SHADOW)
     try:
-        key = PolicyVersion.objects.filter(state=VersionState.ACTIVE).values_list("key", flat=True).first()
+        rows = PolicyVersion.objects.filter(state__in=states).order_by("number")
+        return list(rows.values_list("key", "state", "canary_percent"))
     except (DatabaseError, InterfaceError) as error:
-        raise PolicyUnavailable("the active policy version cannot be read") from error
-    if key is None:
-        raise PolicyUnavailable("no policy version is active")
-    return key
+        raise PolicyUnavailable("the policy versions in use cannot be read") from error
 
 
 def _compile(version: PolicyVersion) -> CompiledPolicy:
@@ -111,3 +154,9 @@ def _compile(version: PolicyVersion) -> CompiledPolicy:
 def version_list() -> QuerySet[PolicyVersion]:
     """Return all versions, the newest first, with the people behind them."""
     return PolicyVersion.objects.select_related("author", "approver").order_by("-number")
+
+
+def version_writers(version: PolicyVersion) -> set[int]:
+    """Return the keys of the people who wrote a version or a part of it, and so cannot approve it."""
+    wrote = (Approval.Verb.CREATE, Approval.Verb.EDIT)
+    return set(Approval.objects.filter(version=version, verb__in=wrote).values_list("actor_id", flat=True))

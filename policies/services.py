@@ -13,25 +13,38 @@ from django.utils import timezone
 
 from policies import selectors
 from policies.compile import compile_parsed
-from policies.documents import document_of, write_rows, write_terms
+from policies.content import publish_guidelines, write_rows, write_terms
+from policies.documents import document_of
+from policies.draft_checks import check_draft, check_term
 from policies.exceptions import PolicyError
 from policies.lifecycle import check_transition
 from policies.models import Approval, PolicyVersion, VersionState
+from policies.rollout import MAX_SHADOWS
 from policies.schema import parse_document, parse_terms
 
 Verb = Approval.Verb
 
 
 @transaction.atomic
-def version_create(*, actor: User, document: Mapping[str, Any], number: int | None = None) -> PolicyVersion:
+def version_create(
+    *, actor: User, document: Mapping[str, Any], number: int | None = None, is_new: bool = True
+) -> PolicyVersion:
     """Create a draft from a document; without `number` it takes the next free one, whatever the document says.
+
+    Args:
+        is_new: False for the content of a version that is there already, which was approved under the checks of its day;
+            the checks of today hold when the draft is submitted.
 
     Raises: PolicyError naming the field that is wrong.
     """
     if number is None:
+        # Whoever creates the next version at the same time waits here, and then counts this one.
+        PolicyVersion.objects.select_for_update().order_by("-number").values_list("pk").first()
         number = (PolicyVersion.objects.aggregate(last=Max("number"))["last"] or 0) + 1
     parsed = parse_document({**document, "number": number})
     compile_parsed(parsed)
+    if is_new:
+        check_draft(parsed)
     version = PolicyVersion.objects.create(
         number=number,
         title=parsed.title,
@@ -55,9 +68,12 @@ def version_add_terms(
     version = _locked(version)
     if not version.is_draft:
         raise PolicyError("state", f"version {version.number} is {version.state}; its terms cannot change")
-    n = write_terms(version, parse_terms(list_name, terms))
+    rows = parse_terms(list_name, terms)
+    for i, row in enumerate(rows):
+        check_term(row, f"terms.{list_name}[{i}]")
+    n = write_terms(version, rows)
     compile_parsed(parse_document(document_of(version)))
-    _record(version, actor, Verb.CREATE, f"{n} terms into {list_name}")
+    _record(version, actor, Verb.EDIT, f"{n} terms into {list_name}")
     return n
 
 
@@ -72,7 +88,9 @@ def version_submit(*, actor: User, version: PolicyVersion, note: str = "") -> Po
     """
     version = _locked(version)
     check_transition(version.state, VersionState.IN_REVIEW)
-    version.digest = compile_parsed(parse_document(document_of(version))).digest
+    document = parse_document(document_of(version))
+    check_draft(document)
+    version.digest = compile_parsed(document).digest
     return _move(version, actor, VersionState.IN_REVIEW, Verb.SUBMIT, note)
 
 
@@ -89,6 +107,8 @@ def version_approve(
         raise PolicyError("state", f"version {version.number} does not wait for approval")
     if version.author_id == actor.pk:
         raise PolicyError("approver", "the author of a version cannot approve it")
+    if actor.pk in selectors.version_writers(version):
+        raise PolicyError("approver", "who wrote a part of a version cannot approve it")
     version.approver = actor
     version.published_at = now or timezone.now()
     version.save()
@@ -113,29 +133,86 @@ def version_reject(*, actor: User, version: PolicyVersion, note: str, now: datet
 
 @transaction.atomic
 def version_stage(
-    *, actor: User, version: PolicyVersion, state: VersionState, canary_percent: int = 0, note: str = ""
+    *,
+    actor: User,
+    version: PolicyVersion,
+    state: VersionState,
+    canary_percent: int = 0,
+    note: str = "",
+    verb: Verb | None = None,
 ) -> PolicyVersion:
-    """Put an approved version in shadow, or in canary for a percentage (1 to 99) of items.
+    """Put an approved version in shadow, or in canary for a percentage (1 to 99) of creators.
 
-    Raises: PolicyError when the step is not allowed, the version is not approved, or the percentage does not fit.
+    Args:
+        verb: what the record calls it, where it is not simply the state.
+
+    Raises: PolicyError when the step is not allowed, the version is not approved, the percentage does not fit, another
+        version is in canary, or too many are in shadow.
     """
     if state not in {VersionState.SHADOW, VersionState.CANARY}:
         raise PolicyError("state", "only shadow and canary are stages")
     if (state == VersionState.CANARY) != (1 <= canary_percent <= 99):
         raise PolicyError("canary_percent", "a canary has 1 to 99 percent, a shadow none")
-    version = _locked(version)
+    version = _locked_among_all(version)
     _check_approved(version)
     check_transition(version.state, state)
+    _check_room(state)
     version.canary_percent = canary_percent
-    return _move(version, actor, state, Verb.SHADOW if state == VersionState.SHADOW else Verb.CANARY, note)
+    transaction.on_commit(selectors.invalidate)
+    return _move(version, actor, state, verb or Verb(state.value), note)
+
+
+@transaction.atomic
+def version_adjust(*, actor: User, version: PolicyVersion, canary_percent: int, note: str = "") -> PolicyVersion:
+    """Change the share (1 to 99 percent) of creators on whose items a version in canary decides.
+
+    Raises: PolicyError when it is not in canary, or the percentage does not fit or is the one there is.
+    """
+    version = _locked(version)
+    if version.state != VersionState.CANARY:
+        raise PolicyError("state", f"version {version.number} is not in canary")
+    if not 1 <= canary_percent <= 99:
+        raise PolicyError("canary_percent", "a canary has 1 to 99 percent; to give it everybody, activate it")
+    if canary_percent == version.canary_percent:
+        raise PolicyError("canary_percent", f"the canary has {canary_percent} percent already")
+    change = f"from {version.canary_percent} to {canary_percent} percent"
+    version.canary_percent = canary_percent
+    version.save()
+    _record(version, actor, Verb.ADJUST, f"{change}. {note}".strip())
+    transaction.on_commit(selectors.invalidate)
+    return version
+
+
+@transaction.atomic
+def version_retire(*, actor: User, version: PolicyVersion, note: str, now: datetime | None = None) -> PolicyVersion:
+    """Take a version out of shadow or canary for good.
+
+    Raises: PolicyError when it is in neither, or nothing says why.
+    """
+    version = _locked_among_all(version)
+    if version.state not in {VersionState.SHADOW, VersionState.CANARY}:
+        raise PolicyError("state", f"version {version.number} is neither in shadow nor in canary")
+    if not note.strip():
+        raise PolicyError("note", "say why it is taken out")
+    version.retired_at = now or timezone.now()
+    transaction.on_commit(selectors.invalidate)
+    return _move(version, actor, VersionState.RETIRED, Verb.RETIRE, note)
+
+
+def _check_room(state: VersionState) -> None:
+    n = PolicyVersion.objects.filter(state=state).count()
+    if state == VersionState.CANARY and n:
+        raise PolicyError("state", "another version is in canary; end that first")
+    if state == VersionState.SHADOW and n >= MAX_SHADOWS:
+        raise PolicyError("state", f"{n} versions are in shadow already; retire one of them first")
 
 
 @transaction.atomic
 def version_activate(
     *, actor: User, version: PolicyVersion, note: str = "", now: datetime | None = None
 ) -> PolicyVersion:
-    """Make an approved version decide from now on and retire the one that did. Whoever calls this replays the stored
-    evidence afterwards.
+    """Make an approved version decide from now on and retire the one that did. Stored items are decided again by
+    `moderation.services.activation.activation_start`, which calls this.
 
     Raises: PolicyError when the step is not allowed or the version is not approved.
     """
@@ -157,25 +234,34 @@ def version_rollback(*, actor: User, version: PolicyVersion, note: str, now: dat
 
 def _activate(actor: User, version: PolicyVersion, verb: Verb, note: str, now: datetime) -> PolicyVersion:
     """1. lock all versions in one order, so that two activations wait for each other and the later one sees the earlier
-    2. check the step and the approval  3. retire the former one  4. activate  5. record  6. on commit, forget the cache
+    2. check the step and the approval  3. retire the former one, and put another one's canary back in shadow: what it
+    was compared with is gone  4. activate  5. record  6. on commit, forget the cache
     """
-    list(PolicyVersion.objects.select_for_update().order_by("pk").values_list("pk"))
-    version = _locked(version)
+    version = _locked_among_all(version)
     _check_approved(version)
     check_transition(version.state, VersionState.ACTIVE)
     for other in PolicyVersion.objects.filter(state=VersionState.ACTIVE):
         other.retired_at = now
         _move(other, actor, VersionState.RETIRED, Verb.RETIRE, f"version {version.number} took over")
+    for other in PolicyVersion.objects.filter(state=VersionState.CANARY).exclude(pk=version.pk):
+        _move(other, actor, VersionState.SHADOW, Verb.SHADOW, f"version {version.number} was activated")
     version.activated_at = now
     version.retired_at = None
     version.canary_percent = 0
     _move(version, actor, VersionState.ACTIVE, verb, note)
+    publish_guidelines(version)
     transaction.on_commit(selectors.invalidate)
     return version
 
 
 def _locked(version: PolicyVersion) -> PolicyVersion:
     return PolicyVersion.objects.select_for_update().get(pk=version.pk)
+
+
+def _locked_among_all(version: PolicyVersion) -> PolicyVersion:
+    """Return a version with all of them locked, in one order: who is in canary or active concerns every other one."""
+    list(PolicyVersion.objects.select_for_update().order_by("pk").values_list("pk"))
+    return _locked(version)
 
 
 def _check_approved(version: PolicyVersion) -> None:

@@ -6,11 +6,11 @@ compiled in beside the word; a word in two parts, or with letters starred out, i
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, islice, pairwise
 from operator import add
-from typing import Any
+from typing import Any, Protocol
 
 import ahocorasick
 
@@ -311,6 +311,20 @@ def _is_foreign(entry: TermEntry, language: str) -> bool:
     return entry.language not in {"", language} and language != "und"
 
 
+class Beside(Protocol):
+    """Terms in force beside a version's own; `keys` names the row of each."""
+
+    @property
+    def index(self) -> TermIndex:
+        """The terms, compiled."""
+        ...
+
+    @property
+    def keys(self) -> Mapping[TermEntry, str]:
+        """The public key of each."""
+        ...
+
+
 class TermsDetector:
     """The on-path detector over captions, and the scanner for text that was read or heard."""
 
@@ -321,9 +335,16 @@ class TermsDetector:
     kinds = frozenset(ItemKind)
     cost_ms = 0.3
 
-    def __init__(self, index: TermIndex, version: str) -> None:
+    def __init__(self, index: TermIndex, version: str, beside: Callable[[], "Beside"] | None = None) -> None:
+        """Take a version's terms.
+
+        Args:
+            beside: gives the terms that are in force beside those of the version, at each use; where it raises, the
+                detector has no answer.
+        """
         self.index = index
         self.version = version
+        self.beside = beside
 
     def run(self, subject: Subject) -> Result:
         """Scan the caption."""
@@ -332,14 +353,22 @@ class TermsDetector:
 
     def findings_for(self, text: str, where: Mapping[str, Any], language: str = "und") -> tuple[Finding, ...]:
         """Return a finding for every term in a text; `where` says which text, the span is added."""
-        return tuple(
-            Finding(
-                detector=self.name,
-                version=self.version,
-                category=hit.entry.category,
-                score=hit.score,
-                where={**where, "span": [hit.start, hit.end], "text": text[hit.start : hit.end]},
-                hard=hit.entry.hard,
-            )
-            for hit in self.index.scan(text, language)
+        found = tuple(self._finding(hit, text, where) for hit in self.index.scan(text, language))
+        return found + self._found_beside(text, where, language) if self.beside else found
+
+    def _found_beside(self, text: str, where: Mapping[str, Any], language: str) -> tuple[Finding, ...]:
+        beside = self.beside() if self.beside else None
+        if beside is None or not beside.index.n_terms:
+            return ()
+        hits = beside.index.scan(text, language)
+        return tuple(self._finding(hit, text, {**where, "emergency": beside.keys.get(hit.entry, "")}) for hit in hits)
+
+    def _finding(self, hit: TermHit, text: str, where: Mapping[str, Any]) -> Finding:
+        return Finding(
+            detector=self.name,
+            version=self.version,
+            category=hit.entry.category,
+            score=hit.score,
+            where={**where, "span": [hit.start, hit.end], "text": text[hit.start : hit.end]},
+            hard=hit.entry.hard,
         )

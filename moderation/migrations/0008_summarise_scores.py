@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("moderation", "0005_store_evidence_columns"),
+        ("moderation", "0007_roll_out"),
     ]
 
     operations = [

@@ -16,13 +16,15 @@ _STAMP = """
     NEW.changed_at := clock_timestamp();
     RETURN NEW;
 """
+# Once a statement: a nested insert for each row costs time that grows with the rows before it (20,000 rows: 5.6 s, and
+# 0.5 s so), because the end of each nested query walks the trigger events that the outer one has queued.
 _LOG = """
     INSERT INTO moderation_clearancerevision
         (revision, txid, changed_at, item_id, decision_id, policy_version_id, is_granted, min_age, territories_blocked,
          valid_until)
-    VALUES
-        (NEW.revision, NEW.txid, NEW.changed_at, NEW.item_id, NEW.decision_id, NEW.policy_version_id, NEW.is_granted,
-         NEW.min_age, NEW.territories_blocked, NEW.valid_until);
+    SELECT revision, txid, changed_at, item_id, decision_id, policy_version_id, is_granted, min_age, territories_blocked,
+        valid_until
+    FROM written ORDER BY revision;
     RETURN NULL;
 """
 _FOLLOWS_DECISION = """
@@ -36,6 +38,18 @@ _FOLLOWS_DECISION = """
     END IF;
     RETURN NEW;
 """
+
+
+def _log(name: str, operation: object) -> pgtrigger.Trigger:
+    """Return the trigger that logs what one statement wrote; a transition table is of one kind of statement only."""
+    return pgtrigger.Trigger(
+        name=name,
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=operation,
+        referencing=pgtrigger.Referencing(new="written"),
+        func=_LOG,
+    )
 
 
 class ClearanceColumns(models.Model):
@@ -77,9 +91,8 @@ class Clearance(ClearanceColumns):
             pgtrigger.Trigger(
                 name="b_stamp", when=pgtrigger.Before, operation=pgtrigger.Insert | pgtrigger.Update, func=_STAMP
             ),
-            pgtrigger.Trigger(
-                name="c_log", when=pgtrigger.After, operation=pgtrigger.Insert | pgtrigger.Update, func=_LOG
-            ),
+            _log("c_log_insert", pgtrigger.Insert),
+            _log("c_log_update", pgtrigger.Update),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
         ]
 

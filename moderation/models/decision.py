@@ -1,11 +1,26 @@
 """Verdicts that were applied. Append-only; each stores all that is needed to replay it."""
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, territories_field
 from policies.choices import Outcome
+
+#: Raised as the name of a violated constraint where a machine decides under a version that decides nothing (any more).
+VERSION_DECIDES = "moderation_decision_version_decides"
+# Without a lock: an activation must never wait for uploads. A decision that was checked before an activation commits, and
+# itself commits after it, is found by the activation, which waits for all transactions of before.
+_VERSION_DECIDES = f"""
+    IF NOT EXISTS (
+        SELECT 1 FROM policies_policyversion v WHERE v.id = NEW.policy_version_id AND v.state IN ('active', 'canary')
+    ) THEN
+        RAISE EXCEPTION 'decision on item % under version %, which does not decide', NEW.item_id, NEW.policy_version_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = '{VERSION_DECIDES}';
+    END IF;
+    RETURN NEW;
+"""
 
 
 class DecisionStage(models.TextChoices):
@@ -18,12 +33,15 @@ class DecisionStage(models.TextChoices):
     ACTIVATION = "activation", "A policy version went live"
     WITHDRAWAL = "withdrawal", "Withdrawn by the platform"
     CAMPAIGN = "campaign", "As one of a campaign"
+    EMERGENCY = "emergency", "Caught by an emergency term"
 
 
 #: Stages in which a named person decided.
 PERSON_STAGES = (DecisionStage.REVIEW, DecisionStage.SENIOR)
 #: Stages in which one body of evidence under one policy version can be decided only once.
 MACHINE_STAGES = (DecisionStage.ON_PATH, DecisionStage.DEEP)
+#: Stages in which a machine decides under the version of the moment.
+LIVE_STAGES = (*MACHINE_STAGES, DecisionStage.CAMPAIGN, DecisionStage.EMERGENCY)
 
 
 class Decision(PublicKeyModel):
@@ -82,7 +100,17 @@ class Decision(PublicKeyModel):
             # labels of simulations: what people decided in a period
             models.Index(fields=["created_at"], name="moderation_decision_people", condition=Q(actor__isnull=False)),
         ]
-        triggers = [append_only()]
+        triggers = [
+            append_only(),
+            # A process that has not heard of an activation yet must not go on deciding under the former version.
+            pgtrigger.Trigger(
+                name="version_decides",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__stage__in=LIVE_STAGES),
+                func=_VERSION_DECIDES,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_outcome_display()} by {self.decided_by}"

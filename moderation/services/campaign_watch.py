@@ -69,7 +69,7 @@ def campaigns_watch(*, now: datetime) -> None:
     for bands in _signed(now):
         _open_where_heavy(bands, policy, now)
     for campaign in campaigns_live(now):
-        _gather(campaign, policy, now)
+        _gather(campaign, now)
     waiting = CampaignMember.objects.filter(campaign=OuterRef("pk"), settled_at=None)
     for campaign in Campaign.objects.filter(Exists(waiting), state=CampaignState.DECIDED):
         campaign_apply(campaign=campaign)
@@ -218,7 +218,7 @@ def _category(item_ids: Sequence[int], policy: CompiledPolicy) -> str:
 # --- joining -----------------------------------------------------------------------------------------------------
 
 
-def _gather(campaign: Campaign, policy: CompiledPolicy, now: datetime) -> None:
+def _gather(campaign: Campaign, now: datetime) -> None:
     """Let the captions join that are like a campaign's representatives and belong to none, and count its members."""
     member = CampaignMember.objects.filter(item=OuterRef("item_id"))
     hidden = items_restricted().filter(pk=OuterRef("item_id"))
@@ -234,12 +234,12 @@ def _gather(campaign: Campaign, policy: CompiledPolicy, now: datetime) -> None:
     found = list(rows.values_list("item_id", "creator_id", "values"))
     alike = [(pk, creator) for pk, creator, v in found if similarity(values_of(bytes(v))[0], many).max() >= SAME]
     for start in range(0, len(alike), _JOIN_BATCH):
-        _join(campaign, alike[start : start + _JOIN_BATCH], policy, now)
+        _join(campaign, alike[start : start + _JOIN_BATCH], now)
     _count(campaign)
 
 
 @transaction.atomic
-def _join(campaign: Campaign, items: Sequence[tuple[int, int]], policy: CompiledPolicy, now: datetime) -> None:
+def _join(campaign: Campaign, items: Sequence[tuple[int, int]], now: datetime) -> None:
     """Make items members, and put the campaign's floor under each; an item that another campaign was quicker with stays there."""
     CampaignMember.objects.bulk_create(
         (CampaignMember(campaign=campaign, item_id=pk, creator_id=creator, joined_at=now) for pk, creator in items),
@@ -247,7 +247,7 @@ def _join(campaign: Campaign, items: Sequence[tuple[int, int]], policy: Compiled
     )
     joined = CampaignMember.objects.filter(campaign=campaign, item__in=[pk for pk, _ in items], settled_at=None)
     for member in joined.select_related("item").order_by("item_id"):
-        decision_in_campaign(item=member.item, policy=policy, now=now)
+        decision_in_campaign(item=member.item, now=now)
     audit_write(
         actor="system", action="campaign.joined", object_type="campaign", object_key=campaign.key, n_items=len(items)
     )

@@ -18,7 +18,6 @@ from moderation.services.audit import audit_write
 from moderation.services.decisions import PersonVerdict, decision_in_campaign
 from moderation.services.outbox import message_add, message_done
 from policies.choices import Outcome
-from policies.compiled import CompiledPolicy
 from policies.selectors import compiled_active
 
 log = structlog.get_logger(__name__)
@@ -112,10 +111,9 @@ def campaign_apply(*, campaign: Campaign) -> int:
     Each member in a transaction of its own: the work can end anywhere and go on from there, or run twice at once, and one
     item that fails keeps no other from being decided.
     """
-    policy = compiled_active()
     n_failed = done_to = 0
     while batch := list(_unsettled(campaign, done_to)[:_BATCH]):
-        n_failed += sum(not _settled(member, campaign, policy) for member in batch)
+        n_failed += sum(not _settled(member, campaign) for member in batch)
         done_to = batch[-1].pk
     if n_failed == 0:
         Campaign.objects.filter(pk=campaign.pk, applied_at=None).update(applied_at=timezone.now())
@@ -130,9 +128,9 @@ def _unsettled(campaign: Campaign, after: int) -> QuerySet[CampaignMember]:
     )
 
 
-def _settled(member: CampaignMember, campaign: Campaign, policy: CompiledPolicy) -> bool:
+def _settled(member: CampaignMember, campaign: Campaign) -> bool:
     try:
-        member_settle(member=member, campaign=campaign, policy=policy, now=timezone.now())
+        member_settle(member=member, campaign=campaign, now=timezone.now())
     except Exception as error:  # whatever it is, the other members must not wait for it
         log.exception("campaign_member_failed", item=member.item_id, error=type(error).__name__)
         return False
@@ -140,9 +138,9 @@ def _settled(member: CampaignMember, campaign: Campaign, policy: CompiledPolicy)
 
 
 @transaction.atomic
-def member_settle(*, member: CampaignMember, campaign: Campaign, policy: CompiledPolicy, now: datetime) -> None:
+def member_settle(*, member: CampaignMember, campaign: Campaign, now: datetime) -> None:
     """Decide one member under its campaign's decision; one that is settled stays so."""
-    decision = decision_in_campaign(item=member.item, policy=policy, now=now)
+    decision = decision_in_campaign(item=member.item, now=now)
     n = CampaignMember.objects.filter(pk=member.pk, settled_at=None).update(settled_at=now, decision=decision)
     if n and decision:
         audit_write(

@@ -8,13 +8,13 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AbstractUser
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from moderation.campaign_selectors import floor_under
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.judge import Judgement, digest_of, is_valid_min_age, replay, state_of, under_floor
 from moderation.models import Decision, Finding, Item
-from moderation.models.decision import DecisionStage
+from moderation.models.decision import VERSION_DECIDES, DecisionStage
 from moderation.models.item import DeepState, ItemState
 from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
 from moderation.services.audit import Actor, audit_write
@@ -24,7 +24,7 @@ from moderation.services.job_opening import job_close, job_open
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 from policies.models import PolicyVersion
-from policies.selectors import compiled_active
+from policies.selectors import compiled_active, policy_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def decision_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPol
 
 
 @transaction.atomic
-def decision_in_campaign(*, item: Item, policy: CompiledPolicy, now: datetime) -> Decision | None:
+def decision_in_campaign(*, item: Item, now: datetime) -> Decision | None:
     """Decide a campaign's member again on the evidence there is, under the campaign's floor as it stands now.
 
     1. lock the item; what was withdrawn or decided by a person stays as it is (None),
@@ -119,10 +119,12 @@ def decision_in_campaign(*, item: Item, policy: CompiledPolicy, now: datetime) -
     3. an undecided campaign changes only what is milder than its floor; the member's own job is the campaign's now,
     4. record; the clearance follows, and a member whose own evidence still asks for a person gets its job back.
     """
-    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
+    related = ("current_decision", "creator")
+    item = Item.objects.select_for_update(of=("self",)).select_related(*related).get(pk=item.pk)
     current = item.current_decision
     if current is None or item.withdrawn_at or current.is_by_person:
         return None
+    policy = policy_for(item.creator.external_id)
     own = {key: value for key, value in current.evidence.items() if key != "campaign"}
     judgement = _in_campaign(item, replay(own, policy), policy)
     if _awaits_campaign(judgement) and judgement.outcome == current.outcome:
@@ -152,6 +154,12 @@ def _awaits_campaign(judgement: Judgement) -> bool:
 def _version(key: str) -> PolicyVersion:
     """Return a version's row with what never changes of it."""
     return PolicyVersion.objects.only("pk", "key", "number").get(key=key)
+
+
+def is_version_outdated(error: IntegrityError) -> bool:
+    """Whether a decision was refused because its version does not decide (any more): decide again under the one that does."""
+    diagnostics = getattr(error.__cause__, "diag", None)
+    return getattr(diagnostics, "constraint_name", None) == VERSION_DECIDES
 
 
 def version_pk(policy: CompiledPolicy) -> int:

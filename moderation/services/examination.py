@@ -42,7 +42,7 @@ from moderation.services.decisions import decision_by_machine
 from moderation.services.outbox import message_done
 from policies.choices import ItemKind
 from policies.compiled import CompiledPolicy
-from policies.selectors import compiled_active
+from policies.selectors import policy_for
 
 log = structlog.get_logger(__name__)
 Status = DetectorResult.Status
@@ -68,10 +68,11 @@ def item_examine(message: OutboxMessage) -> None:
     4. decide, mark the item and finish the message, in one transaction.
 
     Raises:
-        EvidenceIncomplete, MediaExaminationFailed, OSError: the attempt failed and is repeated by the outbox.
+        EvidenceIncomplete, MediaExaminationFailed, OSError: the attempt failed and is repeated by the outbox, as is one
+            whose policy version was replaced while the detectors ran (IntegrityError).
     """
     item = Item.objects.select_related("media", "cover", "creator", "current_decision").get(pk=message.item_id or 0)
-    policy = compiled_active()
+    policy = policy_for(item.creator.external_id)
     results = [*_onpath_results(item, policy), *_deep_results(item, policy)]
     is_last = message.attempts >= settings.OUTBOX_MAX_ATTEMPTS
     if not is_last:

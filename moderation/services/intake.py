@@ -24,14 +24,17 @@ from moderation.models.item import DeepState
 from moderation.onpath import onpath_run
 from moderation.selectors import creator_history, item_exists
 from moderation.services.audit import audit_write
-from moderation.services.decisions import decision_on_arrival
+from moderation.services.decisions import decision_on_arrival, is_version_outdated
 from moderation.services.outbox import message_add
 from policies.choices import DEEP_DETECTORS, Band, ItemKind, Outcome, Standing
 from policies.compiled import CompiledPolicy
-from policies.selectors import compiled_active
+from policies.exceptions import PolicyUnavailable
+from policies.selectors import invalidate, policy_for
 
 #: Asked for every upload; building this query would cost more than running it.
 _CREATOR = "SELECT * FROM moderation_creator WHERE external_id = %s"
+#: How often an upload is judged anew because the version was replaced while it was judged.
+_MAX_TRIES = 3
 TOPIC_EXAMINE = "moderation.tasks.item_examine"
 TOPIC_REEXAMINE = "moderation.tasks.item_reexamine"
 
@@ -101,17 +104,28 @@ def item_submit(*, actor: str, submission: Submission, now: datetime | None = No
     1. an identical submission was taken before: that item is the answer,
     2. detectors run outside any transaction, under their deadline,
     3. one transaction stores everything, or nothing,
-    4. a twin that was quicker wins; this call answers as a repeat would.
+    4. a twin that was quicker wins; this call answers as a repeat would,
+    5. the version was replaced meanwhile: once more, under the one that decides now.
 
     Raises:
         ItemConflict: the external id belongs to an item with other content.
         policies.exceptions.PolicyUnavailable: no policy can decide, so nothing is taken.
     """
     now = now or timezone.now()
-    existing = _existing(submission)
-    if existing:
-        return Submitted(existing, is_new=False)
-    policy = compiled_active()
+    for _ in range(_MAX_TRIES):
+        existing = _existing(submission)
+        if existing:
+            return Submitted(existing, is_new=False)
+        item = _judge_and_store(actor, submission, now)
+        if item:
+            return Submitted(item, is_new=True)
+        invalidate()
+    raise PolicyUnavailable("the policy version keeps changing; send the upload again")
+
+
+def _judge_and_store(actor: str, submission: Submission, now: datetime) -> Item | None:
+    """Return the new item; None where a twin was quicker, or the version does not decide any more."""
+    policy = policy_for(submission.creator)
     language = detect(submission.caption)[0]
     creator = next(iter(Creator.objects.raw(_CREATOR, [submission.creator])), None)
     subject = _subject(submission, language, now)
@@ -121,13 +135,12 @@ def item_submit(*, actor: str, submission: Submission, now: datetime | None = No
         judgement = under_floor(judgement, campaign.floor, policy)
     try:
         item = _store(actor, submission, language, creator, judgement, policy, now, campaign)
-    except IntegrityError:
-        existing = _existing(submission)
-        if existing is None:
+    except IntegrityError as error:
+        if not is_version_outdated(error) and not item_exists(submission.external_id):
             raise
-        return Submitted(existing, is_new=False)
+        return None
     verdict_total.labels(judgement.outcome.name, judgement.decided_by).inc()
-    return Submitted(item, is_new=True)
+    return item
 
 
 def _judged(submission: Submission, subject: Subject, context: Context, policy: CompiledPolicy) -> Judgement:
