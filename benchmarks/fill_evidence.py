@@ -204,11 +204,14 @@ def _cells(policy: CompiledPolicy, rng: np.random.Generator, kind: Any) -> Any:
     n, place = len(kind), {name: i for i, name in enumerate(DETECTORS)}
     spam = policy.categories.index("spam_scam")
     ordinary = [i for i, name in enumerate(policy.categories) if name not in policy.child_safety]
-    parts = []
+    parts: list[Any] = []
 
     def add(rows: Any, via: str, detector: str, category: Any, score: Any, hard: Any = 0) -> None:
         source = source_code(place[via], place[detector])
-        parts.append(np.rec.fromarrays(np.broadcast_arrays(rows, source, category, score, hard), names="r,s,c,p,h"))
+        part = np.empty(len(rows), [("r", "i4"), ("s", "u1"), ("c", "u2"), ("p", "f4"), ("h", "u1")])
+        for name, column in zip("rscph", (rows, source, category, score, hard), strict=True):
+            part[name] = column
+        parts.append(part)
 
     for share in (0.6, 0.35, 0.2):  # faint likelihoods in a category or two
         rows = np.flatnonzero(rng.random(n) < share)
@@ -226,9 +229,8 @@ def _cells(policy: CompiledPolicy, rng: np.random.Generator, kind: Any) -> Any:
     add(rows, "hashes", "hashes", rng.choice(ordinary, len(rows)), 1.0, rng.choice([2, 4], len(rows)))
     cells = np.concatenate(parts)
     cells = cells[np.argsort(cells["r"], kind="stable")]
-    score = np.round(cells["p"].astype(np.float32).astype(np.float64), 6).astype(np.float32)
-    columns = (("r", np.int32), ("s", np.uint8), ("c", np.uint16))
-    return Cells(*(cells[name].astype(dtype) for name, dtype in columns), score, cells["h"].astype(np.uint8))  # type: ignore[arg-type]
+    score = np.round(cells["p"].astype(np.float64), 6).astype(np.float32)
+    return Cells(cells["r"].copy(), cells["s"].copy(), cells["c"].copy(), score, cells["h"].copy())
 
 
 # --- rows --------------------------------------------------------------------------------------------------------

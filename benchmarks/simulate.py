@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -78,9 +79,9 @@ def measure() -> None:
 
     django.setup()
     from django.utils import timezone
-    from moderation.simulations import human_labels
 
     from moderation.evidence_store import stored_population
+    from moderation.simulations import human_labels
 
     now = timezone.now()
     rows: Rows = {}
@@ -145,7 +146,7 @@ def _slid(population: Any, labels: Any) -> Rows:
     places = [round(0.55 + 0.45 * (i * 37 % N_MOVES) / N_MOVES, 4) for i in range(N_MOVES)]
     low = [round(0.01 + 0.39 * (i * 37 % N_MOVES) / N_MOVES, 4) for i in range(N_MOVES)]
     moves = [("block", place) for place in places] + [("restrict_16", place) for place in low]
-    times = [1000 * _timed(lambda move=move: slider.at(*move))[0] for move in moves]
+    times = [1000 * _timed(partial(slider.at, *move))[0] for move in moves]
     return {
         "slider_prepare": _row(prepared, "s", None),
         "slider_answer_p50": _row(median(times), "ms", None),

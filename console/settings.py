@@ -258,6 +258,7 @@ CELERY_BEAT_SCHEDULE = {
     "bank-matches": {"task": "moderation.tasks.bank_matches_watch", "schedule": 30.0, "options": {"expires": 30}},
     "campaigns": {"task": "moderation.tasks.campaigns_watch", "schedule": 5.0, "options": {"expires": 5}},
     "scores": {"task": "moderation.tasks.scores_summarise", "schedule": 900.0, "options": {"expires": 900}},
+    "simulations-expire": {"task": "moderation.tasks.simulations_expire", "schedule": 60.0, "options": {"expires": 60}},
     "feed-popularity": {"task": "feed.tasks.popularity_refresh", "schedule": 20.0, "options": {"expires": 20}},
 }
 

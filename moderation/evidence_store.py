@@ -147,6 +147,10 @@ class EvidenceStore:
             self._since = _EVER  # nothing was loaded yet
             self._xmin = 0
 
+    def n_held(self) -> int | None:
+        """Return how many items are in memory; None before anything was loaded."""
+        return None if self._since == _EVER else len(self._population)
+
     def population(self, now: datetime) -> Population:
         """Return all that is stored of the last SIMULATION_DAYS, as of now.
 
@@ -231,6 +235,11 @@ _store = EvidenceStore()
 def stored_population(now: datetime) -> Population:
     """Return the evidence stored of the last SIMULATION_DAYS, from this process's memory, as of now."""
     return _store.population(now)
+
+
+def n_held() -> int | None:
+    """Return how many items this process holds; None before it has loaded any."""
+    return _store.n_held()
 
 
 def forget() -> None:

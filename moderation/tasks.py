@@ -20,6 +20,7 @@ from moderation.services import (
     jobs,
     outbox,
     reconcile,
+    simulations,
 )
 
 log = structlog.get_logger(__name__)
@@ -94,3 +95,15 @@ def campaign_apply(message_key: str) -> None:
 def scores_summarise() -> None:
     """Bring the weekly summaries of scores and people's decisions up to date."""
     calibration.scores_summarise(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.simulation_run")
+def simulation_run(message_key: str) -> None:
+    """Run a saved simulation."""
+    _work(message_key, simulations.simulation_execute_promised)
+
+
+@shared_task(name="moderation.tasks.simulations_expire")
+def simulations_expire() -> None:
+    """Mark runs as failed that nobody works on any more."""
+    simulations.simulations_expire(now=timezone.now())

@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0005_store_evidence_columns'),
+        ('moderation', '0006_save_simulations'),
         ('policies', '0004_roll_out'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -16,6 +16,7 @@ from moderation.models.outbox import OutboxMessage
 from moderation.models.report import Report
 from moderation.models.review import Job, Queue
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
+from moderation.models.simulation import SimulationRun
 
 __all__ = [
     "Activation",
@@ -46,4 +47,5 @@ __all__ = [
     "RollbackNotice",
     "ScoreWeek",
     "ShadowVerdict",
+    "SimulationRun",
 ]
