@@ -20,8 +20,21 @@ from django_htmx.http import HttpResponseClientRedirect
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
 from moderation import selectors
-from moderation.models import AuditEvent, Campaign, Decision, HashBank, HashEntry, Item, Job, OutboxMessage
+from moderation.models import (
+    AuditEvent,
+    Campaign,
+    Decision,
+    HashBank,
+    HashEntry,
+    Item,
+    Job,
+    OutboxMessage,
+    SimulationRun,
+)
 from moderation.routing import SENIOR_QUEUE
+from moderation.simulations import simulation_get
+from policies.models import PolicyVersion
+from policies.selectors import version_list
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HtmxRequest, P], HttpResponseBase]
@@ -34,6 +47,7 @@ REDRIVE = "moderation.redrive_deadletters"
 DASHBOARDS = "moderation.view_dashboards"
 READ_AUDIT = "moderation.read_audit"
 MANAGE_BANKS = "moderation.manage_banks"
+EDIT_POLICIES = "policies.edit_versions"
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -201,6 +215,47 @@ def entry_visible(user: User, key: UUID) -> HashEntry:
     if entry is None:
         raise Http404
     return entry
+
+
+def version_visible(number: int) -> PolicyVersion:
+    """Return a policy version with the people behind it.
+
+    Raises:
+        Http404: there is none of that number.
+    """
+    version = version_list().filter(number=number).first()
+    if version is None:
+        raise Http404
+    return version
+
+
+def draft_visible(number: int) -> PolicyVersion:
+    """Return a policy version that may still be changed.
+
+    Raises:
+        Http404: there is none of that number, or it has left draft.
+    """
+    version = version_visible(number)
+    if not version.is_draft:
+        raise Http404
+    return version
+
+
+def run_visible(key: UUID) -> SimulationRun:
+    """Return one saved simulation.
+
+    Raises:
+        Http404: there is none.
+    """
+    run = simulation_get(key)
+    if run is None:
+        raise Http404
+    return run
+
+
+def category_visible(user: User, category: str) -> bool:
+    """Return whether a person may know how much there is in a category: not of the restricted partition, mostly."""
+    return category != selectors.CHILD_SAFETY or may(user, REVIEW_RESTRICTED)
 
 
 def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:

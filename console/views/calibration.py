@@ -9,12 +9,11 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from console import charts
-from console.access import DASHBOARDS, REVIEW_RESTRICTED, may, paced, requires
+from console.access import DASHBOARDS, category_visible, paced, requires
 from console.forms import category_names
 from console.http import HtmxRequest, render_page
 from console.simulation_forms import CalibrationFilter
 from moderation.calibration_selectors import Calibration, calibrations, differing_items, languages_known
-from moderation.selectors import CHILD_SAFETY
 from policies.calibration import SCORE_EDGES, DriftLevel
 from policies.choices import DETECTORS
 
@@ -77,8 +76,7 @@ def calibration_page(request: HtmxRequest, detector: str, category: str) -> Http
 
 
 def _check_known(request: HtmxRequest, detector: str, category: str, names: dict[str, str]) -> None:
-    hidden = category == CHILD_SAFETY and not may(request.user, REVIEW_RESTRICTED)
-    if detector not in DETECTORS or category not in names or hidden:
+    if detector not in DETECTORS or category not in names or not category_visible(request.user, category):
         raise Http404
 
 

@@ -15,6 +15,8 @@ from console.views import (
     media,
     policies,
     queues,
+    simulations,
+    sliders,
 )
 
 urlpatterns = [
@@ -36,12 +38,21 @@ urlpatterns = [
     path("deadletters/<uuid:key>/redrive", deadletters.deadletter_redrive, name="deadletter_redrive"),
     path("audit/", audit.audit_list, name="audit_list"),
     path("policies/", policies.policy_list, name="policy_list"),
-    path("policies/calibration/", calibration.calibration_list, name="calibration_list"),
+    path("policies/calibration/", calibration.calibration_list, name="policy_calibration"),
     path(
         "policies/calibration/<slug:detector>/<slug:category>/",
         calibration.calibration_page,
         name="calibration_page",
     ),
+    path("policies/simulations/", simulations.simulation_list, name="simulation_list"),
+    path("policies/simulations/compare", simulations.simulation_compare, name="simulation_compare"),
+    path("policies/simulations/<uuid:key>/", simulations.simulation_page, name="simulation_page"),
+    path("policies/simulations/<uuid:key>/cancel", simulations.simulation_cancel_view, name="simulation_cancel"),
+    path("policies/<int:number>/simulate", simulations.policy_simulate, name="policy_simulate"),
+    path("policies/<int:number>/simulate/start", simulations.simulation_start_view, name="simulation_start"),
+    path("policies/<int:number>/flips", simulations.policy_flips, name="policy_flips"),
+    path("policies/<int:number>/slider", sliders.policy_slider, name="policy_slider"),
+    path("policies/<int:number>/slider/apply", sliders.slider_apply, name="slider_apply"),
     path("policies/<int:number>/", policies.policy_page, name="policy_page"),
     path("banks/", banks.bank_list, name="bank_list"),
     path("banks/<slug:slug>/", banks.bank_page, name="bank_page"),

@@ -45,7 +45,7 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "audit_list": ("get", [], 200, ("analyst", "admin")),
     "policy_list": ("get", [], 200, EXPLORERS),
     "policy_page": ("get", [1], 200, EXPLORERS),
-    "calibration_list": ("get", [], 200, WATCHERS),
+    "policy_calibration": ("get", [], 200, WATCHERS),
     "calibration_page": ("get", ["none", "hate"], 404, WATCHERS),
     "bank_list": ("get", [], 200, ("admin",)),
     "bank_page": ("get", ["none"], 404, ("admin",)),

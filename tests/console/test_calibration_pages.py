@@ -19,7 +19,7 @@ from policies.choices import Outcome
 from tests.console import scenes
 from tests.console.conftest import signed_in
 
-LIST = "calibration_list"
+LIST = "policy_calibration"
 PAGE = "calibration_page"
 CAPTION = "nobody likes you, zzq, go away"
 
