@@ -22,6 +22,9 @@ from console.http import HtmxRequest
 from moderation import selectors
 from moderation.models import AuditEvent, Campaign, Decision, HashBank, HashEntry, Item, Job, OutboxMessage
 from moderation.routing import SENIOR_QUEUE
+from policies import selectors_versions
+from policies.models import PolicyVersion, Term
+from policies.selectors import version_list
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HtmxRequest, P], HttpResponseBase]
@@ -34,6 +37,8 @@ REDRIVE = "moderation.redrive_deadletters"
 DASHBOARDS = "moderation.view_dashboards"
 READ_AUDIT = "moderation.read_audit"
 MANAGE_BANKS = "moderation.manage_banks"
+EDIT_POLICIES = "policies.edit_versions"
+APPROVE_POLICIES = "policies.approve_versions"
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -201,6 +206,65 @@ def entry_visible(user: User, key: UUID) -> HashEntry:
     if entry is None:
         raise Http404
     return entry
+
+
+def version_visible(number: int) -> PolicyVersion:
+    """Return a policy version with the people behind it.
+
+    Raises:
+        Http404: there is none of that number.
+    """
+    version = selectors_versions.version_of(number)
+    if version is None:
+        raise Http404
+    return version
+
+
+def versions_visible(number: int) -> tuple[PolicyVersion, list[PolicyVersion]]:
+    """Return a policy version, and all of them with the people behind them, the newest first.
+
+    Raises:
+        Http404: there is none of that number.
+    """
+    versions = list(version_list())
+    version = next((version for version in versions if version.number == number), None)
+    if version is None:
+        raise Http404
+    return version, versions
+
+
+def draft_visible(number: int) -> PolicyVersion:
+    """Return a policy version that may still be changed.
+
+    Raises:
+        Http404: there is none of that number, or it has left draft.
+    """
+    version = version_visible(number)
+    if not version.is_draft:
+        raise Http404
+    return version
+
+
+def term_visible(version: PolicyVersion, key: UUID) -> Term:
+    """Return a term of a version.
+
+    Raises:
+        Http404: there is none.
+    """
+    term = selectors_versions.term_of(version, key)
+    if term is None:
+        raise Http404
+    return term
+
+
+def step_allowed(user: User, permission: str) -> None:
+    """Let through whoever has the permission that a step of a version's life needs.
+
+    Raises:
+        PermissionDenied: the person has not.
+    """
+    if not may(user, permission):
+        raise PermissionDenied
 
 
 def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:
