@@ -33,7 +33,8 @@ from moderation.models import (
 )
 from moderation.routing import SENIOR_QUEUE
 from moderation.simulations import simulation_get
-from policies.models import PolicyVersion
+from policies import selectors_versions
+from policies.models import PolicyVersion, Term
 from policies.selectors import version_list
 
 P = ParamSpec("P")
@@ -48,6 +49,7 @@ DASHBOARDS = "moderation.view_dashboards"
 READ_AUDIT = "moderation.read_audit"
 MANAGE_BANKS = "moderation.manage_banks"
 EDIT_POLICIES = "policies.edit_versions"
+APPROVE_POLICIES = "policies.approve_versions"
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -223,10 +225,23 @@ def version_visible(number: int) -> PolicyVersion:
     Raises:
         Http404: there is none of that number.
     """
-    version = version_list().filter(number=number).first()
+    version = selectors_versions.version_of(number)
     if version is None:
         raise Http404
     return version
+
+
+def versions_visible(number: int) -> tuple[PolicyVersion, list[PolicyVersion]]:
+    """Return a policy version, and all of them with the people behind them, the newest first.
+
+    Raises:
+        Http404: there is none of that number.
+    """
+    versions = list(version_list())
+    version = next((version for version in versions if version.number == number), None)
+    if version is None:
+        raise Http404
+    return version, versions
 
 
 def draft_visible(number: int) -> PolicyVersion:
@@ -241,21 +256,26 @@ def draft_visible(number: int) -> PolicyVersion:
     return version
 
 
-def run_visible(key: UUID) -> SimulationRun:
-    """Return one saved simulation.
+def term_visible(version: PolicyVersion, key: UUID) -> Term:
+    """Return a term of a version.
 
     Raises:
         Http404: there is none.
     """
-    run = simulation_get(key)
-    if run is None:
+    term = selectors_versions.term_of(version, key)
+    if term is None:
         raise Http404
-    return run
+    return term
 
 
-def category_visible(user: User, category: str) -> bool:
-    """Return whether a person may know how much there is in a category: not of the restricted partition, mostly."""
-    return category != selectors.CHILD_SAFETY or may(user, REVIEW_RESTRICTED)
+def step_allowed(user: User, permission: str) -> None:
+    """Let through whoever has the permission that a step of a version's life needs.
+
+    Raises:
+        PermissionDenied: the person has not.
+    """
+    if not may(user, permission):
+        raise PermissionDenied
 
 
 def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:
@@ -291,3 +311,20 @@ def audit_visible(user: User) -> QuerySet[AuditEvent]:
         | Q(Exists(about_job), object_type="job")
         | Q(Exists(about_bank), object_type="bank")
     )
+
+
+def run_visible(key: UUID) -> SimulationRun:
+    """Return one saved simulation.
+
+    Raises:
+        Http404: there is none.
+    """
+    run = simulation_get(key)
+    if run is None:
+        raise Http404
+    return run
+
+
+def category_visible(user: User, category: str) -> bool:
+    """Return whether a person may know how much there is in a category: not of the restricted partition, mostly."""
+    return category != selectors.CHILD_SAFETY or may(user, REVIEW_RESTRICTED)

@@ -9,11 +9,12 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
+from console.policy_steps import Step
 from policies.choices import BAND_KEYS, KIND_KEYS, Band, ItemKind, Outcome
 from policies.diff import LEVEL_WORDS
 from policies.draft_checks import check_region
 from policies.exceptions import PolicyError
-from policies.models import LANGUAGE
+from policies.models import LANGUAGE, PolicyVersion
 from policies.schema import LEVEL_KEYS, OUTCOME_KEYS, STANDING_KEYS
 
 Choices = Sequence[tuple[str, str]]
@@ -346,3 +347,32 @@ class TryForm(forms.Form):
         max_length=4_000, widget=forms.Textarea({"rows": 3}), label="Text", error_messages={"required": "Paste a text."}
     )
     language = LanguageField()
+
+
+class StepForm(forms.Form):
+    """What a step in the life of a version asks for: a note, a percentage, a tick where people are affected."""
+
+    note = forms.CharField(required=False, max_length=1_000, widget=forms.Textarea({"rows": 3}), label="Note")
+    percent = forms.IntegerField(
+        min_value=1, max_value=99, label="Percent of creators", error_messages={"required": "Choose 1 to 99 percent."}
+    )
+    confirm = forms.BooleanField(error_messages={"required": "Tick this if it is so; otherwise nothing is done."})
+
+    def __init__(self, *args: Any, step: Step, version: PolicyVersion, **kwargs: Any) -> None:
+        """Ask only for what the step needs."""
+        super().__init__(*args, **kwargs)
+        self.fields["note"].required = step.note
+        self.fields["note"].error_messages["required"] = "Say in a sentence why; it stays on the record."
+        self.fields["percent"].initial = version.canary_percent or 5
+        if not step.percent:
+            del self.fields["percent"]
+        if step.confirm:
+            self.fields["confirm"].label = step.confirm
+        else:
+            del self.fields["confirm"]
+
+    def refuse(self, error: PolicyError) -> None:
+        """Put a service's refusal beside the field that it names."""
+        name = {"canary_percent": "percent"}.get(error.field, error.field)
+        sentence = f"{error.message[:1].upper()}{error.message[1:]}."
+        self.add_error(name if name in self.fields else None, sentence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.forms.formsets import BaseFormSet
@@ -18,6 +18,11 @@ from policies.schema import STANDING_KEYS
 
 Data = Mapping[str, Any]
 Rows = Sequence[RowForm]
+# Django's own class cannot be subscripted while it runs.
+if TYPE_CHECKING:
+    _Base = BaseFormSet[RowForm]
+else:
+    _Base = BaseFormSet
 _ROW = re.compile(r"\w+\[(\d+)\](?:\.(\w+))?")
 
 
@@ -37,7 +42,7 @@ class Section:
     is_table: bool = True
 
 
-class RowSet(BaseFormSet[RowForm]):
+class RowSet(_Base):
     """The rows of a section, some of which may be taken away or are still empty."""
 
     order: Callable[[RowForm], float] | None = None

@@ -8,6 +8,7 @@ from moderation.detectors.terms import TermEntry, TermHit, TermIndex
 from moderation.normalise import readings
 from policies.choices import Outcome
 from policies.compiled import CompiledTerm
+from policies.rows import TermRow
 
 #: A text that is tried has at most so many characters, as many as a caption may have.
 MAX_LETTERS = 4_000
@@ -40,8 +41,8 @@ class Tried:
     pieces: tuple[Piece, ...]
 
 
-def entries_of(terms: Iterable[CompiledTerm]) -> tuple[TermEntry, ...]:
-    """Return the terms of a compiled policy as the automaton takes them."""
+def entries_of(terms: Iterable[CompiledTerm | TermRow]) -> tuple[TermEntry, ...]:
+    """Return the terms of a version as the automaton takes them."""
     return tuple(
         TermEntry(
             text=term.text,

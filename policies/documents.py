@@ -155,19 +155,21 @@ def document_of(version: PolicyVersion) -> dict[str, Any]:
 
 
 def documents_of(versions: Sequence[PolicyVersion], *, with_terms: bool = True) -> list[dict[str, Any]]:
-    """Return the documents of versions, in two queries however many there are; without terms, `terms` is empty.
+    """Return the documents of versions, in one query however many there are; without terms, `terms` is empty.
 
-    Each version's rows come from one statement, so that what it says belongs together whoever is writing meanwhile.
+    Being one statement, what it gives belongs together whoever is writing meanwhile.
     """
     rows = {row.pk: row for row in _with_rows(with_terms).filter(pk__in=[version.pk for version in versions])}
-    found = [rows[version.pk] for version in versions]
-    slugs = {row["category_id"] for version in found for row in version.threshold_rows}  # type: ignore[attr-defined]
-    known = {row.slug: row for row in Category.objects.filter(slug__in=slugs)}
-    return [_document(version, row, known) for version, row in zip(versions, found, strict=True)]
+    return [_document(version, rows[version.pk]) for version in versions]
 
 
 def _with_rows(with_terms: bool) -> QuerySet[PolicyVersion]:
+    named = Threshold.objects.filter(version=OuterRef(OuterRef("pk"))).values("category_id")
     versions = PolicyVersion.objects.only("pk").annotate(
+        category_rows=_listed(
+            Category.objects.filter(slug__in=named).order_by("-severity", "slug"),
+            *("slug", "name", "severity", "guideline", "is_mild", "is_child_safety"),
+        ),
         threshold_rows=_rows(Threshold, "category_id", "market", "language", "band", *THRESHOLD_LEVELS),
         guideline_rows=_rows(Guideline, "category_id", "text"),
         use_rows=_rows(DetectorUse, "kind", "detector", "when_missing"),
@@ -191,18 +193,21 @@ def _with_rows(with_terms: bool) -> QuerySet[PolicyVersion]:
 
 
 def _rows(model: type[Model], *fields: str, order: str = "id", through: str = "version") -> ArraySubquery:
-    rows = model._default_manager.filter(**{through: OuterRef("pk")}).order_by(order)
+    return _listed(model._default_manager.filter(**{through: OuterRef("pk")}).order_by(order), *fields)
+
+
+def _listed(rows: QuerySet[Any], *fields: str) -> ArraySubquery:
     return ArraySubquery(rows.values(row=JSONObject(**{field: field for field in fields})))
 
 
-def _document(version: PolicyVersion, rows: Any, categories: Mapping[str, Category]) -> dict[str, Any]:
+def _document(version: PolicyVersion, rows: Any) -> dict[str, Any]:
     return {
         "number": version.number,
         "key": str(version.key),
         "title": version.title,
         "change_note": version.change_note,
         "unknown_language": OUTCOME_KEYS[version.unknown_language_outcome],
-        "categories": _categories_of(rows, categories),
+        "categories": _categories_of(rows),
         "detectors": _detectors_of(rows.use_rows),
         "thresholds": [_threshold_of(row) for row in rows.threshold_rows],
         "age_rules": [_age_of(row) for row in rows.age_rows],
@@ -222,20 +227,18 @@ def _some(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None and value != ""}
 
 
-def _categories_of(rows: Any, categories: Mapping[str, Category]) -> dict[str, dict[str, Any]]:
+def _categories_of(rows: Any) -> dict[str, dict[str, Any]]:
     """Return the categories in force, the gravest first, each with the words that this version has for reviewers."""
     words = {row["category_id"]: row["text"] for row in rows.guideline_rows}
-    slugs = {row["category_id"] for row in rows.threshold_rows}
     return {
-        row.slug: {
-            "name": row.name,
-            "severity": row.severity,
-            "guideline": words.get(row.slug, row.guideline),
-            "is_mild": row.is_mild,
-            "is_child_safety": row.is_child_safety,
+        row["slug"]: {
+            "name": row["name"],
+            "severity": row["severity"],
+            "guideline": words.get(row["slug"], row["guideline"]),
+            "is_mild": row["is_mild"],
+            "is_child_safety": row["is_child_safety"],
         }
-        for row in categories.values()
-        if row.slug in slugs
+        for row in rows.category_rows
     }
 
 
