@@ -55,6 +55,14 @@ def filter_words(wanted: Filter) -> list[str]:
     return [word for word in words if word]
 
 
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run in a list, with its filter in words."""
+
+    run: SimulationRun
+    words: list[str]
+
+
 def run_context(user: User, run: SimulationRun, now: datetime) -> dict[str, Any]:
     """Return what the page of a finished run shows."""
     found, names = run.simulation, category_names()

@@ -56,3 +56,9 @@ def at(value: float | None) -> str:
     written = f"{value:.4f}".rstrip("0")
     whole, _, digits = written.partition(".")
     return f"{whole}.{digits.ljust(2, '0')}"
+
+
+@register.filter
+def signed_rate(per_hour: float) -> str:
+    """Return a change in jobs an hour with its sign: `+0.4`, `−12.0`, `0.0`."""
+    return f"{'+' if per_hour > 0 else '−' if per_hour < 0 else ''}{abs(per_hour):,.1f}"

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
@@ -14,6 +15,7 @@ from console.access import DASHBOARDS, EDIT_POLICIES, may, paced, requires, run_
 from console.http import HtmxRequest, redirect_to, render_page
 from console.simulation_forms import FlipForm, PopulationForm
 from moderation.exceptions import SimulationInvalid
+from moderation.models import SimulationRun
 from moderation.services.simulations import simulation_cancel, simulation_start
 from moderation.simulations import simulation_list as runs
 from policies.exceptions import PolicyError, PolicyUnavailable
@@ -60,7 +62,7 @@ def _start_page(request: HtmxRequest, version: PolicyVersion, form: PopulationFo
         "tab": "simulate",
         "sub": "runs",
         "form": form,
-        "runs": runs(draft_key=version.key)[:_SHOWN],
+        "runs": _told(runs(draft_key=version.key)),
         "may_start": may(request.user, EDIT_POLICIES),
     }
     return render_page(request, "policies/simulate.html", context, status=status)
@@ -70,7 +72,11 @@ def _start_page(request: HtmxRequest, version: PolicyVersion, form: PopulationFo
 @requires(DASHBOARDS)
 def simulation_list(request: HtmxRequest) -> HttpResponse:
     """List the runs of all versions, newest first."""
-    return render_page(request, "policies/simulations.html", {"runs": runs()[:_SHOWN]})
+    return render_page(request, "policies/simulations.html", {"runs": _told(runs())})
+
+
+def _told(found: QuerySet[SimulationRun]) -> list[shown.RunRow]:
+    return [shown.RunRow(run, shown.filter_words(run.wanted)) for run in found[:_SHOWN]]
 
 
 @require_GET

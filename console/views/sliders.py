@@ -28,6 +28,8 @@ from policies.services_drafts import threshold_set
 
 #: A hand that moves steadily sends at most seven a second.
 _MOVES_PER_MINUTE = 600
+#: What one press of an arrow key moves the range by; the number beside it takes four decimals.
+_STEP = 0.01
 
 
 @require_GET
@@ -85,6 +87,9 @@ def _page(request: HtmxRequest, version: PolicyVersion, form: SliderForm, status
         "form": form,
         "choice": choice,
         "threshold": threshold,
+        "level_words": LEVEL_WORDS[choice.level],
+        "range_value": _range_value(choice, threshold),
+        "number_value": "" if threshold is None else f"{threshold:g}",
         "problem": _problem(form) if not is_sound else "",
         "names": _names(request),
         "levels": [(key, LEVEL_WORDS[key], choice.levels[key]) for key in choice.levels],
@@ -105,6 +110,14 @@ def _moved(request: HtmxRequest, choice: Choice, threshold: float | None) -> dic
         return {"problem": out_of_order(error)}
     except PolicyUnavailable:
         return {"problem": "No version is active, so there is nothing to compare with."}
+
+
+def _range_value(choice: Choice, threshold: float | None) -> str:
+    """Return where the range stands: as a browser would round it, so that an unmoved range gives the same back."""
+    low, high = choice.bounds
+    place = high if threshold is None else min(max(threshold, low), high)
+    steps = min(round((place - low) / _STEP), int((high - low) / _STEP + 1e-9))
+    return f"{low + steps * _STEP:g}"
 
 
 def _problem(form: SliderForm) -> str:

@@ -89,6 +89,12 @@
   });
   addEventListener("pageshow", () => all("[data-once]").forEach((button) => { button.disabled = false; }));
 
+  // --- two inputs for one number, a range and one to type in: each follows the other ------------------------------
+  document.addEventListener("input", (event) => {
+    const twin = event.target.dataset?.twin && document.getElementById(event.target.dataset.twin);
+    if (twin && event.target.value !== "") twin.value = event.target.value;
+  }, { capture: true }); // before htmx reads the form
+
   // --- video by key ---------------------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-play]")) return;
