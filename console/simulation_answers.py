@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
@@ -11,7 +11,7 @@ from console import charts
 from moderation.selectors import CHILD_SAFETY
 from moderation.staffing_selectors import ServiceTime, ServiceTimes
 from policies.choices import Outcome
-from policies.compiled import RESTRICTED_QUEUE, Route
+from policies.compiled import RESTRICTED_QUEUE
 from policies.estimates import Quality, quality_of
 from policies.outcomes import BANDS, Flow, QueueLoad, Simulation
 from policies.staffing import NOBODY, Staffing, reviewers_needed
@@ -115,14 +115,6 @@ class Answer:
     load: SafeString
     hours: tuple[tuple[int, float, float], ...]
     quality: tuple[Quality, ...]
-
-
-def sla_of(routes: Iterable[Route]) -> dict[str, int]:
-    """Return the minutes promised for each queue; where several routes lead to one, the shortest."""
-    minutes: dict[str, int] = {}
-    for route in routes:
-        minutes[route.queue] = min(route.sla_minutes, minutes.get(route.queue, route.sla_minutes))
-    return minutes
 
 
 def answer_of(found: Simulation, queues: Queues, names: Mapping[str, str], *, may_restricted: bool) -> Answer:

@@ -108,7 +108,7 @@ def choice_of(user: User, version: PolicyVersion, form: SliderForm) -> Choice:
     data = getattr(form, "cleaned_data", {})
     rows = {row["category"]: row for row in document["thresholds"] if _is_base(row)}
     visible = [slug for slug in document["categories"] if slug in rows and category_visible(user, slug)]
-    category = data.get("category") if data.get("category") in visible else visible[0]
+    category = next((slug for slug in visible if slug == data.get("category")), visible[0])
     levels = {key: rows[category].get(key) for key in LEVEL_KEYS}
     strictest = next((key for key in reversed(LEVEL_KEYS) if levels[key] is not None), LEVEL_KEYS[-1])
     return Choice(
