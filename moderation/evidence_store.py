@@ -160,7 +160,7 @@ class EvidenceStore:
         """
         since = now - timedelta(days=settings.SIMULATION_DAYS)
         with self._lock:
-            if since - self._since > timedelta(days=1):
+            if abs(since - self._since) > timedelta(days=1):
                 self._load(since)
             else:
                 self._follow()
