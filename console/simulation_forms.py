@@ -12,7 +12,7 @@ from policies.choices import DETECTORS, Band, ItemKind
 from policies.population import Filter
 
 _DATE = forms.DateInput({"type": "date"})
-_DAYS = ((7, "the last 7 days"), (28, "the last 28 days"), (90, "the last 90 days"))
+_DAYS = ((7, "last 7 days"), (28, "last 28 days"), (90, "last 90 days"))
 #: The levels of a threshold row, from the mildest consequence to the strictest.
 LEVEL_WORDS = {
     "restrict_13": "Restrict to 13",
@@ -21,7 +21,7 @@ LEVEL_WORDS = {
     "escalate": "Escalate to people",
     "block": "Block",
 }
-_WEEKS = (("4", "Last 4 weeks"), ("13", "Last 13 weeks"))
+_WEEKS = (("13", "Last 13 weeks"), ("4", "Last 4 weeks"))
 
 
 class CalibrationFilter(forms.Form):

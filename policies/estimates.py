@@ -12,10 +12,10 @@ from policies.slider import CurvePoint
 
 #: How an item came before a person, in words. Keys of outcomes.SAMPLED.
 SAMPLED_WORDS = {
-    "escalated": "escalated by the machines",
-    "reported": "reported by viewers",
-    "random": "a random audit sample",
-    "other": "found in another way",
+    "escalated": "escalated",
+    "reported": "reported",
+    "random": "random audit",
+    "other": "other ways",
 }
 #: Violating items without which a curve of one way of sampling is not drawn from it alone.
 _MIN_VIOLATING = 10
@@ -63,7 +63,7 @@ def _pooled(rows: list[LabelStratum], is_flagged: bool) -> Stratum:
     random = [row for row in rows if row.sampled == "random" and row.n_labels >= LABEL_FLOOR]
     used = random or rows
     return Stratum(
-        sampled=" or ".join(SAMPLED_WORDS[row.sampled] for row in used if row.n_labels),
+        sampled=" and ".join(SAMPLED_WORDS[row.sampled] for row in used if row.n_labels),
         is_flagged=is_flagged,
         n_items=rows[0].n_items,
         n_labels=sum(row.n_labels for row in used),

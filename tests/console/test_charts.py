@@ -111,6 +111,22 @@ def test_reliability_draws_a_dot_and_a_whisker_for_each_bin() -> None:
     assert len(of(root, "line", "ideal")) == 1
 
 
+def test_words_of_two_lines_stand_outside_of_both() -> None:
+    root = parsed(charts.histogram("h", "Scores", [9] * 50, [Mark(0.8, "draft", "mark was"), Mark(0.73, "here")]))
+    words = {text.text: text for text in root.iter("text") if text.get("class") == "on-mark"}
+    assert words["here"].get("text-anchor") == "end"
+    assert words["draft"].get("text-anchor") == "start"
+    assert words["here"].get("y") != words["draft"].get("y")
+
+
+def test_pairs_of_bars_are_as_long_as_their_numbers() -> None:
+    root = parsed(charts.pairs("p", "Jobs", [("hate", 10.0, 20.0), ("a queue with a long name", 0.0, 5.0)]))
+    now, before = of(root, "rect", "now"), [bar for bar in of(root, "rect", "bar") if bar.get("class") == "bar"]
+    assert float(now[0].get("width", "0")) == pytest.approx(2 * float(before[0].get("width", "0")))
+    assert any(text.text == "a queue with a …" for text in root.iter("text"))
+    assert "hate: 10, then 20" in (root.findtext("desc") or "")
+
+
 def test_words_from_elsewhere_are_escaped() -> None:
     root = parsed(charts.histogram("h", "<b>&", [1], [Mark(0.5, "</svg><script>")]))
     assert root.findtext("title") == "<b>&"

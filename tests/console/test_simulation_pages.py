@@ -206,7 +206,7 @@ def test_the_answer_has_flows_jobs_quality_and_items_each_with_how(
     page = page_of(browser, start(browser, draft))
     for head in ("From, to", "Work for people", "How right it would be", "Flipped items", "By category", "By audience"):
         assert head in page
-    assert page.count("How computed") == 8
+    assert page.count("How computed") == 9
     assert 'class="chart load"' in page
     assert "not known: no job’s time was ever measured" in page
 
@@ -224,7 +224,7 @@ def test_reviewers_are_worked_out_from_measured_times(
     )  # fmt: skip
     page = page_of(browser, start(browser, draft))
     assert "44 s" in page or "45 s" in page  # the claim is stamped a moment after `now`
-    assert "1 job, all queues" in page
+    assert "1 job in all" in page
     assert "from 1 decision by people" in page
     assert "Too few people’s decisions".replace("’", "&#x27;") in page
 
