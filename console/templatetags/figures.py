@@ -4,6 +4,9 @@ from django import template
 
 from policies.intervals import Interval
 
+#: Between a number and its sign: they are one word.
+_NB = "\N{NO-BREAK SPACE}"
+
 register = template.Library()
 
 
@@ -14,10 +17,11 @@ def percent(share: float | None) -> str:
         return "–"
     value = 100 * share
     if value == 0:
-        return "0 %"
+        return f"0{_NB}%"
     if 0 < 100 - value < 0.5:  # not quite everything must not read as everything
-        return f"{min(value, 99.99):.2f} %"
-    return f"{value:.0f} %" if value >= 9.95 else f"{value:.1f} %" if value >= 0.95 else f"{max(value, 0.01):.2f} %"
+        return f"{min(value, 99.99):.2f}{_NB}%"
+    digits = 0 if value >= 9.95 else 1 if value >= 0.95 else 2
+    return f"{max(value, 0.01):.{digits}f}{_NB}%"
 
 
 @register.filter

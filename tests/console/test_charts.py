@@ -82,8 +82,8 @@ def test_the_operating_point_stands_on_the_curve() -> None:
     root = parsed(drawn()["curve"])
     (dot,) = of(root, "circle", "operating")
     (line,) = of(root, "polyline", "curve")
-    first = line.get("points", "").split()[0]
-    assert [float(part) for part in first.split(",")] == pytest.approx(
+    last = line.get("points", "").split()[-1]
+    assert [float(part) for part in last.split(",")] == pytest.approx(
         [float(dot.get("cx", "0")), float(dot.get("cy", "0"))], abs=0.06
     )
     assert not of(parsed(charts.precision_recall("c", "Curve", [], None)), "circle", "operating")
