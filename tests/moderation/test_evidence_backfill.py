@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from benchmarks import fill_evidence
 from moderation import evidence_store
+from moderation.detectors.base import Finding
 from moderation.evidence_store import stored_population
 from moderation.judge import digest_of, evidence_batch, replay
 from moderation.models import Clearance, ClearanceRevision, Decision, Item, ItemEvidence, Job
@@ -29,7 +30,7 @@ from policies.decide import EvidenceBatch, decide
 from policies.selectors import compiled_active
 from tests.moderation.people import escalating_caption, ready, text_item
 from tests.moderation.stored_cases import STRANGE, policies, random_case
-from tests.moderation.test_evidence_store import Finding, judged, machine
+from tests.moderation.test_evidence_store import judged, machine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COLUMNS = [f.attname for f in ItemEvidence._meta.concrete_fields if f.attname not in {"txid", "decision_id"}]

@@ -17,7 +17,7 @@ from django.utils import timezone
 from moderation import campaign_source, evidence_store
 from moderation.detectors.base import Finding, Missing, Result
 from moderation.evidence_cells import CELL, missing_mask, primary_subtag, source_of, stored_score, unpack
-from moderation.evidence_store import evidence_chunks, evidence_of, stored_population
+from moderation.evidence_store import EvidenceStore, evidence_chunks, evidence_of, stored_population
 from moderation.judge import Judgement, evidence_batch, judge
 from moderation.models import Campaign, Item, ItemEvidence
 from moderation.models.decision import DecisionStage
@@ -73,6 +73,13 @@ def machine(item: Item, judgement: Judgement, stage: DecisionStage = DecisionSta
     )
 
 
+def evidence_in(item: Item) -> dict[str, Any]:
+    """Return what the item's current decision stored."""
+    assert item.current_decision
+    evidence: dict[str, Any] = item.current_decision.evidence
+    return evidence
+
+
 def same(one: EvidenceBatch, other: EvidenceBatch) -> None:
     for name in EvidenceBatch.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
@@ -87,7 +94,7 @@ def test_an_upload_leaves_the_evidence_that_its_decision_rests_on() -> None:
     assert (row.decision_id, row.creator_id, row.at) == (item.current_decision_id, item.creator_id, item.created_at)
     assert not row.is_final
     policy = compiled_active()
-    same(stored_population(timezone.now()).batch_for(policy), evidence_batch([item.current_decision.evidence], policy))
+    same(stored_population(timezone.now()).batch_for(policy), evidence_batch([evidence_in(item)], policy))
 
 
 def test_a_later_judgement_replaces_the_evidence() -> None:
@@ -255,8 +262,17 @@ def test_an_item_that_comes_late_takes_its_place_in_the_order(
     slow.commit()
     population = stored_population(timezone.now())
     assert population.item_pk.tolist() == [first.pk, second.pk]
-    evidence = [item.current_decision.evidence for item in (first, second)]
+    evidence = [evidence_in(item) for item in (first, second)]
     same(population.batch_for(compiled_active()), evidence_batch(evidence, compiled_active()))
+
+
+def test_a_restored_database_is_loaded_afresh() -> None:
+    text_item("a")
+    store = EvidenceStore()
+    assert len(store.population(timezone.now())) == 1
+    store._xmin += 10**6  # as if the copy were of before what is held
+    text_item("b")
+    assert len(store.population(timezone.now())) == 2
 
 
 def test_an_empty_store_is_an_empty_population() -> None:

@@ -135,7 +135,9 @@ def test_a_long_run_waits_for_a_worker(editor: Any, uploads: list[Item], by_work
 
 def test_a_draft_that_was_edited_meanwhile_is_not_compared(editor: Any, by_worker: None) -> None:
     run = start(editor)
-    Threshold.objects.filter(version=draft(), category="hate", market="", language="", band=None).update(block_at=0.99)
+    Threshold.objects.filter(version=draft(), category_id="hate", market="", language="", band=None).update(
+        block_at=0.99
+    )
     simulation_run(str(message().key))
     run.refresh_from_db()
     assert run.state == "failed"
@@ -386,6 +388,8 @@ def test_a_slider_is_prepared_once_and_anew_when_its_draft_or_its_time_changes(u
     assert slider_for(draft(), "violence", Filter(), now).slider is not first.slider
     assert slider_for(draft(), "hate", Filter(), now + timedelta(minutes=6)).slider is not first.slider
     again = slider_for(draft(), "hate", Filter(), now + timedelta(minutes=6))
-    Threshold.objects.filter(version=draft(), category="hate", market="", language="", band=None).update(block_at=0.99)
+    Threshold.objects.filter(version=draft(), category_id="hate", market="", language="", band=None).update(
+        block_at=0.99
+    )
     changed = slider_for(draft(), "hate", Filter(), now + timedelta(minutes=6))
     assert changed.slider is not again.slider

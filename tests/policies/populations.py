@@ -41,7 +41,7 @@ def upload(
     policy: CompiledPolicy, scores: Mapping[str, float], *, market: str = "GB", language: str = "en", **columns: Any
 ) -> Population:
     """Return a population of one text with these scores; nothing is missing and nothing else is known against it."""
-    one = {name: np.array([value], dtype) for name, (value, dtype) in _PLAIN.items()}
+    one: dict[str, Any] = {name: np.array([value], dtype) for name, (value, dtype) in _PLAIN.items()}
     one |= {name: np.array([value], _PLAIN[name][1]) for name, value in columns.items()}
     row = np.array([[scores.get(c, 0.0) for c in policy.categories]], np.float32)
     return Population(

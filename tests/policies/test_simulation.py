@@ -51,7 +51,7 @@ def verdicts(population: Population, policy: CompiledPolicy) -> VerdictBatch:
 
 
 def outcomes(population: Population, policy: CompiledPolicy) -> list[int]:
-    return np.maximum(verdicts(population, policy).outcome, population.floor).tolist()
+    return [int(outcome) for outcome in np.maximum(verdicts(population, policy).outcome, population.floor)]
 
 
 def test_its_words_are_those_of_the_enumerations() -> None:
