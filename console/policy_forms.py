@@ -137,7 +137,6 @@ class ThresholdForm(RowForm):
         if self.label:
             for name in self.unique:
                 self.fields[name].widget = forms.HiddenInput()
-            self.fields.pop("DELETE", None)
 
     def clean(self) -> dict[str, Any]:
         """Refuse a consequence that begins above a stricter one, beside the milder."""

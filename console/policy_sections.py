@@ -54,6 +54,12 @@ class RowSet(_Base):
         kept = [form for form in stay if form in self.forms[:n] or form.has_changed()]
         return sorted(kept, key=self.order) if self.order else kept
 
+    def add_fields(self, form: RowForm, index: int | None) -> None:
+        """Offer to take a row away, unless the section needs it."""
+        super().add_fields(form, index)
+        if form.label:
+            form.fields.pop("DELETE", None)
+
     def clean(self) -> None:
         """Refuse rows that are there twice, at the later one."""
         seen: set[tuple[object, ...]] = set()
@@ -99,7 +105,11 @@ def _threshold_rows(document: Data) -> list[dict[str, Any]]:
     """Return the base rows, the gravest category first, then the others by category and place."""
     categories = list(document["categories"])
     rows = [
-        row | ({"label": document["categories"][row["category"]]["name"]} if _is_base(row) else {})
+        {
+            key: f"{value:.2f}" if isinstance(value, float) and round(value, 2) == value else value
+            for key, value in row.items()
+        }
+        | ({"label": document["categories"][row["category"]]["name"]} if _is_base(row) else {})
         for row in document["thresholds"]
     ]
     return sorted(

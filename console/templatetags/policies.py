@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 
 from policies.choices import BAND_KEYS
-from policies.diff import context_words
+from policies.diff import context_words, level_words
 from policies.place_names import language_name, region_name
 
 register = template.Library()
@@ -17,7 +17,7 @@ def level(value: float | str | None) -> str:
     """Return a threshold with two places, more where it has them; a dash for never."""
     if value is None or isinstance(value, str):  # a template gives "" for a key that is absent
         return "–"
-    return f"{value:.2f}" if round(value, 2) == value else f"{value:.10g}"
+    return level_words(value)
 
 
 @register.filter

@@ -25,7 +25,7 @@ from policies.selectors_versions import term_lists, terms_found, version_content
 from policies.services import version_add_terms
 from policies.services_drafts import term_add, term_change, term_remove, term_token
 
-PAGE_SIZE = 100
+PAGE_SIZE = 50
 
 
 @require_GET
