@@ -110,7 +110,9 @@ def histogram(uid: str, title: str, counts: Sequence[int], marks: Sequence[Mark]
     top = max(math.ceil(math.log10(max([*counts, 1]) + 1)), 1)
     rows = [(power / top, amount(10**power)) for power in range(top + 1)]
     step = 1 / max(len(counts), 1)
-    bars = [_bar(i * step, step, math.log10(max(n, 0.6)) / top, i * step >= at - 1e-9) for i, n in enumerate(counts) if n]
+    bars = [
+        _bar(i * step, step, math.log10(max(n, 0.6)) / top, i * step >= at - 1e-9) for i, n in enumerate(counts) if n
+    ]
     total, above = sum(counts), sum(n for i, n in enumerate(counts) if i * step >= at - 1e-9)
     said = "; ".join(f"{mark.words} at {mark.at:.2f}" for mark in marks)
     description = f"{total:,} items by score, {above:,} of them in bars from {at:.2f} on. {said}"
@@ -172,7 +174,9 @@ def reliability(uid: str, title: str, bins: Sequence[Bin]) -> SafeString:
         x, css = _x(b.mean_score), "off" if b.is_off else "fits"
         parts.append(_tag("line", cls=f"whisker {css}", x1=x, x2=x, y1=_y(b.rate.low), y2=_y(b.rate.high)))
         # Area by items, so that a bin of three items does not look like one of three thousand.
-        parts.append(_tag("circle", cls=f"dot {css}", cx=x, cy=_y(b.rate.estimate), r=2.5 + min(math.log10(b.rate.n), 4)))
+        parts.append(
+            _tag("circle", cls=f"dot {css}", cx=x, cy=_y(b.rate.estimate), r=2.5 + min(math.log10(b.rate.n), 4))
+        )
     n_off = sum(b.is_off for b in bins)
     description = f"{sum(b.rate.n for b in bins):,} decided items in {len(bins)} bins; {n_off} bins lie off the line by more than chance."
     return _svg(uid, title, description, parts, "reliability")

@@ -43,3 +43,11 @@ class CampaignInvalid(ModerationError):
 
 class DomainInvalid(ModerationError):
     """A domain cannot be listed as given."""
+
+
+class SimulationInvalid(ModerationError):
+    """A simulation that cannot be run as asked. `field` names what to change."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field

@@ -43,6 +43,7 @@ class Judgement:
     evidence: dict[str, Any]
     digest: str
     findings: tuple[Finding, ...]
+    sources: tuple[str, ...] = ()  # per finding, the detector whose result carries it: itself, or who read the text
 
     @property
     def score(self) -> float:
@@ -72,7 +73,7 @@ def judge(results: Sequence[Result], context: Context, policy: CompiledPolicy) -
         "context": asdict(context),
     }
     findings = tuple(f for r in results for f in r.findings)
-    return _verdict(evidence, policy, findings)
+    return _verdict(evidence, policy, findings, tuple(r.detector for r in results for _ in r.findings))
 
 
 def could_change(detector: str, results: Sequence[Result], context: Context, policy: CompiledPolicy) -> bool:
@@ -109,7 +110,7 @@ def replay(evidence: Mapping[str, Any], policy: CompiledPolicy) -> Judgement:
 def under_floor(judgement: Judgement, floor: CampaignFloor, policy: CompiledPolicy) -> Judgement:
     """Return a verdict as that of a campaign's member; its evidence names the campaign, so that replay gives the same."""
     evidence = {**judgement.evidence, "campaign": floor.as_evidence()}
-    return _verdict(evidence, policy, judgement.findings)
+    return _verdict(evidence, policy, judgement.findings, judgement.sources)
 
 
 def _why_missing(results: Sequence[Result]) -> dict[str, str]:
@@ -122,7 +123,9 @@ def _why_missing(results: Sequence[Result]) -> dict[str, str]:
     return why
 
 
-def _verdict(evidence: dict[str, Any], policy: CompiledPolicy, findings: tuple[Finding, ...]) -> Judgement:
+def _verdict(
+    evidence: dict[str, Any], policy: CompiledPolicy, findings: tuple[Finding, ...], sources: tuple[str, ...] = ()
+) -> Judgement:
     batch = evidence_batch([evidence], policy)
     verdict = decide(batch, policy)
     category = int(verdict.category[0])
@@ -137,6 +140,7 @@ def _verdict(evidence: dict[str, Any], policy: CompiledPolicy, findings: tuple[F
         evidence=evidence,
         digest=digest_of(evidence),
         findings=findings,
+        sources=sources,
     )
     return floor.under(judgement) if floor else judgement
 
@@ -165,6 +169,11 @@ def digest_of(evidence: Mapping[str, Any]) -> str:
     """Return the SHA-256 of evidence in canonical form; equal evidence has equal digests."""
     canonical = json.dumps(evidence, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def reasons_of(batch: EvidenceBatch, i: int, policy: CompiledPolicy) -> list[dict[str, Any]]:
+    """Return the reasons of item i of a batch as a decision stores them, where its findings are not at hand."""
+    return [_reason(reason, ()) for reason in explain(batch, i, policy)]
 
 
 def _reason(reason: Reason, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -4,8 +4,19 @@ from dataclasses import replace
 
 from policies.compiled import RESTRICTED_QUEUE, UNEXAMINED_QUEUE, CompiledPolicy, Route
 
-__all__ = ["RESTRICTED_QUEUE", "SENIOR_QUEUE", "UNEXAMINED_QUEUE", "job_priority", "route_job"]
+__all__ = [
+    "AUDIT_REASON",
+    "REPORT_REASON",
+    "RESTRICTED_QUEUE",
+    "SENIOR_QUEUE",
+    "UNEXAMINED_QUEUE",
+    "job_priority",
+    "route_job",
+]
 
+#: How the reasons of jobs begin that people or chance brought, and no machine: simulations tell labels apart by them.
+REPORT_REASON = "Reported"
+AUDIT_REASON = "Random audit sample"
 #: Decisions to be made over an earlier one.
 SENIOR_QUEUE = "seniors"
 

@@ -11,14 +11,19 @@ from django.utils import timezone
 
 from moderation.models import OutboxMessage
 from moderation.services import (
+    activation,
     bank_matches,
     campaign_watch,
     campaigns,
+    canary,
     clearances,
+    emergency,
     examination,
     jobs,
     outbox,
     reconcile,
+    shadows,
+    simulations,
 )
 
 log = structlog.get_logger(__name__)
@@ -83,7 +88,55 @@ def campaigns_watch() -> None:
     campaign_watch.campaigns_watch(now=timezone.now())
 
 
+@shared_task(name="moderation.tasks.emergency_recheck")
+def emergency_recheck(message_key: str) -> None:
+    """Look at what is served for a new emergency term."""
+    _work(message_key, emergency.emergency_recheck)
+
+
+@shared_task(name="moderation.tasks.emergency_release")
+def emergency_release(message_key: str) -> None:
+    """Decide what an ended emergency term stopped without it."""
+    _work(message_key, emergency.emergency_release)
+
+
+@shared_task(name="moderation.tasks.emergency_terms_watch")
+def emergency_terms_watch() -> None:
+    """End emergency terms whose time is over."""
+    emergency.emergency_terms_watch(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.activations_resume")
+def activations_resume() -> None:
+    """Go on with the replay of stored evidence, where one is under way and nobody runs it."""
+    activation.activations_resume()
+
+
+@shared_task(name="moderation.tasks.shadows_record")
+def shadows_record() -> None:
+    """Record what versions in shadow say of the newest decisions."""
+    shadows.shadows_record(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.canary_guard")
+def canary_guard() -> None:
+    """Compare the canary with its control, and take it back where it surely differs."""
+    canary.canary_guard(now=timezone.now())
+
+
 @shared_task(name="moderation.tasks.campaign_apply")
 def campaign_apply(message_key: str) -> None:
     """Give a campaign's decision to its members."""
     _work(message_key, campaigns.campaign_apply_promised)
+
+
+@shared_task(name="moderation.tasks.simulation_run")
+def simulation_run(message_key: str) -> None:
+    """Run a saved simulation."""
+    _work(message_key, simulations.simulation_execute_promised)
+
+
+@shared_task(name="moderation.tasks.simulations_expire")
+def simulations_expire() -> None:
+    """Mark runs as failed that nobody works on any more."""
+    simulations.simulations_expire(now=timezone.now())

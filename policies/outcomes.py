@@ -136,6 +136,8 @@ class Simulation:
     by_*: one flow a name, the most items first; an item's category is the one that decides its stricter verdict
     n_narrowed, n_widened: items restricted by both, but for fewer or for more people (ages, territories)
     flipped: at most 200, nearest to the threshold first; those that rest on no score last
+    not_replayed: parts of the versions that differ and that stored evidence cannot answer for ("terms", "banks"): what other
+        words or other bank outcomes would have found is known only after looking at the uploads again
     """
 
     before: str
@@ -153,6 +155,7 @@ class Simulation:
     by_hour: tuple[HourLoad, ...]
     flipped: tuple[FlippedItem, ...]
     strata: tuple[LabelStratum, ...]
+    not_replayed: tuple[str, ...] = ()
 
     @property
     def n_labels(self) -> int:
@@ -168,7 +171,8 @@ class Simulation:
         """Return what `as_json` gave."""
         rows = {name: tuple(kind(**row) for row in data[name]) for name, kind in _ROWS.items()}
         flows = {name: tuple(map(_flow, data[name])) for name in _FLOWS}
-        return cls(**{**data, **rows, **flows, "total": _flow(data["total"])})
+        rest = {"total": _flow(data["total"]), "not_replayed": tuple(data["not_replayed"])}
+        return cls(**{**data, **rows, **flows, **rest})
 
 
 _ROWS: dict[str, Any] = {

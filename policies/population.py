@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from policies.compiled import KIND_SLOTS, U8, CompiledPolicy
+from policies.compiled import KIND_SLOTS, U8, U16, CompiledPolicy
 from policies.decide import BLOCK, HOLD, EvidenceBatch
 
 Mask = npt.NDArray[np.bool_]
@@ -38,14 +38,14 @@ class Cells:
 
     row: (m,) int32, position of the item in the population
     source: (m,) uint8, `source_code` of who said it, or FUSED
-    category: (m,) uint8, position in the population's categories
+    category: (m,) uint16, position in the population's categories
     score: (m,) float32 in [0, 1]
     hard: (m,) uint8, the Outcome that hard evidence demands at least; 0 for none
     """
 
     row: npt.NDArray[np.int32]
     source: U8
-    category: U8
+    category: U16
     score: npt.NDArray[np.float32]
     hard: U8
 
@@ -60,7 +60,7 @@ class Cells:
     @classmethod
     def empty(cls) -> Cells:
         """Return none."""
-        return cls(*(np.empty(0, dtype) for dtype in (np.int32, np.uint8, np.uint8, np.float32, np.uint8)))  # type: ignore[arg-type]
+        return cls(*(np.empty(0, dtype) for dtype in (np.int32, np.uint8, np.uint16, np.float32, np.uint8)))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ def cells_of(scores: npt.NDArray[np.float32], hard: U8, source: int = FUSED) -> 
     return Cells(
         row=row.astype(np.int32),
         source=np.full(len(row), source, np.uint8),
-        category=category.astype(np.uint8),
+        category=category.astype(np.uint16),
         score=scores[row, category].astype(np.float32),
         hard=hard[row, category].astype(np.uint8),
     )

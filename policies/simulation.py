@@ -100,7 +100,15 @@ def _answers(population: Population, before: Side, after: Side, labels: Labels) 
         by_hour=hour_loads(population, before, after),
         flipped=nearest_flips(population, before, after),
         strata=_strata(population, before, after, labels),
+        not_replayed=not_replayed(before.policy, after.policy),
     )
+
+
+def not_replayed(active: CompiledPolicy, draft: CompiledPolicy) -> tuple[str, ...]:
+    """Return which parts differ that evidence was found with, so that a replay cannot show what they change."""
+    terms = set(active.terms) != set(draft.terms)
+    banks = dict(active.bank_outcomes) != dict(draft.bank_outcomes)
+    return tuple(name for name, differs in (("terms", terms), ("banks", banks)) if differs)
 
 
 def flow_table(step: npt.NDArray[np.intp]) -> tuple[tuple[int, ...], ...]:
@@ -134,14 +142,19 @@ def _renamed(side: Side, names: Sequence[str]) -> npt.NDArray[np.int16]:
 
 def _restrictions_moved(before: Side, after: Side) -> tuple[int, int]:
     """Return how many items both versions restrict, the draft for fewer people, and for more."""
-    rows = np.flatnonzero((before.outcome == RESTRICT) & (after.outcome == RESTRICT))
-    columns = [column[rows] for side in (before, after) for column in (side.verdict.min_age, side.verdict.territories)]
+    old, new = before.verdict, after.verdict
+    moved = (old.min_age != new.min_age) | (old.territories != new.territories)
+    if before.policy.territory_groups != after.policy.territory_groups:  # then equal masks may mean other places
+        moved |= old.territories != 0
+    rows = np.flatnonzero(moved & (before.outcome == RESTRICT) & (after.outcome == RESTRICT))
+    columns = [column[rows] for side in (old, new) for column in (side.min_age, side.territories)]
     kinds, counts = np.unique(np.stack([c.astype(np.uint64) for c in columns], axis=1), axis=0, return_counts=True)
     narrowed = widened = 0
     for (age, mask, new_age, new_mask), n in zip(kinds.tolist(), counts.tolist(), strict=True):
-        old, new = set(before.policy.territories_of(mask)), set(after.policy.territories_of(new_mask))
-        narrowed += n if new_age > age or new - old else 0
-        widened += n if new_age <= age and not new - old and (new_age < age or old - new) else 0
+        there, here = set(before.policy.territories_of(mask)), set(after.policy.territories_of(new_mask))
+        is_narrower = new_age > age or bool(here - there)
+        narrowed += n if is_narrower else 0
+        widened += n if not is_narrower and (new_age < age or there - here) else 0
     return narrowed, widened
 
 

@@ -8,12 +8,14 @@ from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
 from moderation.models.domain import ListedDomain
 from moderation.models.emergency import EmergencyTerm
+from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
 from moderation.models.report import Report
 from moderation.models.review import Job, Queue
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
+from moderation.models.simulation import SimulationRun
 
 __all__ = [
     "Activation",
@@ -33,6 +35,7 @@ __all__ = [
     "HashEntry",
     "HashMatch",
     "Item",
+    "ItemEvidence",
     "Job",
     "ListedDomain",
     "MatchFeedback",
@@ -42,4 +45,5 @@ __all__ = [
     "Report",
     "RollbackNotice",
     "ShadowVerdict",
+    "SimulationRun",
 ]

@@ -8,17 +8,16 @@ from django.db.models import Q
 from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, territories_field
 from policies.choices import Outcome
 
-
 #: Raised as the name of a violated constraint where a machine decides under a version that decides nothing (any more).
 VERSION_DECIDES = "moderation_decision_version_decides"
 # Without a lock: an activation must never wait for uploads. A decision that was checked before an activation commits, and
 # itself commits after it, is found by the activation, which waits for all transactions of before.
-_VERSION_DECIDES = f"""
+_VERSION_DECIDES = """
     IF NOT EXISTS (
         SELECT 1 FROM policies_policyversion v WHERE v.id = NEW.policy_version_id AND v.state IN ('active', 'canary')
     ) THEN
         RAISE EXCEPTION 'decision on item % under version %, which does not decide', NEW.item_id, NEW.policy_version_id
-            USING ERRCODE = 'check_violation', CONSTRAINT = '{VERSION_DECIDES}';
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'moderation_decision_version_decides';
     END IF;
     RETURN NEW;
 """
@@ -98,6 +97,8 @@ class Decision(PublicKeyModel):
             models.Index(
                 fields=["item", "created_at"], name="moderation_decision_blocks", condition=Q(outcome=Outcome.BLOCK)
             ),
+            # labels of simulations: what people decided in a period
+            models.Index(fields=["created_at"], name="moderation_decision_people", condition=Q(actor__isnull=False)),
         ]
         triggers = [
             append_only(),

@@ -54,7 +54,8 @@ class EmergencyTerm(PublicKeyModel):
             ),
             models.CheckConstraint(
                 name="moderation_emergencyterm_reviewed_by_somebody",
-                condition=~Q(state__in=("confirmed", "rejected")) | Q(reviewer__isnull=False, reviewed_at__isnull=False),
+                condition=~Q(state__in=("confirmed", "rejected"))
+                | Q(reviewer__isnull=False, reviewed_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="moderation_emergencyterm_ended_has_time",

@@ -19,6 +19,7 @@ from moderation.models.item import DeepState, ItemState
 from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
 from moderation.services.audit import Actor, audit_write
 from moderation.services.clearances import clearance_follow
+from moderation.services.evidence import evidence_floor, evidence_keep
 from moderation.services.job_opening import job_close, job_open
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
@@ -72,6 +73,8 @@ def decision_by_machine(
     current = item.current_decision
     judgement = _in_campaign(item, judgement, policy)
     if current and _stands(item, current, judgement, policy):
+        # Simulations want to know what machines see, also where it changes nothing any more.
+        evidence_keep(item=item, decision=current, judgement=judgement, policy=policy, is_final=is_final)
         return current
     if current and current.is_by_person:
         return _hold_for_senior(item, judgement, policy, stage, now)
@@ -86,7 +89,14 @@ def decision_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPol
     """
     outcome = judgement.outcome
     decision = _record(
-        item, judgement, policy, DecisionStage.ON_PATH, outcome=outcome, decided_by=judgement.decided_by, now=now
+        item,
+        judgement,
+        policy,
+        DecisionStage.ON_PATH,
+        outcome=outcome,
+        decided_by=judgement.decided_by,
+        is_final=False,
+        now=now,
     )
     if outcome == Outcome.ESCALATE and not _awaits_campaign(judgement):
         job_open(
@@ -127,6 +137,25 @@ def decision_in_campaign(*, item: Item, now: datetime) -> Decision | None:
         return _apply(item, judgement, policy, DecisionStage.CAMPAIGN, is_final, now)
     job_close(item=item, now=now, even_leased=True)
     return _apply(item, judgement, policy, DecisionStage.CAMPAIGN, is_final, now)
+
+
+@transaction.atomic
+def decision_without_term(
+    *, item: Item, judgement: Judgement, policy: CompiledPolicy, now: datetime
+) -> Decision | None:
+    """Decide an item that an emergency term stopped on the evidence without it, once the term is not in force any more.
+
+    Unlike a verdict on new evidence, this one goes back to evidence that was decided before. What was withdrawn or decided
+    by a person stays (None), as does what the verdict without the term agrees with.
+    """
+    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
+    current = item.current_decision
+    if current is None or item.withdrawn_at or current.is_by_person:
+        return None
+    judgement = _in_campaign(item, judgement, policy)
+    if (current.outcome, current.min_age) == (judgement.outcome, judgement.min_age):
+        return current
+    return _apply(item, judgement, policy, DecisionStage.EMERGENCY, item.deep_state != DeepState.QUEUED, now)
 
 
 def _in_campaign(item: Item, judgement: Judgement, policy: CompiledPolicy) -> Judgement:
@@ -180,7 +209,9 @@ def _is_new_and_hard(current: Decision, judgement: Judgement) -> bool:
 def _hold_for_senior(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
 ) -> Decision:
-    decision = _record(item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by="new_hard_evidence", now=now)
+    decision = _record(
+        item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by="new_hard_evidence", is_final=True, now=now
+    )
     job_close(item=item, now=now, even_leased=True)
     job_open(
         item=item,
@@ -198,7 +229,14 @@ def _apply(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, is_final: bool, now: datetime
 ) -> Decision:
     decision = _record(
-        item, judgement, policy, stage, outcome=judgement.outcome, decided_by=judgement.decided_by, now=now
+        item,
+        judgement,
+        policy,
+        stage,
+        outcome=judgement.outcome,
+        decided_by=judgement.decided_by,
+        is_final=is_final,
+        now=now,
     )
     needs_person = judgement.outcome == Outcome.ESCALATE or (judgement.outcome == Outcome.HOLD and is_final)
     if needs_person and not _awaits_campaign(judgement):
@@ -224,6 +262,7 @@ def _record(
     *,
     outcome: Outcome,
     decided_by: str,
+    is_final: bool,
     now: datetime,
 ) -> Decision:
     servable = outcome.is_servable
@@ -243,6 +282,10 @@ def _record(
         created_at=now,
     )
     _store_findings(decision, judgement)
+    if stage == DecisionStage.CAMPAIGN:
+        evidence_floor(item=item, decision=decision, judgement=judgement)
+    else:
+        evidence_keep(item=item, decision=decision, judgement=judgement, policy=policy, is_final=is_final)
     _follow(item, decision, now)
     return decision
 

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from moderation.exceptions import ModerationError
 from moderation.models import Item, Job, Report
+from moderation.routing import REPORT_REASON
 from moderation.services.audit import audit_write
 from moderation.services.job_opening import job_open
 from policies.selectors import compiled_active
@@ -62,6 +63,6 @@ def _job(item: Item, report: Report, now: datetime) -> Job:
         policy=compiled_active(),
         category=report.category,
         score=score,
-        reason="Reported by a trusted flagger" if report.is_trusted_flagger else "Reported",
+        reason=f"{REPORT_REASON} by a trusted flagger" if report.is_trusted_flagger else REPORT_REASON,
         now=now,
     )

@@ -1,0 +1,164 @@
+"""How fast a draft is simulated over stored evidence, and a threshold slider answers: 100,000 items, a million when asked for.
+
+In a process of its own over a filled database: loading, following, the run, its memory, and many moves of a slider.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from console.embedded import servers_in
+
+Rows = dict[str, dict[str, Any]]
+ROOT = Path(__file__).resolve().parent.parent
+#: BENCH_FULL=1 asks for the size that the targets speak of; it takes minutes to fill.
+N_ITEMS = 1_000_000 if os.environ.get("BENCH_FULL") else 100_000
+N_MOVES = 200
+
+
+def _row(value: float, unit: str, limit: float | None) -> dict[str, Any]:
+    target = None if limit is None else f"<= {limit:g}"
+    return {"value": round(value, 3), "unit": unit, "target": target, "met": None if limit is None else value <= limit}
+
+
+def run() -> Rows:
+    """Return the measured rows."""
+    with tempfile.TemporaryDirectory(prefix="gh-bench-") as folder:
+        root = Path(folder)
+        root.chmod(0o711)
+        servers = servers_in(root, fsync=False)
+        servers.start()
+        try:
+            environment = {"ENVIRONMENT": "test", "DJANGO_SETTINGS_MODULE": "console.settings", **servers.environment()}
+            filled = _child("fill", environment)
+            return {**filled, **_child("measure", environment)}
+        finally:
+            servers.stop()
+
+
+def _child(what: str, environment: dict[str, str]) -> Rows:
+    """Run one part in a process whose memory is its own."""
+    code = f"from benchmarks.simulate import {what}; {what}()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, cwd=ROOT, check=True, stdout=subprocess.PIPE
+    )
+    rows: Rows = json.loads(done.stdout.splitlines()[-1])
+    return rows
+
+
+def fill() -> None:
+    """Migrate, seed and fill the database."""
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from benchmarks.fill_evidence import fill_evidence
+
+    call_command("migrate", verbosity=0)
+    call_command("policy_seed", verbosity=0)
+    began = time.perf_counter()
+    fill_evidence(os.environ["DATABASE_URL"], N_ITEMS)
+    sys.stdout.write(json.dumps({"evidence_fill": _row(time.perf_counter() - began, "s", None)}))
+
+
+def measure() -> None:
+    """Load, simulate, move."""
+    import django
+
+    django.setup()
+    from django.utils import timezone
+
+    from moderation.evidence_store import stored_population
+    from moderation.simulations import human_labels
+
+    now = timezone.now()
+    rows: Rows = {}
+    seconds, population = _timed(lambda: stored_population(now))
+    rows["evidence_load"] = _row(seconds, "s", None)
+    rows["evidence_follow_idle"] = _row(1000 * _timed(lambda: stored_population(now))[0], "ms", None)
+    seconds, labels = _timed(lambda: human_labels(population, since=None))
+    rows["labels_load"] = _row(seconds, "s", None)
+    rows |= _simulated(population, labels)
+    rows |= _slid(population, labels)
+    rows["simulation_peak_memory"] = _row(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "GiB", 1.5)
+    sys.stdout.write(json.dumps(rows))
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.perf_counter()
+    found = work()
+    return time.perf_counter() - began, found
+
+
+def _drafted() -> tuple[Any, Any, Any]:
+    """Return the active version, a draft that moves thresholds and adds a market, and its document."""
+    from policies.compile import compile_parsed
+    from policies.documents import document_of
+    from policies.models import PolicyVersion
+    from policies.schema import parse_document
+    from policies.selectors import compiled_active
+
+    data = document_of(PolicyVersion.objects.get(number=1))
+    for row in data["thresholds"]:
+        if row["category"] in {"hate", "violence"}:
+            row["escalate"] = round(row["escalate"] - 0.05, 2)
+            row["restrict_18"] = round(row["restrict_18"] - 0.05, 2)
+    data["thresholds"].append({"category": "hate", "market": "FR", "escalate": 0.5, "block": 0.8})
+    document = parse_document(data)
+    return compiled_active(), compile_parsed(document), document
+
+
+def _simulated(population: Any, labels: Any) -> Rows:
+    from policies.simulation import simulate
+
+    active, draft, _ = _drafted()
+    runs = [_timed(lambda: simulate(population, active, draft, labels=labels))[0] for _ in range(5)]
+    return {
+        "simulation_first": _row(runs[0], "s", 2),
+        "simulation": _row(median(runs), "s, median", 2),
+        "simulation_items": _row(len(population), "items", None),
+    }
+
+
+def _slid(population: Any, labels: Any) -> Rows:
+    from policies.compile import threshold_variant
+    from policies.slider import Slider
+
+    active, draft, document = _drafted()
+
+    def variant(level: str, threshold: float | None) -> Any:
+        return threshold_variant(draft, document, "hate", level, threshold)
+
+    prepared, slider = _timed(lambda: Slider(population, active, draft, "hate", variant=variant, labels=labels))
+    # All of the way from one end to the other, back and forth, so that far moves count as much as near ones.
+    places = [round(0.55 + 0.45 * (i * 37 % N_MOVES) / N_MOVES, 4) for i in range(N_MOVES)]
+    low = [round(0.01 + 0.39 * (i * 37 % N_MOVES) / N_MOVES, 4) for i in range(N_MOVES)]
+    moves = [("block", place) for place in places] + [("restrict_16", place) for place in low]
+    times = [1000 * _timed(partial(slider.at, *move))[0] for move in moves]
+    return {
+        "slider_prepare": _row(prepared, "s", None),
+        "slider_answer_p50": _row(median(times), "ms", None),
+        "slider_answer": _row(quantiles(times, n=20)[18], "ms, p95", 300),
+    }
+
+
+def main() -> None:
+    """Print the table."""
+    for name, row in run().items():
+        print(f"{name:28} {row['value']:>12} {row['unit']:<12} target {row['target']} met {row['met']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""Stored evidence as a population in memory: loaded once a process, then following new rows, late commits included.
+
+Nothing here writes. A million items take about 150 MB.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from django.conf import settings
+from django.db import connection
+
+from moderation.evidence_cells import CELL, NO_CATEGORY
+from moderation.services.evidence import category_codes
+from policies.choices import DETECTORS
+from policies.population import COLUMNS, Cells, Population
+
+#: Primary keys that one statement of a full load looks through.
+LOAD_SPAN = 100_000
+_EVER = datetime.min.replace(tzinfo=UTC)
+#: One stored row without its cells, as the statement below sends it: big-endian, like PostgreSQL's own binary format.
+_HEAD = np.dtype(
+    [
+        ("item_pk", ">i8"), ("creator_pk", ">i8"), ("at", ">i8"), ("missing", ">i4"), ("n_octets", ">i4"), ("kind", ">i2"),
+        ("claim", ">i2"), ("standing", ">i2"), ("unlabelled", ">i2"), ("floor", ">i2"), ("is_final", ">i2"),
+        ("market", "u1", 2), ("language", "u1", 3),
+    ]
+)  # fmt: skip
+# The server packs the rows: a million of them arrive as a few large values, and Python never sees one alone.
+_PACKED = """
+    SELECT string_agg(
+        int8send(item_id) || int8send(creator_id) || int8send(floor(extract(epoch FROM at))::bigint)
+        || int4send(missing) || int4send(octet_length(cells)) || int2send(kind) || int2send(claim) || int2send(standing)
+        || int2send(unlabelled) || int2send(floor) || int2send(is_final::int::smallint)
+        || convert_to(rpad(market, 2), 'UTF8') || convert_to(rpad(language, 3), 'UTF8'), ''::bytea ORDER BY item_id
+    ), string_agg(cells, ''::bytea ORDER BY item_id)
+    FROM moderation_itemevidence
+"""
+_XMIN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_RANGE = "SELECT min(item_id), max(item_id) FROM moderation_itemevidence"
+_SPAN = _PACKED + " WHERE item_id > %s AND item_id <= %s AND at >= %s"
+# One statement, so one snapshot: the watermark and the rows it bounds belong together.
+_CHANGES = f"SELECT s.xmin, p.* FROM ({_XMIN} AS xmin) s, ({_PACKED} WHERE txid >= %s AND at >= %s) p"  # noqa: S608
+_OF_ITEMS = _PACKED + " WHERE item_id = ANY(%s)"
+
+
+@dataclass
+class _Vocabulary:
+    """Names by position, growing; -1 stands for the blank name."""
+
+    names: list[str] = field(default_factory=list)
+    place: dict[int, int] = field(default_factory=lambda: {_code_of(b"   "): -1})
+
+    def positions(self, letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
+        """Return the position of each row of letters, adding names that are new."""
+        code = np.zeros(len(letters), np.int64)
+        for column in range(3):
+            code = code * 256 + (letters[:, column] if column < letters.shape[1] else ord(" "))
+        distinct, inverse = np.unique(code, return_inverse=True)
+        places = np.array([self._place(int(c)) for c in distinct], np.int16)
+        return places[inverse]
+
+    def _place(self, code: int) -> int:
+        if code not in self.place:
+            self.place[code] = len(self.names)
+            self.names.append(code.to_bytes(3, "big").decode().strip())
+        return self.place[code]
+
+
+def _code_of(letters: bytes) -> int:
+    return int.from_bytes(letters, "big")
+
+
+class _Reader:
+    """Turns packed rows into populations that share their vocabularies."""
+
+    def __init__(self) -> None:
+        self.markets, self.languages = _Vocabulary(), _Vocabulary()
+        self.categories: tuple[str, ...] = ()
+
+    def look_up_categories(self) -> None:
+        """Ask for the categories by code; a code that no category has is a name that no policy knows."""
+        codes = category_codes()
+        names = [""] * (max(codes.values(), default=NO_CATEGORY) + 1)
+        for name, code in codes.items():
+            names[code] = name
+        self.categories = tuple(names)
+
+    def read(self, heads: bytes | None, cells: bytes | None) -> Population:
+        """Return the rows of one answer, in the order of their items; names come with `named`."""
+        rows = np.frombuffer(bytes(heads or b""), _HEAD)
+        columns: dict[str, Any] = {name: rows[name].astype(dtype) for name, dtype in _DTYPES.items()}
+        return Population(
+            **columns,
+            categories=(),
+            detectors=DETECTORS,
+            markets=(),
+            languages=(),
+            market=self.markets.positions(rows["market"]),
+            language=self.languages.positions(rows["language"]),
+            is_final=rows["is_final"] != 0,
+            cells=self._cells(rows["n_octets"] // CELL.itemsize, np.frombuffer(bytes(cells or b""), CELL)),
+        )
+
+    def _cells(self, per_row: npt.NDArray[np.integer[Any]], found: npt.NDArray[np.void]) -> Cells:
+        category = found["category"].astype(np.uint16)
+        category[category >= len(self.categories)] = NO_CATEGORY
+        return Cells(
+            row=np.repeat(np.arange(len(per_row), dtype=np.int32), per_row),
+            source=found["source"].copy(),
+            category=category,
+            score=found["score"].astype(np.float32),
+            hard=found["hard"].copy(),
+        )
+
+    def named(self, population: Population) -> Population:
+        """Return a population with the names that its positions mean."""
+        markets, languages = tuple(self.markets.names), tuple(self.languages.names)
+        return replace(population, categories=self.categories, markets=markets, languages=languages)
+
+
+#: Columns that are taken from the packed row as they are.
+_DTYPES = {
+    "item_pk": np.int64, "creator_pk": np.int64, "at": np.int64, "missing": np.uint32, "kind": np.int8, "claim": np.int8,
+    "standing": np.int8, "unlabelled": np.uint8, "floor": np.uint8,
+}  # fmt: skip
+
+
+class EvidenceStore:
+    """The evidence of a time, kept in memory and followed. Thread-safe; a population once given never changes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop everything; the next caller loads again."""
+        with self._lock:
+            self._reader = _Reader()
+            self._population = self._reader.read(None, None)
+            self._since = _EVER  # nothing was loaded yet
+            self._xmin = 0
+
+    def n_held(self) -> int | None:
+        """Return how many items are in memory; None before anything was loaded."""
+        return None if self._since == _EVER else len(self._population)
+
+    def population(self, now: datetime) -> Population:
+        """Return all that is stored of the last SIMULATION_DAYS, as of now.
+
+        1. The first call, and one a day, loads everything. The watermark is read before: what a transaction that still
+           runs has written comes with the next call, because its id is not below the watermark.
+        2. Any other call reads the rows of the oldest transaction that ran then, and of all later ones.
+        """
+        since = now - timedelta(days=settings.SIMULATION_DAYS)
+        with self._lock:
+            if since - self._since > timedelta(days=1):
+                self._load(since)
+            else:
+                self._follow()
+            return self._population
+
+    def _load(self, since: datetime) -> None:
+        reader, xmin = _Reader(), int(_one(_XMIN)[0])
+        reader.look_up_categories()
+        parts = [reader.read(*packed) for packed in _spans(since)]
+        self._reader, self._xmin, self._since = reader, xmin, since
+        self._population = reader.named(joined(parts) if parts else reader.read(None, None))
+
+    def _follow(self) -> None:
+        self._reader.look_up_categories()
+        xmin, heads, cells = _one(_CHANGES, self._xmin, self._since)
+        changed = self._reader.read(heads, cells)
+        self._xmin = int(xmin)
+        self._population = self._reader.named(merged(self._population, changed))
+
+
+def _one(sql: str, *values: Any) -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return tuple(cursor.fetchall()[0])
+
+
+def _spans(since: datetime, after: int | None = None) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Yield packed rows in spans of primary keys. Rows that come or change meanwhile are seen once, old or new."""
+    lowest, highest = _one(_RANGE)
+    if lowest is None:
+        return
+    for start in range(lowest - 1 if after is None else after, highest, LOAD_SPAN):
+        heads, cells = _one(_SPAN, start, start + LOAD_SPAN, since)
+        if heads:
+            yield heads, cells
+
+
+def joined(parts: Sequence[Population]) -> Population:
+    """Return populations that share vocabularies one after the other."""
+    starts = np.cumsum([0, *(len(part) for part in parts[:-1])], dtype=np.int32)
+    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+    rows = [part.cells.row + start for part, start in zip(parts, starts, strict=True)]
+    found = {
+        name: np.concatenate([getattr(part.cells, name) for part in parts])
+        for name in ("source", "category", "score", "hard")
+    }
+    return replace(parts[0], **columns, cells=Cells(row=np.concatenate(rows), **found))
+
+
+def merged(known: Population, changed: Population) -> Population:
+    """Return a population in which some items have newer evidence or are new; items stay in the order of their keys."""
+    if not len(changed):
+        return known
+    kept = known.select(~np.isin(known.item_pk, changed.item_pk))
+    both = joined([kept, changed])
+    if len(kept) and kept.item_pk[-1] > changed.item_pk[0]:
+        return reordered(both, np.argsort(both.item_pk, kind="stable"))
+    return both
+
+
+def reordered(population: Population, order: npt.NDArray[np.intp]) -> Population:
+    """Return the items in another order, each with its cells."""
+    columns: dict[str, Any] = {name: getattr(population, name)[order] for name in COLUMNS}
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return replace(population, **columns, cells=replace(population.cells, row=place[population.cells.row]))
+
+
+_store = EvidenceStore()
+
+
+def stored_population(now: datetime) -> Population:
+    """Return the evidence stored of the last SIMULATION_DAYS, from this process's memory, as of now."""
+    return _store.population(now)
+
+
+def n_held() -> int | None:
+    """Return how many items this process holds; None before it has loaded any."""
+    return _store.n_held()
+
+
+def forget() -> None:
+    """Drop what this process holds."""
+    _store.forget()
+
+
+def evidence_of(item_pks: Iterable[int]) -> Population:
+    """Return the stored evidence of some items, in the order of their keys; items without any are left out."""
+    reader = _Reader()
+    reader.look_up_categories()
+    return reader.named(reader.read(*_one(_OF_ITEMS, list(item_pks))))
+
+
+def evidence_chunks(*, after: int = 0, since: datetime | None = None) -> Iterator[Population]:
+    """Yield all stored evidence in the order of items, above a primary key, LOAD_SPAN keys at a time.
+
+    For work that goes through everything once and may be broken off: the last key of a chunk is where to go on.
+    """
+    reader = _Reader()
+    reader.look_up_categories()
+    for packed in _spans(since or _EVER, after):
+        yield reader.named(reader.read(*packed))
+
+
+def spans_after(after: int) -> Iterator[tuple[int, int, Callable[[], Population]]]:
+    """Yield spans of primary keys above one, in order: above, up to and including, and how to read the span's evidence.
+
+    For work that must look at something else before it reads, and may be broken off: the end of a span is where to go on.
+    """
+    reader = _Reader()
+    reader.look_up_categories()
+    lowest, highest = _one(_RANGE)
+    if lowest is None:
+        return
+    for start in range(max(after, lowest - 1), highest, LOAD_SPAN):
+        until = min(start + LOAD_SPAN, highest)
+
+        def read(start: int = start, until: int = until) -> Population:
+            return reader.named(reader.read(*_one(_SPAN, start, until, _EVER)))
+
+        yield start, until, read

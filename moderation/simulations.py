@@ -1,0 +1,153 @@
+"""Reads for simulations: what people decided, saved runs, and prepared sliders. Nothing here changes a row."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.db.models import QuerySet
+
+from moderation.evidence_store import stored_population
+from moderation.models import SimulationRun
+from moderation.routing import AUDIT_REASON, REPORT_REASON
+from policies.comparison import Difference, differences
+from policies.compile import compile_parsed, threshold_variant
+from policies.compiled import CompiledPolicy
+from policies.documents import document_of
+from policies.models import PolicyVersion
+from policies.outcomes import SAMPLED
+from policies.population import Filter, Population
+from policies.rows import Document
+from policies.schema import parse_document
+from policies.selectors import compiled_active
+from policies.simulation import Labels
+from policies.slider import Slider
+
+#: A prepared slider answers from the evidence of its preparation for so long; then it is prepared anew.
+SLIDER_KEPT = timedelta(minutes=5)
+#: Prepared sliders that a process keeps; one over a million items takes about 150 MB.
+SLIDERS_KEPT = 2
+
+# How an item came before people is how its first job came about: later ones follow from that.
+_LABELS = """
+    SELECT DISTINCT ON (d.item_id) d.item_id, d.outcome, coalesce(c.id, -1),
+        CASE WHEN j.reason IS NULL THEN %(other)s WHEN j.reason = %(audit)s THEN %(random)s
+             WHEN j.reason LIKE %(report)s || '%%' THEN %(reported)s ELSE %(escalated)s END
+    FROM moderation_decision d
+    LEFT JOIN policies_category c ON c.slug = d.category
+    LEFT JOIN LATERAL (SELECT reason FROM moderation_job WHERE item_id = d.item_id ORDER BY id LIMIT 1) j ON true
+    WHERE d.actor_id IS NOT NULL AND d.outcome <> 2 AND d.created_at >= %(since)s
+    ORDER BY d.item_id, d.id DESC
+"""
+
+
+def human_labels(population: Population, *, since: datetime | None) -> Labels:
+    """Return the last word that people had on each item, however the item came before them.
+
+    An item that waits for a senior has none yet.
+
+    Args:
+        population: gives the categories that labels name.
+        since: decisions from then on; None for all.
+    """
+    names = {name: i for i, name in enumerate(SAMPLED)}
+    values = {
+        **names,
+        "audit": AUDIT_REASON,
+        "report": REPORT_REASON,
+        "since": since or datetime.min.replace(tzinfo=UTC),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_LABELS, values)
+        rows = np.array(cursor.fetchall(), np.int64).reshape(-1, 4)
+    category = np.where(rows[:, 2] < len(population.categories), rows[:, 2], -1)
+    return Labels(
+        categories=population.categories,
+        item_pk=rows[:, 0],
+        outcome=rows[:, 1].astype(np.uint8),
+        category=category.astype(np.int16),
+        sampled=rows[:, 3].astype(np.uint8),
+    )
+
+
+def simulation_list(*, draft_key: UUID | None = None) -> QuerySet[SimulationRun]:
+    """Return saved runs without their results, the newest first; of one version, where named."""
+    runs = SimulationRun.objects.select_related("draft", "active", "started_by").defer("result")
+    return runs if draft_key is None else runs.filter(draft_key=draft_key)
+
+
+def simulation_get(key: str | UUID) -> SimulationRun | None:
+    """Return one run, or None."""
+    try:
+        return SimulationRun.objects.select_related("draft", "active", "started_by").filter(key=key).first()
+    except (ValidationError, ValueError):
+        return None
+
+
+def simulation_compare(first: SimulationRun, second: SimulationRun) -> tuple[Difference, ...]:
+    """Return the numbers of two finished runs side by side; none where one is not done."""
+    one, other = first.simulation, second.simulation
+    return differences(one, other) if one and other else ()
+
+
+# --- sliders -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSlider:
+    """A slider and when its evidence was read."""
+
+    slider: Slider
+    as_of: datetime
+
+
+_Key = tuple[str, str, str, Filter]
+_sliders: dict[_Key, PreparedSlider] = {}
+_preparing = threading.Lock()
+
+
+def slider_for(version: PolicyVersion, category: str, wanted: Filter, now: datetime) -> PreparedSlider:
+    """Return a slider over a version's thresholds in one category, prepared in this process at most SLIDER_KEPT ago.
+
+    A version that was edited meanwhile has another digest, and so another slider.
+
+    Raises:
+        ValueError: the version does not know the category.
+        policies.exceptions.PolicyError: it cannot be compiled.
+        policies.exceptions.PolicyUnavailable: no version is active.
+    """
+    # Words are not replayed, and long lists of them would cost more than a move of the slider may.
+    document = parse_document({**document_of(version), "terms": {}})
+    draft, active = compile_parsed(document), compiled_active()
+    key = (active.digest, draft.digest, category, wanted)
+    with _preparing:  # two moves at once prepare one slider
+        kept = _sliders.pop(key, None)
+        if kept is None or not timedelta(0) <= now - kept.as_of < SLIDER_KEPT:
+            kept = PreparedSlider(_prepared(document, draft, active, category, wanted, now), now)
+        _sliders[key] = kept
+        while len(_sliders) > SLIDERS_KEPT:
+            del _sliders[next(iter(_sliders))]
+        return kept
+
+
+def sliders_forget() -> None:
+    """Drop every prepared slider."""
+    with _preparing:
+        _sliders.clear()
+
+
+def _prepared(
+    document: Document, draft: CompiledPolicy, active: CompiledPolicy, category: str, wanted: Filter, now: datetime
+) -> Slider:
+    population = stored_population(now).where(wanted)
+    since = None if wanted.since is None else datetime.fromtimestamp(wanted.since, UTC)
+
+    def variant(level: str, threshold: float | None) -> CompiledPolicy:
+        return threshold_variant(draft, document, category, level, threshold)
+
+    return Slider(population, active, draft, category, variant=variant, labels=human_labels(population, since=since))
