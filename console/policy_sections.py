@@ -11,7 +11,7 @@ from django import forms
 from django.forms.formsets import BaseFormSet
 
 from console import policy_forms
-from console.policy_forms import RowForm
+from console.policy_forms import RowForm, sentence_of
 from policies.choices import DETECTORS, KIND_KEYS
 from policies.exceptions import PolicyError
 from policies.schema import STANDING_KEYS
@@ -72,7 +72,7 @@ class RowSet(_Base):
     def place(self, error: PolicyError) -> None:
         """Put a service's refusal beside the field that it names; above the rows where it names none."""
         found, kept = _ROW.match(error.field), self.kept()
-        sentence = f"{error.message[:1].upper()}{error.message[1:]}."
+        sentence = sentence_of(error)
         if found and int(found[1]) < len(kept):
             form = kept[int(found[1])]
             name = found[2] if found[2] in form.fields and not form.fields[found[2]].widget.is_hidden else None
