@@ -29,8 +29,10 @@ from moderation.models import (
     Item,
     Job,
     OutboxMessage,
+    ShadowVerdict,
     SimulationRun,
 )
+from moderation.rollout_selectors import Agreement
 from moderation.routing import SENIOR_QUEUE
 from moderation.simulations import simulation_get
 from policies import selectors_versions
@@ -50,6 +52,7 @@ READ_AUDIT = "moderation.read_audit"
 MANAGE_BANKS = "moderation.manage_banks"
 EDIT_POLICIES = "policies.edit_versions"
 APPROVE_POLICIES = "policies.approve_versions"
+ADD_EMERGENCY = "moderation.add_emergency_terms"
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -276,6 +279,21 @@ def step_allowed(user: User, permission: str) -> None:
     """
     if not may(user, permission):
         raise PermissionDenied
+
+
+def verdicts_visible(user: User, verdicts: list[ShadowVerdict]) -> list[ShadowVerdict]:
+    """Return verdicts of a shadow, without those on items that the person may not know of."""
+    if may(user, REVIEW_RESTRICTED):
+        return verdicts
+    keys = [verdict.item_id for verdict in verdicts]
+    hidden = set(selectors.items_restricted().filter(pk__in=keys).values_list("pk", flat=True))
+    return [verdict for verdict in verdicts if verdict.item_id not in hidden]
+
+
+def agreement_visible(user: User, agreement: Agreement) -> list[tuple[str, int, int]]:
+    """Return a shadow's agreement by category, without the category whose items the person may not count."""
+    shown = may(user, REVIEW_RESTRICTED)
+    return [row for row in agreement.categories if shown or row[0] != selectors.CHILD_SAFETY]
 
 
 def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:

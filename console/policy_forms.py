@@ -26,6 +26,11 @@ _AGES: Choices = [("13", "13 and over"), ("16", "16 and over"), ("18", "18 and o
 _OUTCOMES = dict(zip(OUTCOME_KEYS, Outcome.labels, strict=True))
 
 
+def sentence_of(error: PolicyError) -> str:
+    """Return what is wrong as a sentence, for beside a field."""
+    return f"{error.message[:1].upper()}{error.message[1:].rstrip('.')}."
+
+
 def _outcomes(*keys: str) -> Choices:
     return [(key, _OUTCOMES[key]) for key in keys]
 
@@ -137,7 +142,6 @@ class ThresholdForm(RowForm):
         if self.label:
             for name in self.unique:
                 self.fields[name].widget = forms.HiddenInput()
-            self.fields.pop("DELETE", None)
 
     def clean(self) -> dict[str, Any]:
         """Refuse a consequence that begins above a stricter one, beside the milder."""
@@ -374,5 +378,51 @@ class StepForm(forms.Form):
     def refuse(self, error: PolicyError) -> None:
         """Put a service's refusal beside the field that it names."""
         name = {"canary_percent": "percent"}.get(error.field, error.field)
-        sentence = f"{error.message[:1].upper()}{error.message[1:]}."
-        self.add_error(name if name in self.fields else None, sentence)
+        self.add_error(name if name in self.fields else None, sentence_of(error))
+
+
+class CellForm(forms.Form):
+    """One cell of the agreement table."""
+
+    was = forms.TypedChoiceField(choices=Outcome.choices, coerce=int, empty_value=None, required=False)
+    would = forms.TypedChoiceField(choices=Outcome.choices, coerce=int, empty_value=None, required=False)
+
+
+class EmergencyForm(forms.Form):
+    """A word or phrase that is to be in force within seconds."""
+
+    text = forms.CharField(max_length=120, label="Term", error_messages={"required": "Write the word or phrase."})
+    category = forms.ChoiceField(error_messages={"required": "Choose what kind of harm it is."})
+    outcome = forms.TypedChoiceField(
+        choices=[(int(o), o.label) for o in (Outcome.BLOCK, Outcome.HOLD, Outcome.ESCALATE, Outcome.RESTRICT)],
+        coerce=int,
+        label="What follows",
+    )
+    language = LanguageField()
+    note = forms.CharField(
+        max_length=300,
+        label="What is going on",
+        error_messages={"required": "Say in a sentence what is going on; somebody else will review this."},
+    )
+
+    def __init__(self, *args: Any, names: Mapping[str, str], **kwargs: Any) -> None:
+        """Take the categories to choose from as slug -> name."""
+        super().__init__(*args, **kwargs)
+        self.names = names
+        self.fields["category"].choices = [("", "Choose"), *names.items()]  # type: ignore[attr-defined]
+
+    def refuse(self, error: PolicyError) -> None:
+        """Put a service's refusal beside the field that it names."""
+        self.add_error(error.field if error.field in self.fields else None, sentence_of(error))
+
+
+class EmergencyReviewForm(forms.Form):
+    """What becomes of an emergency term."""
+
+    act = forms.ChoiceField()
+    note = forms.CharField(max_length=300, required=False)
+
+    def __init__(self, *args: Any, acts: Sequence[str], **kwargs: Any) -> None:
+        """Take what can be done."""
+        super().__init__(*args, **kwargs)
+        self.fields["act"].choices = [(act, act) for act in acts]  # type: ignore[attr-defined]

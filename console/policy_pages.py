@@ -41,3 +41,8 @@ def offers_to(user: User, version: PolicyVersion, writers: set[int]) -> list[Off
 def head(version: PolicyVersion, tab: str) -> dict[str, Any]:
     """Return the context of `policies/parts/head.html`."""
     return {"version": version, "tab": tab}
+
+
+def percent_of(part: int, whole: int) -> str:
+    """Return a share in percent with one place; a dash where there is nothing to share."""
+    return f"{100 * part / whole:.1f} %" if whole else "–"

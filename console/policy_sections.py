@@ -11,7 +11,7 @@ from django import forms
 from django.forms.formsets import BaseFormSet
 
 from console import policy_forms
-from console.policy_forms import RowForm
+from console.policy_forms import RowForm, sentence_of
 from policies.choices import DETECTORS, KIND_KEYS
 from policies.exceptions import PolicyError
 from policies.schema import STANDING_KEYS
@@ -54,6 +54,12 @@ class RowSet(_Base):
         kept = [form for form in stay if form in self.forms[:n] or form.has_changed()]
         return sorted(kept, key=self.order) if self.order else kept
 
+    def add_fields(self, form: RowForm, index: int | None) -> None:
+        """Offer to take a row away, unless the section needs it."""
+        super().add_fields(form, index)
+        if form.label:
+            form.fields.pop("DELETE", None)
+
     def clean(self) -> None:
         """Refuse rows that are there twice, at the later one."""
         seen: set[tuple[object, ...]] = set()
@@ -66,7 +72,7 @@ class RowSet(_Base):
     def place(self, error: PolicyError) -> None:
         """Put a service's refusal beside the field that it names; above the rows where it names none."""
         found, kept = _ROW.match(error.field), self.kept()
-        sentence = f"{error.message[:1].upper()}{error.message[1:]}."
+        sentence = sentence_of(error)
         if found and int(found[1]) < len(kept):
             form = kept[int(found[1])]
             name = found[2] if found[2] in form.fields and not form.fields[found[2]].widget.is_hidden else None
@@ -99,7 +105,11 @@ def _threshold_rows(document: Data) -> list[dict[str, Any]]:
     """Return the base rows, the gravest category first, then the others by category and place."""
     categories = list(document["categories"])
     rows = [
-        row | ({"label": document["categories"][row["category"]]["name"]} if _is_base(row) else {})
+        {
+            key: f"{value:.2f}" if isinstance(value, float) and round(value, 2) == value else value
+            for key, value in row.items()
+        }
+        | ({"label": document["categories"][row["category"]]["name"]} if _is_base(row) else {})
         for row in document["thresholds"]
     ]
     return sorted(

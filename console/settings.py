@@ -258,6 +258,10 @@ CELERY_BEAT_SCHEDULE = {
     "bank-matches": {"task": "moderation.tasks.bank_matches_watch", "schedule": 30.0, "options": {"expires": 30}},
     "campaigns": {"task": "moderation.tasks.campaigns_watch", "schedule": 5.0, "options": {"expires": 5}},
     "scores": {"task": "moderation.tasks.scores_summarise", "schedule": 900.0, "options": {"expires": 900}},
+    "emergency-terms": {"task": "moderation.tasks.emergency_terms_watch", "schedule": 15.0, "options": {"expires": 15}},
+    "activations": {"task": "moderation.tasks.activations_resume", "schedule": 2.0, "options": {"expires": 2}},
+    "shadows": {"task": "moderation.tasks.shadows_record", "schedule": 5.0, "options": {"expires": 5}},
+    "canary": {"task": "moderation.tasks.canary_guard", "schedule": 60.0, "options": {"expires": 60}},
     "simulations-expire": {"task": "moderation.tasks.simulations_expire", "schedule": 60.0, "options": {"expires": 60}},
     "feed-popularity": {"task": "feed.tasks.popularity_refresh", "schedule": 20.0, "options": {"expires": 20}},
 }
@@ -287,6 +291,26 @@ CAMPAIGN_MIN_LETTERS = env_int("CAMPAIGN_MIN_LETTERS", 24, minimum=10)
 CAMPAIGN_LIVE_MINUTES = env_int("CAMPAIGN_LIVE_MINUTES", 1_440, minimum=1)
 #: Web processes look this often which campaigns there are.
 CAMPAIGN_REFRESH_SECONDS = env_int("CAMPAIGN_REFRESH_SECONDS", 2, minimum=1)
+#: An emergency term that nobody confirms ends after so long.
+EMERGENCY_HOURS = env_int("EMERGENCY_HOURS", 24, minimum=1)
+#: A term that more of the newest captions hold (in thousandths) needs a version and a simulation, not an emergency.
+EMERGENCY_MAX_PERMILLE = env_int("EMERGENCY_MAX_PERMILLE", 20, minimum=1)
+#: So far back, what is served is looked at again when an emergency term is added.
+EMERGENCY_LOOKBACK_DAYS = env_int("EMERGENCY_LOOKBACK_DAYS", 7, minimum=1)
+#: One harmless canary in a hundred is taken back by mistake in its whole life; fewer mistakes make real ones found later.
+CANARY_ALPHA_PERMILLE = env_int("CANARY_ALPHA_PERMILLE", 10, minimum=1)
+#: Below so many items in an arm a few busy creators could be all there is.
+CANARY_MIN_ITEMS = env_int("CANARY_MIN_ITEMS", 200, minimum=1)
+#: Differences to the control, in thousandths, that a version is meant to be able to make. Overturned verdicts are rare, and
+#: each is a mistake that somebody proved.
+CANARY_MARGIN_PERMILLE = {
+    "block": env_int("CANARY_MARGIN_BLOCK_PERMILLE", 10, minimum=0),
+    "escalate": env_int("CANARY_MARGIN_ESCALATE_PERMILLE", 20, minimum=0),
+    "hold": env_int("CANARY_MARGIN_HOLD_PERMILLE", 20, minimum=0),
+    "overturn": env_int("CANARY_MARGIN_OVERTURN_PERMILLE", 5, minimum=0),
+}
+#: A worker that replays evidence says so at least this often; another takes over after it.
+ACTIVATION_CLAIM_SECONDS = env_int("ACTIVATION_CLAIM_SECONDS", 30, minimum=1)
 #: Stored evidence that web and worker processes keep in memory for simulations: a million items take about 150 MB.
 SIMULATION_DAYS = env_int("SIMULATION_DAYS", 90, minimum=1)
 WHISPER_MODEL_PATH = env_str("WHISPER_MODEL_PATH")

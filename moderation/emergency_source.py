@@ -37,10 +37,15 @@ class EmergencyView:
     index: TermIndex
     keys: Mapping[TermEntry, str] = field(default_factory=dict)
 
+    @classmethod
+    def empty(cls) -> "EmergencyView":
+        """Return a view of no terms."""
+        return cls(TermIndex.build(()))
+
 
 _Rows = tuple[tuple[str, str, str, str, int], ...]
 _rows: _Rows = ()
-_view = EmergencyView(TermIndex.build(()))
+_view = EmergencyView.empty()
 _read_at = float("-inf")
 _lock = threading.Lock()
 
@@ -98,7 +103,7 @@ def _read() -> _Rows:
     in_force = Q(state=EmergencyState.CONFIRMED) | Q(state=EmergencyState.LIVE, expires_at__gt=timezone.now())
     rows = EmergencyTerm.objects.filter(in_force).order_by("id")
     return tuple(
-        (str(key), text, category, language, outcome)
+        (str(key), text, str(category), language, outcome)
         for key, text, category, language, outcome in rows.values_list(
             "key", "text", "category_id", "language", "outcome"
         )

@@ -6,7 +6,7 @@ Nothing here writes. A million items take about 150 MB.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -266,3 +266,22 @@ def evidence_chunks(*, after: int = 0, since: datetime | None = None) -> Iterato
     reader.look_up_categories()
     for packed in _spans(since or _EVER, after):
         yield reader.named(reader.read(*packed))
+
+
+def spans_after(after: int) -> Iterator[tuple[int, int, Callable[[], Population]]]:
+    """Yield spans of primary keys above one, in order: above, up to and including, and how to read the span's evidence.
+
+    For work that must look at something else before it reads, and may be broken off: the end of a span is where to go on.
+    """
+    reader = _Reader()
+    reader.look_up_categories()
+    lowest, highest = _one(_RANGE)
+    if lowest is None:
+        return
+    for start in range(max(after, lowest - 1), highest, LOAD_SPAN):
+        until = min(start + LOAD_SPAN, highest)
+
+        def read(start: int = start, until: int = until) -> Population:
+            return reader.named(reader.read(*_one(_SPAN, start, until, _EVER)))
+
+        yield start, until, read

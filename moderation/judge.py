@@ -171,6 +171,11 @@ def digest_of(evidence: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def reasons_of(batch: EvidenceBatch, i: int, policy: CompiledPolicy) -> list[dict[str, Any]]:
+    """Return the reasons of item i of a batch as a decision stores them, where its findings are not at hand."""
+    return [_reason(reason, ()) for reason in explain(batch, i, policy)]
+
+
 def _reason(reason: Reason, findings: Sequence[Finding]) -> dict[str, Any]:
     """Return one reason as API.md gives it: the rule, and the strongest finding behind it."""
     behind = [f for f in findings if f.category == reason.category]

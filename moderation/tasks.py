@@ -11,15 +11,19 @@ from django.utils import timezone
 
 from moderation.models import OutboxMessage
 from moderation.services import (
+    activation,
     bank_matches,
     calibration,
     campaign_watch,
     campaigns,
+    canary,
     clearances,
+    emergency,
     examination,
     jobs,
     outbox,
     reconcile,
+    shadows,
     simulations,
 )
 
@@ -83,6 +87,42 @@ def bank_matches_watch() -> None:
 def campaigns_watch() -> None:
     """Look for waves of near-identical captions, and give late members of decided ones their decision."""
     campaign_watch.campaigns_watch(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.emergency_recheck")
+def emergency_recheck(message_key: str) -> None:
+    """Look at what is served for a new emergency term."""
+    _work(message_key, emergency.emergency_recheck)
+
+
+@shared_task(name="moderation.tasks.emergency_release")
+def emergency_release(message_key: str) -> None:
+    """Decide what an ended emergency term stopped without it."""
+    _work(message_key, emergency.emergency_release)
+
+
+@shared_task(name="moderation.tasks.emergency_terms_watch")
+def emergency_terms_watch() -> None:
+    """End emergency terms whose time is over."""
+    emergency.emergency_terms_watch(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.activations_resume")
+def activations_resume() -> None:
+    """Go on with the replay of stored evidence, where one is under way and nobody runs it."""
+    activation.activations_resume()
+
+
+@shared_task(name="moderation.tasks.shadows_record")
+def shadows_record() -> None:
+    """Record what versions in shadow say of the newest decisions."""
+    shadows.shadows_record(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.canary_guard")
+def canary_guard() -> None:
+    """Compare the canary with its control, and take it back where it surely differs."""
+    canary.canary_guard(now=timezone.now())
 
 
 @shared_task(name="moderation.tasks.campaign_apply")

@@ -12,7 +12,6 @@ from policies.rows import AgeRow, Document, RouteRow, TermRow, TerritoryRow, Thr
 
 #: Sections in the order in which they are read, with their titles.
 SECTIONS: Mapping[str, str] = {
-    "words": "Title and change note",
     "thresholds": "Thresholds",
     "detectors": "Detectors",
     "age_rules": "Age rules",
@@ -22,9 +21,10 @@ SECTIONS: Mapping[str, str] = {
     "terms": "Terms",
     "routing": "Routing",
     "categories": "Categories and guidelines",
+    "words": "Title and change note",
 }
 #: Levels as they stand in a sentence, in the order of schema.LEVEL_KEYS.
-LEVEL_WORDS = ("13 and over", "16 and over", "18 and over", "escalate", "block")
+LEVEL_WORDS = ("only 13 and over", "only 16 and over", "only 18 and over", "escalate", "block")
 NEVER = "never"
 NOTHING = "–"
 
@@ -36,7 +36,8 @@ Key = TypeVar("Key", bound=Hashable)
 class Change:
     """One thing that differs. `subject` is what it is about, `old` and `new` what it said and says; NOTHING where absent.
 
-    `stricter` is True or False where one of the two is the stricter beyond doubt, None where that cannot be said.
+    `stricter` is True or False where one of the two is the stricter beyond doubt, None where that cannot be said. `was` is
+    `old` as it reads behind `new`, where that is shorter.
     """
 
     section: str
@@ -44,6 +45,7 @@ class Change:
     old: str
     new: str
     stricter: bool | None = None
+    was: str = ""
 
     @property
     def sentence(self) -> str:
@@ -52,7 +54,7 @@ class Change:
             return f"{self.subject}: {self.new} (new)."
         if self.new == NOTHING:
             return f"{self.subject}: removed (was: {self.old})."
-        return f"{self.subject}: {self.new} (was {self.old})."
+        return f"{self.subject}: {self.new} (was {self.was or self.old})."
 
 
 def diff_documents(old: Document, new: Document) -> tuple[Change, ...]:
@@ -62,7 +64,6 @@ def diff_documents(old: Document, new: Document) -> tuple[Change, ...]:
     """
     names = {row.slug: row.name for row in (*old.categories, *new.categories)}
     return (
-        *_words(old, new),
         *_thresholds(old, new, names),
         *_detectors(old, new),
         *_ages(old, new),
@@ -72,6 +73,7 @@ def diff_documents(old: Document, new: Document) -> tuple[Change, ...]:
         *_terms(old, new, names),
         *_routing(old, new, names),
         *_categories(old, new),
+        *_words(old, new),
     )
 
 
@@ -94,11 +96,11 @@ def _quoted(text: str) -> str:
 
 
 def context_words(market: str, language: str, band: int | None) -> str:
-    """Return where a threshold or a rule holds: `in Germany, in German, for under 13`; empty for everywhere."""
+    """Return where a threshold holds: `in Germany, in German, offered to 16 and over`; empty for everywhere."""
     parts = [
         f"in {region_name(market)}" if market else "",
         f"in {language_name(language)}" if language else "",
-        "" if band is None else f"for what is meant for {band_words(band)}",
+        "" if band is None else f"offered to {band_words(band)}",
     ]
     return ", ".join(part for part in parts if part)
 
@@ -108,8 +110,13 @@ def band_words(band: int) -> str:
     return "everyone" if band == Band.UNDER_13 else f"{BAND_MIN_AGES[band]} and over"
 
 
-def _level(value: float | None) -> str:
-    return NEVER if value is None else f"from {value:.10g}" if round(value, 2) != value else f"from {value:.2f}"
+def level_words(value: float | None) -> str:
+    """Return a threshold with two places, more where it has them."""
+    return NEVER if value is None else f"{value:.2f}" if round(value, 2) == value else f"{value:.10g}"
+
+
+def _from(value: float | None) -> str:
+    return NEVER if value is None else f"from {level_words(value)}"
 
 
 def _thresholds(old: Document, new: Document, names: Mapping[str, str]) -> list[Change]:
@@ -117,7 +124,8 @@ def _thresholds(old: Document, new: Document, names: Mapping[str, str]) -> list[
     pairs = _pairs(old.thresholds, new.thresholds, lambda row: (row.category, row.market, row.language, row.band))
     for (category, market, language, band), before, after in pairs:
         where = context_words(market, language, band)
-        subject = f"{names.get(category, category)} {where}".strip()
+        name = names.get(category, category)
+        subject = f"{name} {where}" if where.startswith("in ") else f"{name}, {where}" if where else name
         if before is None or after is None:
             # A row for an audience only adds; one for a market or a language replaces, so it can do either.
             stricter = None if band is None else before is None
@@ -127,14 +135,15 @@ def _thresholds(old: Document, new: Document, names: Mapping[str, str]) -> list[
             a, b = before.levels[i], after.levels[i]
             if a != b:
                 stricter = (1.1 if b is None else b) < (1.1 if a is None else a)
-                changes.append(Change("thresholds", f"{subject}, {level}", _level(a), _level(b), stricter))
+                said = [f"{level} {_from(value)}" for value in (a, b)]
+                changes.append(Change("thresholds", subject, said[0], said[1], stricter, was=level_words(a)))
     return changes
 
 
 def _levels(row: ThresholdRow | None) -> str:
     if row is None:
         return NOTHING
-    said = [f"{name} {_level(value)}" for name, value in zip(LEVEL_WORDS, row.levels, strict=True) if value is not None]
+    said = [f"{name} {_from(value)}" for name, value in zip(LEVEL_WORDS, row.levels, strict=True) if value is not None]
     return ", ".join(said) or "no consequence at all"
 
 
@@ -142,7 +151,7 @@ def _detectors(old: Document, new: Document) -> list[Change]:
     return [
         Change(
             "detectors",
-            f"{detector} for {KIND_KEYS[kind]} items",
+            f"Detector {detector} for {KIND_KEYS[kind]} items",
             _use(before.when_missing) if before else NOTHING,
             _use(after.when_missing) if after else NOTHING,
             (after.when_missing or 0) > (before.when_missing or 0) if before and after else None,
@@ -202,7 +211,7 @@ def _territories(old: Document, new: Document, names: Mapping[str, str]) -> list
 def _territory(row: TerritoryRow | None) -> str:
     if row is None:
         return NOTHING
-    places = f"{_level(row.at)} not in {', '.join(region_name(code) for code in row.regions)}"
+    places = f"{_from(row.at)} not in {', '.join(region_name(code) for code in row.regions)}"
     return f"{places}, because {row.reason}" if row.reason else places
 
 

@@ -13,7 +13,7 @@ from policies.regions import REGIONS
 from policies.rows import Document, RouteRow, TermRow
 
 #: Signs that people use in patterns; a term is looked for as it stands, so such a one would silently find nothing.
-_PATTERN = re.compile(r"\\[a-zA-Z]|\.[*+?]|\[[^\]]*\]|\([^)]*\|[^)]*\)|^\^|\$$|^\*|\*$|\{\d+(,\d*)?\}")
+_PATTERN = re.compile(r"\\[a-zA-Z]|\.[*+?]|\[[^\]]*\]|\([^)]*\|[^)]*\)|^\^|^\*|\*$|\{\d+(,\d*)?\}")
 _WORDS = re.compile(r"[^\W\d_]+")
 #: Words that stand in almost every caption of their language: a term of only these matches nearly everything.
 _COMMON_WORDS = """

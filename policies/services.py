@@ -23,6 +23,7 @@ from policies.rollout import MAX_SHADOWS
 from policies.schema import parse_document, parse_terms
 
 Verb = Approval.Verb
+SYSTEM_USERNAME = "system"
 
 
 @transaction.atomic
@@ -254,13 +255,22 @@ def _activate(actor: User, version: PolicyVersion, verb: Verb, note: str, now: d
     return version
 
 
+def system_user() -> User:
+    """Return the person-less account in whose name machines act on versions; nobody can sign in with it."""
+    user, is_new = User.objects.get_or_create(username=SYSTEM_USERNAME, defaults={"is_active": False})
+    if is_new:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user
+
+
 def _locked(version: PolicyVersion) -> PolicyVersion:
-    return PolicyVersion.objects.select_for_update().get(pk=version.pk)
+    return PolicyVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
 
 
 def _locked_among_all(version: PolicyVersion) -> PolicyVersion:
     """Return a version with all of them locked, in one order: who is in canary or active concerns every other one."""
-    list(PolicyVersion.objects.select_for_update().order_by("pk").values_list("pk"))
+    list(PolicyVersion.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     return _locked(version)
 
 

@@ -5,8 +5,11 @@ from typing import Any
 
 from django import template
 
+from console.templatetags.gatehouse import span
+from moderation.models import Activation
+from moderation.rollout_selectors import Agreement
 from policies.choices import BAND_KEYS
-from policies.diff import context_words
+from policies.diff import context_words, level_words
 from policies.place_names import language_name, region_name
 
 register = template.Library()
@@ -17,7 +20,7 @@ def level(value: float | str | None) -> str:
     """Return a threshold with two places, more where it has them; a dash for never."""
     if value is None or isinstance(value, str):  # a template gives "" for a key that is absent
         return "–"
-    return f"{value:.2f}" if round(value, 2) == value else f"{value:.10g}"
+    return level_words(value)
 
 
 @register.filter
@@ -43,3 +46,34 @@ def context_of(row: Mapping[str, Any]) -> str:
     """Return where a row of thresholds holds, in words."""
     band = BAND_KEYS.index(row["band"]) if row.get("band") else None
     return context_words(row.get("market", ""), row.get("language", ""), band) or "everywhere"
+
+
+@register.filter
+def cells(agreement: Agreement) -> list[dict[str, Any]]:
+    """Return the agreement table row by row: what was decided, and of each thing it would have been, how many."""
+    return [
+        {
+            "outcome": was,
+            "cells": [{"would": would, "n": n, "is_same": was == would} for would, n in enumerate(row)],
+        }
+        for was, row in enumerate(agreement.matrix)
+    ]
+
+
+@register.filter
+def share(rate: float) -> str:
+    """Return a rate in percent."""
+    return f"{100 * rate:.1f} %"
+
+
+@register.filter
+def points(difference: float | str | None) -> str:
+    """Return a difference of rates in percentage points, without a sign where it has none; a dash for none."""
+    return "–" if difference is None or isinstance(difference, str) else f"{100 * difference:.2g} pp"
+
+
+@register.filter
+def took(activation: Activation) -> str:
+    """Return how long an activation took; a dash while it runs."""
+    ended = activation.finished_at
+    return "–" if ended is None else span((ended - activation.created_at).total_seconds())

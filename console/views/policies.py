@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import EDIT_POLICIES, EXPLORE, REVIEW, requires, version_visible, versions_visible
@@ -14,6 +13,7 @@ from console.http import HtmxRequest, redirect_to, render_page
 from console.policy_forms import PolicyFileForm
 from console.policy_pages import head, in_groups, offers_to
 from console.views import rollouts
+from moderation.rollout_selectors import activation_current
 from policies.documents import document_of, dump_yaml, line_of, load_yaml
 from policies.exceptions import PolicyError
 from policies.selectors import version_list
@@ -27,7 +27,7 @@ from policies.services_drafts import version_copy
 def policy_list(request: HtmxRequest) -> HttpResponse:
     """List every version, newest first, and what decides now."""
     versions = list(version_list())
-    context = {"versions": versions, "activation": rollouts.activation_shown(), "now": timezone.now()}
+    context = {"versions": versions, "activation": activation_current()}
     return render_page(request, "policies/list.html", context)
 
 
@@ -44,7 +44,7 @@ def policy_page(request: HtmxRequest, number: int) -> HttpResponse:
         "groups": in_groups(diff.changes) if diff else [],
         "offers": offers_to(request.user, version, writers_in(steps)),
         "steps": steps,
-        **rollouts.standing(version),
+        **rollouts.standing(request.user, version),
     }
     return render_page(request, "policies/version.html", context)
 

@@ -13,7 +13,7 @@ from console.access import EDIT_POLICIES, EXPLORE, REVIEW, draft_visible, may, r
 from console.forms import category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from console.paging import page_after
-from console.policy_forms import TermFileForm, TermForm, TryForm
+from console.policy_forms import TermFileForm, TermForm, TryForm, sentence_of
 from console.policy_pages import head
 from moderation.term_debug import entries_of, terms_try
 from policies.choices import Outcome
@@ -25,7 +25,7 @@ from policies.selectors_versions import term_lists, terms_found, version_content
 from policies.services import version_add_terms
 from policies.services_drafts import term_add, term_change, term_remove, term_token
 
-PAGE_SIZE = 100
+PAGE_SIZE = 50
 
 
 @require_GET
@@ -155,8 +155,7 @@ def _initial(term: Term) -> dict[str, Any]:
 def _place(form: forms.Form, error: PolicyError) -> None:
     """Put a service's refusal beside the field that it names."""
     name = error.field.rpartition(".")[2]
-    sentence = f"{error.message[:1].upper()}{error.message[1:]}."
-    form.add_error(name if name in form.fields else None, sentence)
+    form.add_error(name if name in form.fields else None, sentence_of(error))
 
 
 @require_POST

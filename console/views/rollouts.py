@@ -2,24 +2,45 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from console.access import APPROVE_POLICIES, EDIT_POLICIES, may, requires, step_allowed, version_visible
+from console.access import (
+    APPROVE_POLICIES,
+    EDIT_POLICIES,
+    EXPLORE,
+    REVIEW,
+    agreement_visible,
+    may,
+    requires,
+    step_allowed,
+    verdicts_visible,
+    version_visible,
+)
+from console.forms import category_names
 from console.http import HtmxRequest, redirect_to, render_page
-from console.policy_forms import StepForm
-from console.policy_pages import head, in_groups
+from console.policy_forms import CellForm, StepForm, sentence_of
+from console.policy_pages import head, in_groups, percent_of
 from console.policy_steps import STEPS, Offer, Step, offer_of
-from moderation.models import Activation
+from moderation import rollout_selectors
+from moderation.services import activation, rollout
 from policies import services
+from policies.choices import Outcome
 from policies.exceptions import PolicyError
 from policies.models import PolicyVersion, VersionState
 from policies.selectors import version_list, version_writers
 from policies.selectors_versions import base_of, version_diff
 from policies.services_drafts import version_discard
+
+#: The agreement table looks back so far.
+AGREEMENT_DAYS = 7
+#: Activations that the page lists.
+_MAX_LISTED = 30
 
 
 @require_GET
@@ -82,22 +103,92 @@ _TAKE: dict[str, Callable[[User, PolicyVersion, _Data], object]] = {
     "discard": lambda user, version, data: version_discard(actor=user, version=version, note=data["note"]),
     "approve": lambda user, version, data: services.version_approve(actor=user, version=version, note=data["note"]),
     "reject": lambda user, version, data: services.version_reject(actor=user, version=version, note=data["note"]),
-    "shadow": lambda user, version, data: services.version_stage(
-        actor=user, version=version, state=VersionState.SHADOW, note=data["note"]
+    "shadow": lambda user, version, data: rollout.shadow_start(
+        actor=user, version=version, note=data["note"], now=timezone.now()
     ),
-    "canary": lambda user, version, data: services.version_stage(
-        actor=user, version=version, state=VersionState.CANARY, canary_percent=data["percent"], note=data["note"]
+    "canary": lambda user, version, data: rollout.canary_start(
+        actor=user, version=version, percent=data["percent"], note=data["note"], now=timezone.now()
     ),
-    "activate": lambda user, version, data: services.version_activate(actor=user, version=version, note=data["note"]),
-    "rollback": lambda user, version, data: services.version_rollback(actor=user, version=version, note=data["note"]),
+    "adjust": lambda user, version, data: rollout.canary_adjust(
+        actor=user, version=version, percent=data["percent"], note=data["note"]
+    ),
+    "activate": lambda user, version, data: activation.activation_start(
+        actor=user, version=version, note=data["note"], now=timezone.now()
+    ),
+    "rollback": lambda user, version, data: activation.activation_start(
+        actor=user, version=version, note=data["note"], now=timezone.now()
+    ),
+    "withdraw": lambda user, version, data: rollout.version_withdraw(
+        actor=user, version=version, note=data["note"], now=timezone.now()
+    ),
 }
 
 
-def activation_shown() -> Activation | None:
-    """Return the activation that runs, else the newest one."""
-    return Activation.objects.select_related("version", "former_version", "started_by").order_by("-pk").first()
+# --- how it goes -------------------------------------------------------------------------------------------------
 
 
-def standing(version: PolicyVersion) -> dict[str, Any]:
-    """Return how a version does that is in shadow, in canary or being activated."""
-    return {}
+def standing(user: User, version: PolicyVersion) -> dict[str, Any]:
+    """Return what a version's page shows of how it does: activation, agreement in shadow, guards in canary."""
+    found: dict[str, Any] = {"activation": rollout_selectors.activation_current(), "days": AGREEMENT_DAYS}
+    if version.state == VersionState.SHADOW:
+        agreement = rollout_selectors.shadow_agreement(version, now=timezone.now(), days=AGREEMENT_DAYS)
+        found |= {
+            "agreement": agreement,
+            "outcomes": list(Outcome),
+            "agreed": percent_of(agreement.n_agree, agreement.n),
+        }
+        found |= {"by_category": agreement_visible(user, agreement), "names": category_names()}
+    if version.state == VersionState.CANARY:
+        found["report"] = rollout_selectors.canary_report(version)
+    return found
+
+
+@require_GET
+@requires(EXPLORE, REVIEW)
+def policy_live(request: HtmxRequest, number: int) -> HttpResponse:
+    """Show how a version in shadow or canary does, alone: the part of its page that is asked for anew while one looks."""
+    version = version_visible(number)
+    if not request.htmx:
+        return redirect_to(request, "policy_page", number)
+    context = {"version": version, **standing(request.user, version)}
+    return render_page(request, "policies/parts/live.html", context)
+
+
+@require_GET
+@requires(EXPLORE, REVIEW)
+def policy_disagreements(request: HtmxRequest, number: int) -> HttpResponse:
+    """List items on which a version in shadow says something else than what was decided."""
+    version, form = version_visible(number), CellForm(request.GET)
+    cell = form.cleaned_data if form.is_valid() else {}
+    found = rollout_selectors.shadow_disagreements(
+        version, now=timezone.now(), days=AGREEMENT_DAYS, was=cell.get("was"), would=cell.get("would")
+    )
+    context = head(version, "overview") | {
+        "verdicts": verdicts_visible(request.user, found),
+        "cell": {name: Outcome(value) for name, value in cell.items() if value is not None},
+        "days": AGREEMENT_DAYS,
+        "names": category_names(),
+    }
+    return render_page(request, "policies/disagreements.html", context)
+
+
+@require_GET
+@requires(EXPLORE, REVIEW)
+def activation_list(request: HtmxRequest) -> HttpResponse:
+    """Show the activation that runs, and the ones before it."""
+    found = list(rollout_selectors.activation_list()[:_MAX_LISTED])
+    context = {"activations": found, "activation": found[0] if found else None}
+    return render_page(request, "policies/activations.html", context, fragment="live")
+
+
+@require_POST
+@requires(APPROVE_POLICIES)
+def rollback_seen(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Take the notice of a canary that was rolled back off every page."""
+    try:
+        notice = rollout.rollback_acknowledge(actor=request.user, key=str(key), now=timezone.now())
+    except PolicyError as error:
+        messages.error(request, sentence_of(error))
+        return redirect_to(request, "policy_list")
+    messages.success(request, "Noted. The version’s page keeps what happened.")
+    return redirect_to(request, "policy_page", notice.version.number)

@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0006_save_simulations'),
+        ("moderation", "0006_save_simulations"),
         ('policies', '0004_roll_out'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -297,5 +297,9 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='shadowverdict',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='308801e0dac50acb158c19d2113b04406970723b', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_257e2', table='moderation_shadowverdict', when='BEFORE')),
+        ),
+        migrations.AddIndex(
+            model_name='finding',
+            index=models.Index(condition=models.Q(('where__has_key', 'emergency')), fields=['item'], name='moderation_finding_emergency'),
         ),
     ]

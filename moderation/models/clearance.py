@@ -40,14 +40,14 @@ _FOLLOWS_DECISION = """
 """
 
 
-def _log(name: str, operation: object) -> pgtrigger.Trigger:
+def _log(name: str, operation: pgtrigger.Operation) -> pgtrigger.Trigger:
     """Return the trigger that logs what one statement wrote; a transition table is of one kind of statement only."""
     return pgtrigger.Trigger(
         name=name,
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=operation,
-        referencing=pgtrigger.Referencing(new="written"),
+        referencing=pgtrigger.Referencing(new="written"),  # type: ignore[no-untyped-call]
         func=_LOG,
     )
 

@@ -12,12 +12,12 @@ from policies.choices import Outcome
 VERSION_DECIDES = "moderation_decision_version_decides"
 # Without a lock: an activation must never wait for uploads. A decision that was checked before an activation commits, and
 # itself commits after it, is found by the activation, which waits for all transactions of before.
-_VERSION_DECIDES = f"""
+_VERSION_DECIDES = """
     IF NOT EXISTS (
         SELECT 1 FROM policies_policyversion v WHERE v.id = NEW.policy_version_id AND v.state IN ('active', 'canary')
     ) THEN
         RAISE EXCEPTION 'decision on item % under version %, which does not decide', NEW.item_id, NEW.policy_version_id
-            USING ERRCODE = 'check_violation', CONSTRAINT = '{VERSION_DECIDES}';
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'moderation_decision_version_decides';
     END IF;
     RETURN NEW;
 """

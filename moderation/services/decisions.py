@@ -139,6 +139,25 @@ def decision_in_campaign(*, item: Item, now: datetime) -> Decision | None:
     return _apply(item, judgement, policy, DecisionStage.CAMPAIGN, is_final, now)
 
 
+@transaction.atomic
+def decision_without_term(
+    *, item: Item, judgement: Judgement, policy: CompiledPolicy, now: datetime
+) -> Decision | None:
+    """Decide an item that an emergency term stopped on the evidence without it, once the term is not in force any more.
+
+    Unlike a verdict on new evidence, this one goes back to evidence that was decided before. What was withdrawn or decided
+    by a person stays (None), as does what the verdict without the term agrees with.
+    """
+    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
+    current = item.current_decision
+    if current is None or item.withdrawn_at or current.is_by_person:
+        return None
+    judgement = _in_campaign(item, judgement, policy)
+    if (current.outcome, current.min_age) == (judgement.outcome, judgement.min_age):
+        return current
+    return _apply(item, judgement, policy, DecisionStage.EMERGENCY, item.deep_state != DeepState.QUEUED, now)
+
+
 def _in_campaign(item: Item, judgement: Judgement, policy: CompiledPolicy) -> Judgement:
     """Return a verdict with the floor of the item's campaign under it; child safety has a partition of its own."""
     floor = None if judgement.category in policy.child_safety else floor_under(item)

@@ -25,7 +25,7 @@ def job_open(
     route = route_job(policy, category=category, language=item.language, kind=item.kind, queue=queue_slug)
     return Job.objects.create(
         item=item,
-        queue=_queue(route),
+        queue=queue_of(route),
         category=category,
         reason=reason[:120],
         score=score,
@@ -35,7 +35,7 @@ def job_open(
     )
 
 
-def _queue(route: Route) -> Queue:
+def queue_of(route: Route) -> Queue:
     """Return the queue that a policy routes to; a slug that is new to the database becomes a queue, never a loss."""
     queue, _ = Queue.objects.get_or_create(
         slug=route.queue,

@@ -1,0 +1,282 @@
+"""Putting a version in force: new uploads at once, stored items by replaying their evidence, what must go first.
+
+REVOKE goes through all that is served and takes away what the version does not clear. SETTLE waits for the transactions
+that began before the switch. WIDEN goes through everything once more and decides all that differs: what is cleared now,
+what people must see now, and what came in under the former version meanwhile. The database refuses decisions under a
+version that does not decide, so after SETTLE there can be no more of those. Only then is the activation done.
+
+The work is in transactions of a few thousand items, each of which moves the cursor: killed at any point, it goes on from
+there, and nothing is done twice.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from prometheus_client import Counter, Histogram
+
+from moderation.activation_plan import Change, facts_between, plan_of
+from moderation.evidence_store import spans_after
+from moderation.models import Activation, Item
+from moderation.models.activation import ActivationKind, ActivationState, Phase
+from moderation.services.activation_write import Written, changes_write
+from moderation.services.audit import audit_write
+from moderation.services.decisions import decision_in_campaign
+from policies.compiled import CompiledPolicy
+from policies.models import PolicyVersion, VersionState
+from policies.population import Population
+from policies.selectors import compiled_version, invalidate
+from policies.services import version_activate, version_rollback
+
+log = structlog.get_logger(__name__)
+
+ACTIVATION_SECONDS = Histogram(
+    "activation_seconds", "From an activation to its being done", buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600)
+)
+ACTIVATION_ITEMS = Counter("activation_items_total", "Items that activations changed", ["change"])
+#: Changed items written in one transaction: a kill loses no more work, and nobody waits for a row for longer than a second.
+WRITE_ITEMS = 5_000
+#: A task goes on for so long, then leaves the rest to the next one: well within the limit of a task.
+BUDGET_SECONDS = 150.0
+_RUNNING = (ActivationState.RUNNING, ActivationState.FAILED)
+_POLL_SECONDS = 0.05
+_OWN_XID = "SELECT pg_current_xact_id()::text::bigint"
+_XMIN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+
+class _Overtaken(Exception):
+    """Another activation began, or another worker is ahead: this one stops."""
+
+
+@transaction.atomic
+def activation_start(*, actor: User, version: PolicyVersion, note: str = "", now: datetime) -> Activation:
+    """Put an approved version in force, or roll back to one that was active before: one step for both.
+
+    1. an activation that runs lets go of its rows, 2. the version decides every upload that is stored from now on,
+    3. stored items follow, by a task that begins within seconds.
+
+    Raises: PolicyError as `policies.services.version_activate` and `version_rollback`.
+    """
+    activation_running()
+    former = PolicyVersion.objects.filter(state=VersionState.ACTIVE).first()
+    is_rollback = PolicyVersion.objects.get(pk=version.pk).state == VersionState.RETIRED
+    activate = version_rollback if is_rollback else version_activate
+    version = activate(actor=actor, version=version, note=note, now=now)
+    kind = ActivationKind.ROLLBACK if is_rollback else ActivationKind.ACTIVATE
+    return activation_begin(actor=actor, kind=kind, former=former, now=now)
+
+
+@transaction.atomic
+def activation_begin(
+    *,
+    actor: User,
+    kind: ActivationKind,
+    former: PolicyVersion | None = None,
+    only_version: PolicyVersion | None = None,
+    now: datetime,
+) -> Activation:
+    """Begin to replay stored evidence under the active version, inside the transaction that changed who decides.
+
+    Args:
+        only_version: replay only what this version decided. Where another replay is overtaken, it is not narrowed to that.
+    """
+    running = activation_running()
+    if running:
+        running.state, running.finished_at, running.claimed_until = ActivationState.SUPERSEDED, now, None
+        running.save()
+    is_narrow = only_version is not None and (running is None or running.only_version_id == only_version.pk)
+    activation = Activation.objects.create(
+        version=PolicyVersion.objects.get(state=VersionState.ACTIVE),
+        former_version=former,
+        only_version=only_version if is_narrow else None,
+        kind=kind,
+        started_by=actor,
+        created_at=now,
+    )
+    audit_write(
+        actor=actor,
+        action="activation.started",
+        object_type="activation",
+        object_key=activation.key,
+        version=activation.version.number,
+        kind=str(kind),
+    )
+    return activation
+
+
+def activation_running() -> Activation | None:
+    """Lock and return the activation that is under way, inside the caller's transaction."""
+    return Activation.objects.select_for_update(of=("self",)).filter(state__in=_RUNNING).first()
+
+
+# --- running -----------------------------------------------------------------------------------------------------
+
+
+def activations_resume(*, budget_seconds: float = BUDGET_SECONDS) -> bool:
+    """Go on with the activation that is under way, if nobody else does; return whether it is done now.
+
+    Concurrency: a guarded UPDATE claims it; each transaction renews the claim and checks the cursor, so that even two
+    workers do nothing twice.
+    """
+    now = timezone.now()
+    free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
+    claimed = Activation.objects.filter(free, state__in=_RUNNING).update(
+        claimed_until=_claim(now), n_attempts=F("n_attempts") + 1, state=ActivationState.RUNNING
+    )
+    activation = Activation.objects.select_related("version").filter(state=ActivationState.RUNNING).first()
+    if not claimed or activation is None:
+        return False
+    try:
+        return _Run(activation, time.monotonic() + budget_seconds).go_on()
+    except _Overtaken:
+        return False
+    except Exception as error:  # whatever it is, it is shown, and tried again when the claim is over
+        log.exception("activation_failed", activation=str(activation.key), phase=activation.phase)
+        Activation.objects.filter(pk=activation.pk, state=ActivationState.RUNNING).update(
+            state=ActivationState.FAILED, error=f"{type(error).__name__}: {error}"[:500]
+        )
+        return False
+
+
+def _claim(now: datetime) -> datetime:
+    return now + timedelta(seconds=settings.ACTIVATION_CLAIM_SECONDS)
+
+
+class _Run:
+    """One worker's share of an activation."""
+
+    def __init__(self, activation: Activation, until: float) -> None:
+        self.activation = activation
+        self.until = until
+        invalidate()  # this process may not have heard of the switch
+        self.policy: CompiledPolicy = compiled_version(activation.version)
+
+    def go_on(self) -> bool:
+        """Do phase after phase while there is time; return whether all is done."""
+        self._begin()
+        steps: dict[str, Callable[[], bool]] = {
+            Phase.REVOKE: lambda: self._pass(Phase.SETTLE),
+            Phase.SETTLE: self._settle,
+            Phase.WIDEN: lambda: self._pass(Phase.DONE),
+        }
+        while self.activation.phase != Phase.DONE:
+            if not steps[self.activation.phase]():
+                self._let_go()
+                return False
+        self._wait_for_gates()
+        self._finish()
+        return True
+
+    def _begin(self) -> None:
+        """Note what may still decide under the former version, the first time; whoever runs later uses the same mark."""
+        if self.activation.mark_xid is not None:
+            return
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM moderation_itemevidence")
+            n_total = cursor.fetchone()[0]
+            cursor.execute(_OWN_XID)
+            self._update(mark_xid=cursor.fetchone()[0], n_total=n_total)
+
+    def _pass(self, following: Phase) -> bool:
+        """Go through all items from the cursor on; return whether the end was reached."""
+        for after, until, read in spans_after(self.activation.cursor):
+            self._span(after, until, read)
+            if time.monotonic() > self.until:
+                return False
+        self._update(phase=following, cursor=0, n_checked=0)
+        return True
+
+    def _span(self, after: int, until: int, read: Callable[[], Population]) -> None:
+        only = self.activation.only_version_id
+        facts = facts_between(after, until, phase=self.activation.phase, only=only)  # before the evidence
+        population = read()
+        now = timezone.now()
+        plan = plan_of(population, facts, self.policy, phase=self.activation.phase, now=now)
+        for pk in plan.members:
+            decision_in_campaign(item=Item(pk=pk), now=now)
+        changes = plan.changes
+        for start in range(0, len(changes), WRITE_ITEMS):
+            part = changes[start : start + WRITE_ITEMS]
+            self._write(part, cursor=part[-1].item_pk, now=now)
+        n = len(facts.item_pk)
+        n_kept = plan.n_kept if self.activation.phase == Phase.WIDEN else 0  # both passes meet them
+        self._update(cursor=until, n_checked=F("n_checked") + n, n_kept=F("n_kept") + n_kept)
+
+    def _write(self, part: Sequence[Change], *, cursor: int, now: datetime) -> None:
+        with transaction.atomic():
+            self._check()
+            written = changes_write(part, version_pk=self.activation.version_id, now=now)
+            self._update(cursor=cursor, **{name: F(name) + n for name, n in written.counts().items()})
+        for name, n in written.counts().items():
+            ACTIVATION_ITEMS.labels(name.removeprefix("n_")).inc(n)
+
+    def _check(self) -> None:
+        """Lock the activation's row and see that it is still this run's.
+
+        Raises: _Overtaken.
+        """
+        row = Activation.objects.select_for_update(of=("self",)).get(pk=self.activation.pk)
+        mine = (self.activation.phase, self.activation.cursor)
+        if row.state != ActivationState.RUNNING or (row.phase, row.cursor) != mine:
+            raise _Overtaken
+
+    def _update(self, **values: object) -> None:
+        """Move on, and renew the claim.
+
+        Raises: _Overtaken where the row is not as this run left it.
+        """
+        here = Activation.objects.filter(
+            pk=self.activation.pk,
+            state=ActivationState.RUNNING,
+            phase=self.activation.phase,
+            cursor=self.activation.cursor,
+        )
+        if not here.update(**values, claimed_until=_claim(timezone.now())):
+            raise _Overtaken
+        self.activation.refresh_from_db()
+
+    def _settle(self) -> bool:
+        """Wait until every transaction has ended that may have decided under the former version."""
+        mark = self.activation.mark_xid or 0
+        while _xmin() <= mark:
+            if time.monotonic() > self.until:
+                return False
+            self._update()
+            time.sleep(_POLL_SECONDS)
+        self._update(phase=Phase.WIDEN, cursor=0, n_checked=0)
+        return True
+
+    def _let_go(self) -> None:
+        Activation.objects.filter(pk=self.activation.pk, state=ActivationState.RUNNING).update(claimed_until=None)
+
+    def _wait_for_gates(self) -> None:
+        """Wait until no gate can still admit what was just revoked: one whose view is older than this admits nothing."""
+        if any(getattr(self.activation, name) for name in Written.NAMES):
+            time.sleep(settings.GATE_MAX_AGE_MS / 1_000)
+
+    @transaction.atomic
+    def _finish(self) -> None:
+        self._check()
+        row = self.activation
+        row.state, row.finished_at, row.claimed_until, row.error = ActivationState.DONE, timezone.now(), None, ""
+        row.save()
+        seconds = (row.finished_at - row.created_at).total_seconds()
+        counts = {name: getattr(row, name) for name in Written.NAMES}
+        audit_write(
+            actor="system", action="activation.done", object_type="activation", object_key=row.key, **counts,
+            version=row.version.number, seconds=round(seconds, 1),
+        )  # fmt: skip
+        ACTIVATION_SECONDS.observe(seconds)
+        log.info("activation_done", version=row.version.number, seconds=round(seconds, 1), **counts)
+
+
+def _xmin() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_XMIN)
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,312 @@
+"""Emergency terms: one person puts a word in force everywhere at once; another confirms or rejects it; else it ends by itself."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from moderation import emergency_source
+from moderation.detectors.terms import TermsDetector
+from moderation.emergency_checks import form_of, refusal_of_form, refusal_of_share
+from moderation.evidence_again import context_again, last_seen, results_again
+from moderation.judge import judge
+from moderation.models import EmergencyTerm, Finding, Item, OutboxMessage
+from moderation.models.decision import DecisionStage
+from moderation.models.emergency import EmergencyState
+from moderation.models.item import DeepState, ItemState
+from moderation.services.audit import Actor, audit_write
+from moderation.services.decisions import decision_by_machine, decision_without_term
+from moderation.services.outbox import message_add, message_done
+from policies.choices import Outcome
+from policies.compiled import CompiledPolicy
+from policies.exceptions import PolicyError
+from policies.models import Category
+from policies.selectors import compiled_active, policy_for
+
+log = structlog.get_logger(__name__)
+
+TOPIC_RECHECK = "moderation.tasks.emergency_recheck"
+TOPIC_RELEASE = "moderation.tasks.emergency_release"
+#: Newest captions among which a new term is tried.
+_SAMPLE = 2_000
+#: Captions looked at again at a time.
+_BATCH = 1_000
+
+
+@transaction.atomic
+def emergency_term_add(
+    *,
+    actor: User,
+    text: str,
+    category: str,
+    language: str = "",
+    outcome: Outcome = Outcome.BLOCK,
+    note: str,
+    now: datetime,
+) -> EmergencyTerm:
+    """Put a term in force. Every process matches it within two seconds; what is served already is looked at again by a task.
+
+    Args:
+        language: primary subtag, "" for any.
+        outcome: RESTRICT to BLOCK; it is mandatory, whatever the scores.
+        note: what is going on; the reviewer reads it.
+
+    Raises:
+        PermissionDenied: the actor may not.
+        PolicyError: it would match nothing, or nearly everything, or says nothing new; `field` names what to change.
+    """
+    if not actor.has_perm("moderation.add_emergency_terms"):
+        raise PermissionDenied("Only policy people put emergency terms in force.")
+    policy = compiled_active()
+    text = " ".join(text.split())
+    _check(text, category, outcome, note, policy)
+    _check_share(text, category, language)
+    try:
+        with transaction.atomic():
+            term = EmergencyTerm.objects.create(
+                text=text,
+                category_id=category,
+                language=language,
+                outcome=outcome,
+                note=note.strip(),
+                author=actor,
+                expires_at=now + timedelta(hours=settings.EMERGENCY_HOURS),
+                created_at=now,
+            )
+    except IntegrityError as error:
+        raise PolicyError("text", "this term is in force already") from error
+    message_add(topic=TOPIC_RECHECK, item=None, payload={"term": str(term.key)})
+    _audit(actor, term, "added", category=category, outcome=outcome.name)
+    transaction.on_commit(emergency_source.forget)
+    return term
+
+
+def _check(text: str, category: str, outcome: Outcome, note: str, policy: CompiledPolicy) -> None:
+    if not text or len(text) > 120:
+        raise PolicyError("text", "Write a word or a phrase of at most 120 characters.")
+    if refusal := refusal_of_form(text):
+        raise PolicyError("text", refusal)
+    if category not in policy.categories or not Category.objects.filter(slug=category).exists():
+        raise PolicyError("category", "Choose a category of the active version.")
+    if not Outcome.RESTRICT <= outcome <= Outcome.BLOCK:
+        raise PolicyError("outcome", "An emergency term restricts, escalates, holds or blocks.")
+    if not note.strip():
+        raise PolicyError("note", "Say in a sentence what is going on; somebody else will review this.")
+    if _is_in(policy, text, category, outcome):
+        raise PolicyError("text", f"Policy {policy.number} does this already.")
+
+
+def _is_in(policy: CompiledPolicy, text: str, category: str, outcome: int) -> bool:
+    """Whether a version has a term at least as strict."""
+    form = form_of(text)
+    return any(
+        t.category == category and (t.outcome or 0) >= outcome and not t.language and form_of(t.text) == form
+        for t in policy.terms
+        if not t.is_exception
+    )
+
+
+def _check_share(text: str, category: str, language: str) -> None:
+    """Raise PolicyError where the newest captions say that a term hits too much."""
+    newest = Item.objects.order_by("-created_at").values_list("caption", "language_detected")[:_SAMPLE]
+    index = emergency_source.compiled((("", text, category, language, int(Outcome.BLOCK)),)).index
+    captions = [(caption, lang) for caption, lang in newest if caption]
+    n_hits = sum(bool(index.scan(caption, lang or "und")) for caption, lang in captions)
+    if refusal := refusal_of_share(n_hits, len(captions), settings.EMERGENCY_MAX_PERMILLE / 1_000):
+        raise PolicyError("text", refusal)
+
+
+# --- review ------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def emergency_term_confirm(*, actor: User, key: str, note: str = "", now: datetime) -> EmergencyTerm:
+    """Keep a live term in force until a version that contains it is active.
+
+    Raises: PermissionDenied; PolicyError when it is not live any more, or the actor wrote it (four eyes).
+    """
+    term = _reviewable(actor, key, now)
+    return _reviewed(term, actor, EmergencyState.CONFIRMED, note, now)
+
+
+@transaction.atomic
+def emergency_term_reject(*, actor: User, key: str, note: str, now: datetime) -> EmergencyTerm:
+    """End a term; items that only it kept from being served are decided without it, by a task.
+
+    Raises: PermissionDenied; PolicyError when it is not in force any more, the actor wrote it, or nothing says why.
+    """
+    term = _reviewable(actor, key, now, may_be_confirmed=True)
+    if not note.strip():
+        raise PolicyError("note", "Say why; the author reads it.")
+    term.ended_at = now
+    _release(term)
+    return _reviewed(term, actor, EmergencyState.REJECTED, note, now)
+
+
+@transaction.atomic
+def emergency_term_withdraw(*, actor: User, key: str, note: str = "", now: datetime) -> EmergencyTerm:
+    """Take back one's own term, as `emergency_term_reject`.
+
+    Raises: PermissionDenied; PolicyError when it is not in force any more.
+    """
+    term = _open(key)
+    if term.author_id != actor.pk:
+        raise PermissionDenied("Only its author withdraws a term; others reject it.")
+    term.state, term.ended_at = EmergencyState.WITHDRAWN, now
+    term.review_note = note.strip()
+    term.save()
+    _release(term)
+    _audit(actor, term, "withdrawn")
+    transaction.on_commit(emergency_source.forget)
+    return term
+
+
+def _reviewable(actor: User, key: str, now: datetime, *, may_be_confirmed: bool = False) -> EmergencyTerm:
+    if not actor.has_perm("policies.approve_versions"):
+        raise PermissionDenied("Only policy approvers review emergency terms.")
+    term = _open(key)
+    if term.author_id == actor.pk:
+        raise PolicyError("reviewer", "the author of an emergency term cannot review it")
+    if term.state == EmergencyState.CONFIRMED and not may_be_confirmed:
+        raise PolicyError("state", "this term is confirmed already")
+    if not term.is_matching(now):
+        raise PolicyError("state", "this term has expired; add it again if it is still needed")
+    return term
+
+
+def _open(key: str) -> EmergencyTerm:
+    term = EmergencyTerm.objects.select_for_update().filter(key=key).first()
+    if term is None or not term.is_open:
+        raise PolicyError("state", "this term is not in force any more; reload the list")
+    return term
+
+
+def _reviewed(term: EmergencyTerm, actor: User, state: EmergencyState, note: str, now: datetime) -> EmergencyTerm:
+    term.state, term.reviewer, term.reviewed_at = state, actor, now
+    term.review_note = note.strip()
+    term.save()
+    _audit(actor, term, str(state))
+    transaction.on_commit(emergency_source.forget)
+    return term
+
+
+def emergency_terms_watch(*, now: datetime) -> int:
+    """End terms whose time is over, or that the active version contains; return how many."""
+    policy = compiled_active()
+    ended = 0
+    for term in EmergencyTerm.objects.filter(state__in=(EmergencyState.LIVE, EmergencyState.CONFIRMED)):
+        is_contained = _is_in(policy, term.text, term.category_id, term.outcome)
+        if is_contained or not term.is_matching(now):
+            ended += _end(term, f"Policy {policy.number} contains it" if is_contained else "", now)
+    return ended
+
+
+@transaction.atomic
+def _end(term: EmergencyTerm, why: str, now: datetime) -> bool:
+    """End a term, guarded against a review that came first; one that no version took over lets go what only it stopped."""
+    n = EmergencyTerm.objects.filter(pk=term.pk, state=term.state).update(
+        state=EmergencyState.EXPIRED, ended_at=now, review_note=term.review_note or why
+    )
+    if n and not why:
+        _release(term)
+    if n:
+        _audit("system", term, "expired", why=why or "nobody confirmed it")
+    return bool(n)
+
+
+def _release(term: EmergencyTerm) -> None:
+    message_add(topic=TOPIC_RELEASE, item=None, payload={"term": str(term.key)})
+
+
+def _audit(actor: Actor, term: EmergencyTerm, verb: str, **data: str) -> None:
+    audit_write(actor=actor, action=f"emergency.{verb}", object_type="emergency_term", object_key=term.key, **data)
+
+
+# --- what is stored already --------------------------------------------------------------------------------------
+
+
+def emergency_recheck(message: OutboxMessage) -> None:
+    """Look at the captions served lately for the message's term, and decide those that hold it again.
+
+    Each item in a transaction of its own: the work can end anywhere, and be repeated.
+    """
+    term = EmergencyTerm.objects.get(key=message.payload["term"])
+    detector = _detector(term)
+    n_rechecked = n_caught = 0
+    since = term.created_at - timedelta(days=settings.EMERGENCY_LOOKBACK_DAYS)
+    for items in _served_since(since) if term.is_matching(timezone.now()) else ():
+        n_rechecked += len(items)
+        n_caught += sum(_catch(pk, detector) for pk, caption, lang in items if _holds(detector, caption, lang))
+    EmergencyTerm.objects.filter(pk=term.pk).update(n_rechecked=n_rechecked, n_caught=n_caught)
+    message_done(message=message, now=timezone.now())
+    log.info("emergency_rechecked", term=str(term.key), n_rechecked=n_rechecked, n_caught=n_caught)
+
+
+def _detector(term: EmergencyTerm) -> TermsDetector:
+    rows = ((str(term.key), term.text, term.category_id, term.language, term.outcome),)
+    view = emergency_source.compiled(rows)
+    return TermsDetector(emergency_source.EmergencyView.empty().index, f"emergency-{term.key}", beside=lambda: view)
+
+
+def _served_since(since: datetime) -> Iterator[Sequence[tuple[int, str, str]]]:
+    """Yield served items by the batch, the newest first: they are shown the most."""
+    last = None
+    served = Item.objects.filter(state__in=(ItemState.CLEARED, ItemState.RESTRICTED), created_at__gte=since)
+    while True:
+        rows = served.filter(pk__lt=last) if last is not None else served
+        batch = list(rows.order_by("-pk").values_list("pk", "caption", "language_detected")[:_BATCH])
+        if not batch:
+            return
+        yield batch
+        last = batch[-1][0]
+
+
+def _holds(detector: TermsDetector, caption: str, language: str) -> bool:
+    return bool(caption) and bool(detector.findings_for(caption, {"field": "caption"}, language or "und"))
+
+
+@transaction.atomic
+def _catch(pk: int, detector: TermsDetector) -> bool:
+    """Decide an item again with the term's findings; return whether that changed what it may be shown to."""
+    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision", "creator").get(pk=pk)
+    before, seen = item.current_decision, last_seen(item)
+    if before is None or seen is None:
+        return False
+    policy = policy_for(item.creator.external_id)
+    found = detector.findings_for(item.caption, {"field": "caption"}, item.language_detected or "und")
+    decision = decision_by_machine(
+        item=item,
+        judgement=judge(results_again(seen, more=found), context_again(seen), policy),
+        policy=policy,
+        stage=DecisionStage.EMERGENCY,
+        is_final=item.deep_state != DeepState.QUEUED,
+        now=timezone.now(),
+    )
+    return decision.pk != before.pk
+
+
+def emergency_release(message: OutboxMessage) -> None:
+    """Decide the items without a term that is not in force any more, which it stopped; people's decisions stay."""
+    key = message.payload["term"]
+    found = Finding.objects.filter(where__has_key="emergency", where__emergency=key)
+    stopped = Item.objects.filter(pk__in=found.values("item_id"), withdrawn_at__isnull=True).exclude(
+        state=ItemState.CLEARED
+    )
+    n = sum(_let_go(item, key) for item in stopped.select_related("creator").iterator(chunk_size=_BATCH))
+    message_done(message=message, now=timezone.now())
+    log.info("emergency_released", term=key, n_items=n)
+
+
+def _let_go(item: Item, term_key: str) -> bool:
+    """Decide one item on what the machines found before, less the term; return whether that was possible."""
+    seen = last_seen(item)
+    if seen is None:
+        return False
+    policy = policy_for(item.creator.external_id)
+    judgement = judge(results_again(seen, without_term=term_key), context_again(seen), policy)
+    return decision_without_term(item=item, judgement=judgement, policy=policy, now=timezone.now()) is not None

@@ -1,0 +1,90 @@
+"""Rolling a version out by degrees, for pages: what `policies.services` does to the version, and what follows for stored items."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from moderation.models import RollbackNotice
+from moderation.models.activation import ActivationKind
+from moderation.services.activation import activation_begin, activation_running
+from moderation.services.audit import audit_write
+from policies.exceptions import PolicyError
+from policies.models import PolicyVersion, VersionState
+from policies.services import version_adjust, version_retire, version_stage
+
+
+@transaction.atomic
+def shadow_start(*, actor: User, version: PolicyVersion, note: str = "", now: datetime) -> PolicyVersion:
+    """Let a version judge live traffic without deciding. Of a canary, what it decided is decided again.
+
+    Raises: PolicyError as `policies.services.version_stage`.
+    """
+    was_canary = _is_canary(version)
+    version = version_stage(actor=actor, version=version, state=VersionState.SHADOW, note=note)
+    return _followed(actor, version, was_canary, "version.shadowed", now)
+
+
+@transaction.atomic
+def canary_start(*, actor: User, version: PolicyVersion, percent: int, note: str = "", now: datetime) -> PolicyVersion:
+    """Let a version decide for a percentage (1 to 99) of creators, from within a second on; stored items stay.
+
+    Raises: PolicyError as `policies.services.version_stage`.
+    """
+    if activation_running():
+        raise PolicyError("state", "stored items are being decided again; start the canary when that is done")
+    version = version_stage(actor=actor, version=version, state=VersionState.CANARY, canary_percent=percent, note=note)
+    return _followed(actor, version, False, "version.canaried", now, percent=percent)
+
+
+@transaction.atomic
+def canary_adjust(*, actor: User, version: PolicyVersion, percent: int, note: str = "") -> PolicyVersion:
+    """Change a canary's percentage. Creators who are in stay in when it grows; what was decided for those who leave stands:
+    the version was approved.
+
+    Raises: PolicyError as `policies.services.version_adjust`.
+    """
+    version = version_adjust(actor=actor, version=version, canary_percent=percent, note=note)
+    audit_write(
+        actor=actor, action="canary.adjusted", object_type="policy_version", object_key=version.key, percent=percent
+    )
+    return version
+
+
+@transaction.atomic
+def version_withdraw(*, actor: User, version: PolicyVersion, note: str, now: datetime) -> PolicyVersion:
+    """Take a version out of shadow or canary for good. Of a canary, what it decided is decided again.
+
+    Raises: PolicyError as `policies.services.version_retire`.
+    """
+    was_canary = _is_canary(version)
+    version = version_retire(actor=actor, version=version, note=note, now=now)
+    return _followed(actor, version, was_canary, "version.withdrawn", now)
+
+
+@transaction.atomic
+def rollback_acknowledge(*, actor: User, key: str, now: datetime) -> RollbackNotice:
+    """Take the notice of a rolled back canary off every page.
+
+    Raises: PolicyError when there is no such notice, or somebody was quicker.
+    """
+    notice = RollbackNotice.objects.select_for_update().filter(key=key, acknowledged_at=None).first()
+    if notice is None:
+        raise PolicyError("key", "somebody has acknowledged this already")
+    notice.acknowledged_at, notice.acknowledged_by = now, actor
+    notice.save()
+    audit_write(actor=actor, action="rollback.acknowledged", object_type="rollback_notice", object_key=notice.key)
+    return notice
+
+
+def _is_canary(version: PolicyVersion) -> bool:
+    return PolicyVersion.objects.select_for_update(no_key=True).get(pk=version.pk).state == VersionState.CANARY
+
+
+def _followed(
+    actor: User, version: PolicyVersion, was_canary: bool, action: str, now: datetime, **data: object
+) -> PolicyVersion:
+    if was_canary:
+        activation_begin(actor=actor, kind=ActivationKind.CANARY_END, only_version=version, now=now)
+    audit_write(actor=actor, action=action, object_type="policy_version", object_key=version.key, **data)
+    return version
