@@ -19,7 +19,7 @@ from console.simulation_forms import LEVEL_WORDS, SliderForm
 from moderation.simulations import PreparedSlider, slider_for
 from policies.choices import Outcome
 from policies.compiled import RESTRICTED_QUEUE
-from policies.documents import document_of
+from policies.documents import documents_of
 from policies.estimates import SAMPLED_WORDS, Curve, curve_of, place_of
 from policies.exceptions import PolicyError
 from policies.intervals import Interval, wilson
@@ -38,7 +38,8 @@ class Choice:
     """One threshold of a version.
 
     levels: where the levels of the category's base row stand, by name; None for never
-    now: where this one stands; token: what `threshold_set` asks for, so that nobody else's change is overwritten
+    token: what `threshold_set` asks for, so that nobody else's change is overwritten
+    document: what the version says, without its terms
     """
 
     version: PolicyVersion
@@ -47,6 +48,7 @@ class Choice:
     days: int
     levels: Mapping[str, float | None]
     token: str
+    document: Mapping[str, Any]
 
     @property
     def now(self) -> float | None:
@@ -104,7 +106,7 @@ class Moved:
 
 def choice_of(user: User, version: PolicyVersion, form: SliderForm) -> Choice:
     """Return the threshold that is asked for, or the first that can be shown; the form need not be valid."""
-    document = document_of(version)
+    [document] = documents_of([version], with_terms=False)
     data = getattr(form, "cleaned_data", {})
     rows = {row["category"]: row for row in document["thresholds"] if _is_base(row)}
     visible = [slug for slug in document["categories"] if slug in rows and category_visible(user, slug)]
@@ -118,6 +120,7 @@ def choice_of(user: User, version: PolicyVersion, form: SliderForm) -> Choice:
         days=data.get("days") or DAYS,
         levels=levels,
         token=section_token(document, "thresholds"),
+        document=document,
     )
 
 
@@ -132,7 +135,7 @@ def prepared_for(choice: Choice, now: datetime) -> PreparedSlider:
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     since = int((midnight - timedelta(days=choice.days)).timestamp())
-    return slider_for(choice.version, choice.category, Filter(since=since), now)
+    return slider_for(choice.version, choice.category, Filter(since=since), now, document=choice.document)
 
 
 def moved_to(user: User, prepared: PreparedSlider, choice: Choice, threshold: float | None, now: datetime) -> Moved:
