@@ -56,7 +56,7 @@ def _region(code: str) -> None:
     try:
         check_region(code, "")
     except PolicyError as error:
-        raise forms.ValidationError(f"{error.message.capitalize()}.") from error
+        raise forms.ValidationError(sentence_of(error)) from error
 
 
 class LanguageField(forms.CharField):
