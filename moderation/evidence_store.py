@@ -160,7 +160,7 @@ class EvidenceStore:
         """
         since = now - timedelta(days=settings.SIMULATION_DAYS)
         with self._lock:
-            if since - self._since > timedelta(days=1):
+            if abs(since - self._since) > timedelta(days=1):
                 self._load(since)
             else:
                 self._follow()
@@ -176,6 +176,9 @@ class EvidenceStore:
     def _follow(self) -> None:
         self._reader.look_up_categories()
         xmin, heads, cells = _one(_CHANGES, self._xmin, self._since)
+        if int(xmin) < self._xmin:  # a restored copy is another history: what is held here never happened in it
+            self._load(self._since)
+            return
         changed = self._reader.read(heads, cells)
         self._xmin = int(xmin)
         self._population = self._reader.named(merged(self._population, changed))

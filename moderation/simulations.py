@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -56,7 +57,7 @@ def human_labels(population: Population, *, since: datetime | None) -> Labels:
         since: decisions from then on; None for all.
     """
     names = {name: i for i, name in enumerate(SAMPLED)}
-    values = {
+    values: dict[str, Any] = {
         **names,
         "audit": AUDIT_REASON,
         "report": REPORT_REASON,

@@ -103,7 +103,9 @@ class Slider:
         order = np.argsort(second.scores[:, self._column], kind="stable")
         self.population = _ordered(population, order)
         self._active = judged(self.population, active, rows_of(first, order))
-        own = self._active.batch if second is first else rows_of(second, order)
+        # Sorted copies are large: what both batches share is copied once.
+        shares = second.scores is first.scores
+        own = self.population.rebatch(self._active.batch, active, draft) if shares else rows_of(second, order)
         self._draft = judged(self.population, draft, own)
         self._scores = np.ascontiguousarray(own.scores[:, self._column])
         self._histogram = _histogram(self._scores)

@@ -25,7 +25,7 @@ def test_it_uses_the_numbers_of_the_vocabularies() -> None:
 
 def test_it_decides_an_empty_batch() -> None:
     one = evidence(POLICY)
-    assert len(decide(decision._rows(one, slice(0, 0)), POLICY)) == 0
+    assert len(decide(decision.rows_of(one, slice(0, 0)), POLICY)) == 0
 
 
 @pytest.mark.parametrize(
