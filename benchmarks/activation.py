@@ -15,17 +15,27 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.simulate import N_ITEMS, ROOT, Rows, _row
 from console.embedded import servers_in
 
+Rows = dict[str, dict[str, Any]]
+ROOT = Path(__file__).resolve().parent.parent
+#: BENCH_FULL=1 asks for the size that the target speaks of; it takes minutes to fill.
+N_ITEMS = 1_000_000 if os.environ.get("BENCH_FULL") else 100_000
 #: After the activation is done, the gate is watched for so long.
 WATCH_SECONDS = 3.0
 _WORK = """
 import django
 django.setup()
+import time
 from moderation.services.activation import activations_resume
-while not activations_resume(): pass
+while not activations_resume():
+    time.sleep(0.5)
 """
+
+
+def _row(value: float, unit: str, limit: float | None) -> dict[str, Any]:
+    target = None if limit is None else f"<= {limit:g}"
+    return {"value": round(value, 3), "unit": unit, "target": target, "met": None if limit is None else value <= limit}
 
 
 def run() -> Rows:
@@ -133,10 +143,10 @@ def _not_cleared(version: Any) -> Any:
 
 
 def _stricter(document: dict[str, Any]) -> None:
-    """Lower the thresholds of most categories: about one item in twenty is treated otherwise."""
+    """Lower the thresholds of all categories: about one item in twenty is treated otherwise."""
     for row in document["thresholds"]:
-        for level, by in (("escalate", 0.25), ("restrict_18", 0.1), ("restrict_16", 0.05), ("block", 0.1)):
-            if row.get(level) is not None and row["category"] in {"hate", "violence", "harassment", "spam_scam"}:
+        for level, by in (("escalate", 0.35), ("restrict_18", 0.1), ("restrict_16", 0.05), ("block", 0.1)):
+            if row.get(level) is not None:
                 row[level] = round(max(row[level] - by, 0.05), 2)
         _in_order(row)
 

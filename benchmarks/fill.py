@@ -5,8 +5,8 @@ import psycopg
 #: One item in RESTRICTED_EVERY is for adults, one in BLOCKED_EVERY is blocked somewhere.
 RESTRICTED_EVERY = 20
 BLOCKED_EVERY = 50
-#: Clearances a statement: the log's row trigger costs the square of the rows of one statement.
-STEP = 500
+#: Clearances a statement.
+STEP = 20_000
 
 _PEOPLE = """
     INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, is_staff, is_active, date_joined)

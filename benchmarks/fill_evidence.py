@@ -286,6 +286,14 @@ class _Chunk:
     revision: int
     txid: int
 
+    def __post_init__(self) -> None:
+        """Make what is asked for again and again."""
+        random = self.rng.bytes(16 * 4 * len(self.population)).hex()
+        self.keys = (random[i : i + 32] for i in range(0, len(random), 32))
+        self.times = [datetime.fromtimestamp(at, UTC).isoformat() for at in self.population.at.tolist()]
+        self.now = self.world.until.isoformat()
+        self.valid_until = (self.world.until + timedelta(days=90)).isoformat()
+
     def lines(self) -> dict[str, list[str]]:
         """Return the lines of every table."""
         n = len(self.population)
@@ -369,10 +377,10 @@ class _Chunk:
         return asked, np.where(decided, np.where(truth, 4, 0), -1).tolist()
 
     def _at(self, i: int) -> str:
-        return (datetime.fromtimestamp(int(self.population.at[i]), UTC)).isoformat()
+        return self.times[i]
 
     def _uuid(self) -> str:
-        return self.rng.bytes(16).hex()
+        return next(self.keys)
 
     def _category(self, i: int) -> str:
         category = int(self.verdict.category[i])
@@ -431,9 +439,10 @@ class _Chunk:
         if outcome > 1:
             return
         territories = self._territories(i) if outcome == 1 else "{}"
-        until = (self.world.until + timedelta(days=90)).isoformat()
-        body = f"{decision}\t{self.world.version_pk}\tt\t{age if outcome == 1 else 0}\t{territories}\t{until}"
-        now, revision = self.world.until.isoformat(), self.revision + i
+        body = (
+            f"{decision}\t{self.world.version_pk}\tt\t{age if outcome == 1 else 0}\t{territories}\t{self.valid_until}"
+        )
+        now, revision = self.now, self.revision + i
         pk = self.first["moderation_clearance"] + i
         found["moderation_clearance"].append(f"{pk}\t{self.txid}\t{now}\t{body}\t{item}\t{revision}\n")
         found["moderation_clearancerevision"].append(f"{self.txid}\t{now}\t{body}\t{revision}\t{item}\n")

@@ -14,7 +14,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-NAMES = ("decide", "banks", "terms", "text", "onpath", "wave", "gate", "feed", "revocation", "claim", "simulate")
+NAMES = (
+    "decide",
+    "banks",
+    "terms",
+    "text",
+    "onpath",
+    "wave",
+    "gate",
+    "feed",
+    "revocation",
+    "claim",
+    "simulate",
+    "canary",
+    "activation",
+)
 ROOT = Path(__file__).resolve().parent.parent
 Rows = dict[str, dict[str, Any]]
 

@@ -1,4 +1,4 @@
-"""The text ensemble alone: one caption of 64 tokens on one thread, and many texts in batches on all cores' worth of one process."""
+"""The text ensemble alone: one caption of 64 tokens on one thread, and many texts in batches on all cores."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def run() -> dict[str, dict[str, Any]]:
     lines = [Text(str(i), e.text) for i, e in enumerate(written(HELDOUT))]
     many = (lines * (N_BATCH // len(lines) + 1))[:N_BATCH]
     started = time.perf_counter()
-    for start in range(0, N_BATCH, 256):
-        ensemble.score(many[start : start + 256])
+    for _ in ensemble.score_all(many[start : start + 64] for start in range(0, N_BATCH, 64)):
+        pass
     pace = N_BATCH / (time.perf_counter() - started)
     return {
         "text: caption of 64 tokens, p50": {"value": p50, "unit": "ms", "target": None, "met": None},

@@ -21,7 +21,7 @@ Choices = Sequence[tuple[str, str]]
 #: Larger files go through `manage.py`, which nobody waits for in a browser.
 IMPORT_MAX_BYTES = 4 * 2**20
 _ANY_KIND: Choices = [("", "Anything"), *zip(KIND_KEYS, ItemKind.labels, strict=True)]
-_BANDS: Choices = [("", "Everyone and all ages"), *zip(BAND_KEYS, Band.labels, strict=True)]
+_BANDS: Choices = [("", "any"), *zip(BAND_KEYS, Band.labels, strict=True)]
 _AGES: Choices = [("13", "13 and over"), ("16", "16 and over"), ("18", "18 and over")]
 _OUTCOMES = dict(zip(OUTCOME_KEYS, Outcome.labels, strict=True))
 
@@ -56,7 +56,7 @@ def _region(code: str) -> None:
     try:
         check_region(code, "")
     except PolicyError as error:
-        raise forms.ValidationError(f"{error.message.capitalize()}.") from error
+        raise forms.ValidationError(sentence_of(error)) from error
 
 
 class LanguageField(forms.CharField):

@@ -21,20 +21,33 @@ from policies.compiled import CompiledPolicy, Route
 from policies.population import Population
 from policies.sides import Side, judged
 
+#: One item as the statements below send it, big-endian; the codes of its territories follow apart, two letters each.
+_HEAD = np.dtype([("item", ">i8"), ("decision", ">i8"), ("outcome", ">i2"), ("min_age", ">i2"), ("n_codes", ">i2")])
+# The server packs the rows: a hundred thousand of them arrive as two values.
+_PACKED = """
+    SELECT string_agg(
+        int8send(item) || int8send(decision) || int2send(outcome::smallint) || int2send(min_age::smallint)
+        || int2send(cardinality(territories)::smallint), ''::bytea ORDER BY item
+    ), string_agg(array_to_string(territories, ''), '' ORDER BY item)
+    FROM ({rows}) r
+"""
 # What is served, for taking away: narrow rows.
-_SERVED = """
-    SELECT item_id, decision_id, 0, min_age, array_to_string(territories_blocked, ',')
-    FROM moderation_clearance
-    WHERE item_id > %(after)s AND item_id <= %(until)s AND is_granted AND policy_version_id = COALESCE(%(only)s, policy_version_id)
-    ORDER BY item_id
-"""
+_SERVED = _PACKED.format(
+    rows="""
+        SELECT item_id AS item, decision_id AS decision, 0 AS outcome, min_age, territories_blocked AS territories
+        FROM moderation_clearance
+        WHERE item_id > %(after)s AND item_id <= %(until)s AND is_granted
+          AND policy_version_id = COALESCE(%(only)s, policy_version_id)
+    """
+)
 # What stands, for everything else.
-_STANDING = """
-    SELECT i.id, d.id, d.outcome, d.min_age, array_to_string(d.territories_blocked, ',')
-    FROM moderation_item i JOIN moderation_decision d ON d.id = i.current_decision_id
-    WHERE i.id > %(after)s AND i.id <= %(until)s AND d.policy_version_id = COALESCE(%(only)s, d.policy_version_id)
-    ORDER BY i.id
-"""
+_STANDING = _PACKED.format(
+    rows="""
+        SELECT i.id AS item, d.id AS decision, d.outcome, d.min_age, d.territories_blocked AS territories
+        FROM moderation_item i JOIN moderation_decision d ON d.id = i.current_decision_id
+        WHERE i.id > %(after)s AND i.id <= %(until)s AND d.policy_version_id = COALESCE(%(only)s, d.policy_version_id)
+    """
+)
 _DECISIONS = """
     SELECT d.id, d.evidence, d.stage, i.withdrawn_at IS NOT NULL
     FROM moderation_decision d JOIN moderation_item i ON i.id = d.item_id WHERE d.id = ANY(%s)
@@ -102,10 +115,21 @@ def facts_between(after: int, until: int, *, phase: str, only: int | None) -> Fa
     with connection.cursor() as cursor:
         sql = _SERVED if phase == Phase.REVOKE else _STANDING
         cursor.execute(sql, {"after": after, "until": until, "only": only})
-        rows = cursor.fetchall()
-    columns = list(zip(*rows, strict=True)) or [()] * 5
-    pk, decision, outcome, age = (np.array(column, np.int64) for column in columns[:4])
-    return Facts(pk, decision, outcome, age, territories=np.array(columns[4], object))
+        heads, codes = cursor.fetchone()
+    rows = np.frombuffer(bytes(heads or b""), _HEAD)
+    names = ("item", "decision", "outcome", "min_age", "n_codes")
+    pk, decision, outcome, age, n_codes = (rows[name].astype(np.int64) for name in names)
+    return Facts(pk, decision, outcome, age, _joined_codes(n_codes, codes or ""))
+
+
+def _joined_codes(n_codes: npt.NDArray[np.int64], letters: str) -> npt.NDArray[np.object_]:
+    """Return the codes of each row joined by commas; few rows have any."""
+    joined = np.full(len(n_codes), "", object)
+    ends = 2 * np.cumsum(n_codes)
+    for i in np.flatnonzero(n_codes).tolist():
+        own = letters[ends[i] - 2 * n_codes[i] : ends[i]]
+        joined[i] = ",".join(own[k : k + 2] for k in range(0, len(own), 2))
+    return joined
 
 
 def plan_of(population: Population, facts: Facts, policy: CompiledPolicy, *, phase: str, now: datetime) -> Plan:

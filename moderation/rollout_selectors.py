@@ -151,6 +151,12 @@ def activation_current() -> Activation | None:
     return activation_list().first()
 
 
+def activation_age_seconds(now: datetime) -> float:
+    """Return how long the activation that is under way has been; 0 without one."""
+    began = Activation.objects.filter(state__in=("running", "failed")).values_list("created_at", flat=True).first()
+    return (now - began).total_seconds() if began else 0.0
+
+
 def activation_list() -> QuerySet[Activation]:
     """Return all activations, the newest first: one that runs is always the newest."""
     return Activation.objects.select_related("version", "former_version", "only_version", "started_by").order_by("-pk")

@@ -162,11 +162,11 @@ def _edit(
     after = parse_document(change(before))
     check_section(after, section)
     compile_parsed(after)
-    replace_section(version, section, after)
-    if section == "standings":
-        replace_section(version, "words", after)
     changes = diff_documents(parse_document(before), after)
-    if changes:
+    if changes:  # else the rows stay as they are, and nobody who has them open is disturbed
+        replace_section(version, section, after)
+        if section == "standings":
+            replace_section(version, "words", after)
         _record(version, actor, Verb.EDIT, _told(changes))
     return changes
 

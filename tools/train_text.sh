@@ -17,8 +17,8 @@ stage() { # name, arguments
 
 mkdir -p "$work"
 stage stage1 --texts 90000 --public-share 1.0 --rate 1.2e-4
-stage stage2 --init "$work/stage1.pt" --texts 110000 --public-share 0.4 --rate 1e-4 --seed 8
-stage stage3 --init "$work/stage2.pt" --texts 85000 --public-share 0.35 --rate 9e-5 --seed 9
+stage stage2 --init "$work/stage1.pt" --texts 90000 --public-share 0.4 --rate 1e-4 --seed 8
+stage stage3 --init "$work/stage2.pt" --texts 70000 --public-share 0.35 --rate 9e-5 --seed 9
 "$py" -m moderation.training.export "$work/stage3.pt" "$weights"
 "$py" -m moderation.training.train_ngrams --out "$weights/ngrams.npz"
 "$py" -m moderation.training.calibrate "$weights"

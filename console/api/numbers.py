@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from moderation.rollout_selectors import activation_age_seconds
 from moderation.selectors import backlog, job_ages
 
 
@@ -41,7 +42,7 @@ class _Backlog(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
             now = timezone.now()
-            waiting, ages = backlog(), job_ages(now)
+            waiting, ages, activation_age = backlog(), job_ages(now), activation_age_seconds(now)
         except DatabaseError:
             return
         oldest = waiting.oldest_message_at
@@ -51,6 +52,9 @@ class _Backlog(Collector):
         yield GaugeMetricFamily("dead_letters", "Messages that failed for good", value=waiting.n_dead)
         yield GaugeMetricFamily(
             "jobs_active", "Jobs that wait for a person or are with one", value=waiting.n_active_jobs
+        )
+        yield GaugeMetricFamily(
+            "activation_age_seconds", "Age of the activation that is under way; 0 without one", value=activation_age
         )
         by_queue = GaugeMetricFamily("job_age_seconds", "Age of the oldest open job", labels=["queue"])
         for slug, age in ages.items():

@@ -68,8 +68,10 @@ def share(rate: float) -> str:
 
 @register.filter
 def points(difference: float | str | None) -> str:
-    """Return a difference of rates in percentage points, without a sign where it has none; a dash for none."""
-    return "–" if difference is None or isinstance(difference, str) else f"{100 * difference:.2g} pp"
+    """Return a difference of rates in percentage points, with one place; a dash for none."""
+    if difference is None or isinstance(difference, str):
+        return "–"
+    return f"{round(100 * difference, 1) + 0.0:.1f} pp"  # adding zero takes the sign from minus nought
 
 
 @register.filter

@@ -80,6 +80,12 @@ class TextClassifier:
         """Whether most words of a text are whole in the encoder's vocabulary; see `Encoder.share_of_whole_words`."""
         return self._encoder.share_of_whole_words(prepare(text)) >= _MIN_WHOLE_WORDS
 
+    def _is_read(self, prepared: str, language: str) -> bool:
+        """Whether the encoder reads a text. Short English is at times taken for a neighbour, but its words are known."""
+        if language in self.encoder_languages or language == "und":
+            return True
+        return self._encoder.share_of_whole_words(prepared) >= _MIN_WHOLE_WORDS
+
     def n_tokens(self, text: str) -> int:
         """Return how many tokens the encoder reads a text as, of the first window."""
         return self._encoder.n_tokens(prepare(text))
@@ -96,7 +102,7 @@ class TextClassifier:
         """Return fused probabilities and each part's; of a text's readings the one with the higher fused score counts."""
         rows, owners = _readings(texts)
         n = len(texts)
-        is_read = np.array([languages[i] in self.encoder_languages or languages[i] == "und" for i in owners], bool)
+        is_read = np.array([self._is_read(row, languages[i]) for row, i in zip(rows, owners, strict=True)], bool)
         encoder = np.full((len(rows), len(CATEGORIES)), np.nan, np.float32)
         if is_read.any():
             encoder[is_read] = self._encoder.logits([row for row, read in zip(rows, is_read, strict=True) if read])

@@ -90,6 +90,17 @@ class TermEntry:
     is_exception: bool = False
     whole_word: bool = True
 
+    @property
+    def full_score(self) -> float:
+        """The probability in [0, 1] that the term gives in its own language.
+
+        To block has no doubt. A mandatory outcome that is milder has no score: with one, the category's own thresholds
+        would block after all.
+        """
+        if self.hard is None:
+            return self.score
+        return 1.0 if self.hard == Outcome.BLOCK else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class TermHit:
@@ -102,9 +113,9 @@ class TermHit:
 
     @property
     def score(self) -> float:
-        """The probability in [0, 1] that the hit gives; a mandatory outcome has no doubt."""
+        """The probability in [0, 1] that the hit gives."""
         if self.entry.hard is not None:
-            return 1.0
+            return self.entry.full_score
         return self.entry.score * (_FOREIGN_SHARE if self.is_foreign else 1.0)
 
 

@@ -58,7 +58,7 @@ class UnspacedPhrases:
             detector=self.detector.name,
             version=self.detector.version,
             category=entry.category,
-            score=1.0 if entry.hard is not None else entry.score,
+            score=entry.full_score,
             where={**where, "span": list(span), "text": text[span[0] : span[1]]},
             hard=entry.hard,
         )

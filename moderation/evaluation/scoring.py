@@ -5,7 +5,9 @@ Needs no database: the term list is the seed's unless another is passed.
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,8 +23,8 @@ from moderation.detectors.terms import TermIndex
 from moderation.evaluation.terms import seed_terms
 from moderation.language import detect
 
-#: Texts scored at once.
-_BATCH = 256
+#: Texts scored at once by one thread.
+_BATCH = 64
 
 
 class LineInvalid(Exception):
@@ -79,6 +81,23 @@ class TextEnsemble:
                     row[i] = max(row[i], hit.score)
         return Scored(languages, terms, parts["transformer"], parts["n-grams"], np.maximum(parts["fused"], terms))
 
+    def score_all(self, batches: Iterable[Sequence[Text]]) -> Iterator[tuple[Sequence[Text], Scored]]:
+        """Yield every batch with its scores, in order, scored on as many threads as there are cores.
+
+        No more batches are read ahead than there are threads, so that a file of any length takes the same memory.
+        """
+        n_threads = os.cpu_count() or 1
+        waiting: deque[tuple[Sequence[Text], Future[Scored]]] = deque()
+        with ThreadPoolExecutor(n_threads) as pool:
+            for batch in batches:
+                waiting.append((batch, pool.submit(self.score, batch)))
+                if len(waiting) > n_threads:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            while waiting:
+                done, future = waiting.popleft()
+                yield done, future.result()
+
 
 def score_file(ensemble: TextEnsemble, source: Path, target: Path) -> int:
     """Score a JSON-lines file into another, in order, and return how many texts it had.
@@ -93,9 +112,8 @@ def score_file(ensemble: TextEnsemble, source: Path, target: Path) -> int:
     n = 0
     try:
         with source.open(encoding="utf-8") as lines, part.open("w", encoding="utf-8") as out:
-            for batch in _batches(_texts(lines)):
-                for line in _lines(batch, ensemble.score(batch)):
-                    out.write(line)
+            for batch, scored in ensemble.score_all(_batches(_texts(lines))):
+                out.writelines(_lines(batch, scored))
                 n += len(batch)
         os.replace(part, target)
     finally:

@@ -242,3 +242,13 @@ def test_many_hits_under_many_exceptions_stay_quick() -> None:
     assert (
         len(index(part, TermEntry("abc", "x", is_exception=True, whole_word=False)).scan("abc ab " * 10_000)) == 10_000
     )
+
+
+def test_a_mandatory_outcome_milder_than_blocking_has_no_score_that_would_block() -> None:
+    entries = [
+        TermEntry(text="zorblax", category="drugs", hard=Outcome.ESCALATE),
+        TermEntry(text="quuxify", category="drugs", hard=Outcome.BLOCK),
+    ]
+    detector = TermsDetector(TermIndex.build(entries), "v1")
+    found = detector.findings_for("zorblax and quuxify", {})
+    assert [(finding.hard, finding.score) for finding in found] == [(Outcome.ESCALATE, 0.0), (Outcome.BLOCK, 1.0)]

@@ -46,8 +46,7 @@ def test_it_refuses_a_place_that_does_not_exist(changes: dict[str, Any], field: 
         "hate.*you",
         "[ab]c",
         "(one|two) words",
-        "^start",
-        "end$",
+        "^start$",
         "hate*",
         "*hate",
         "go away{2,3}",
@@ -67,7 +66,7 @@ def test_it_refuses_a_term_of_common_words_alone(text: str) -> None:
 
 
 def test_it_lets_ordinary_terms_and_exceptions_pass() -> None:
-    words = ["f*ck this", "ca$h now$", "c++ sucks", "don't you dare", "the end is near", "18+ content", "what?"]
+    words = ["f*ck this", "ca$h now$", "c++ sucks", "don't you dare", "the end is near", "18+ content", "what now?"]
     terms = [{"text": text, "category": "hate", "score": 0.5} for text in words]
     terms.append({"text": "to be or not to be", "category": "hate", "exception": True})
     check_draft(parse_document(small_document(terms={"fine": terms})))
