@@ -28,7 +28,7 @@ from policies.compiled import RESTRICTED_QUEUE
 from policies.decide import decide
 from policies.exceptions import PolicyError
 from policies.flips import flips_at
-from policies.models import Approval, PolicyVersion
+from policies.models import PolicyVersion
 from policies.outcomes import FlippedItem, Simulation
 from policies.population import Filter
 from policies.selectors import compiled_version
@@ -66,7 +66,11 @@ class RunRow:
 def run_context(user: User, run: SimulationRun, now: datetime) -> dict[str, Any]:
     """Return what the page of a finished run shows."""
     found, names = run.simulation, category_names()
-    context = {"names": names, "filter_words": filter_words(run.wanted), "is_stale": _is_stale(run)}
+    context = {
+        "names": names,
+        "filter_words": filter_words(run.wanted),
+        "is_stale": run.draft is None or getattr(run, "was_edited", False),
+    }
     if found is None:
         return context
     may_restricted = may(user, RESTRICTED)
@@ -77,14 +81,6 @@ def run_context(user: User, run: SimulationRun, now: datetime) -> dict[str, Any]
         "more_flipped": flipped[_FIRST_FLIPPED:],
         "seconds": (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None,
     }
-
-
-def _is_stale(run: SimulationRun) -> bool:
-    """Return whether the draft was edited or discarded since."""
-    if run.draft is None:
-        return True
-    edits = run.draft.approvals.filter(at__gt=run.created_at, verb__in=[Approval.Verb.EDIT, Approval.Verb.CREATE])
-    return run.draft.is_draft and edits.exists()
 
 
 # --- flipped items -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from moderation.evidence_store import stored_population
 from moderation.models import SimulationRun
@@ -21,7 +21,7 @@ from policies.comparison import Difference, differences
 from policies.compile import compile_parsed, threshold_variant
 from policies.compiled import CompiledPolicy
 from policies.documents import documents_of
-from policies.models import PolicyVersion
+from policies.models import Approval, PolicyVersion
 from policies.outcomes import SAMPLED
 from policies.population import Filter, Population
 from policies.rows import Document
@@ -84,9 +84,13 @@ def simulation_list(*, draft_key: UUID | None = None) -> QuerySet[SimulationRun]
 
 
 def simulation_get(key: str | UUID) -> SimulationRun | None:
-    """Return one run, or None."""
+    """Return one run, or None; its `was_edited` says whether the draft was edited since."""
+    edits = Approval.objects.filter(
+        version=OuterRef("draft"), at__gt=OuterRef("created_at"), verb__in=[Approval.Verb.EDIT, Approval.Verb.CREATE]
+    )
+    runs = SimulationRun.objects.select_related("draft", "active", "started_by").annotate(was_edited=Exists(edits))
     try:
-        return SimulationRun.objects.select_related("draft", "active", "started_by").filter(key=key).first()
+        return runs.filter(key=key).first()
     except (ValidationError, ValueError):
         return None
 
