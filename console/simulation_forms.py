@@ -169,6 +169,21 @@ class SliderForm(forms.Form):
         place = slide if slide is not None and was is not None and slide != was else data.get("threshold")
         return None if place is None else round(place, 4)
 
+    def move(self) -> dict[str, Any]:
+        """Return the typed place as `threshold_set` takes it: four decimals, None for never."""
+        data = self.cleaned_data
+        place = data["threshold"]
+        return {
+            "category": data["category"],
+            "level": data["level"],
+            "value": None if place is None else round(place, 4),
+        }
+
+    def query(self) -> str:
+        """Return the query that shows the same threshold where it stands."""
+        data = self.cleaned_data
+        return f"category={data['category']}&level={data['level']}&days={data['days'] or ''}"
+
 
 class FlipForm(forms.Form):
     """An item, by any of its ids."""

@@ -51,14 +51,10 @@ def slider_apply(request: HtmxRequest, number: int) -> HttpResponse:
     form = SliderForm(request.POST, names=_names(request))
     if not form.is_valid():
         return _page(request, version, form, status=422)
-    data = form.cleaned_data
-    threshold = data["threshold"] if data["threshold"] is None else round(data["threshold"], 4)
-    expected = request.POST.get("expected", "")
     try:
         changes = threshold_set(
-            actor=request.user, version=version, category=data["category"], level=data["level"], value=threshold,
-            expected=expected,
-        )  # fmt: skip
+            actor=request.user, version=version, expected=request.POST.get("expected", ""), **form.move()
+        )
     except DraftConflict:
         form.add_error(
             None, "Somebody else changed the thresholds since you opened this page. Below is how they stand now."
@@ -68,8 +64,7 @@ def slider_apply(request: HtmxRequest, number: int) -> HttpResponse:
         form.add_error("threshold", out_of_order(error))
         return _page(request, version, form, status=422)
     messages.success(request, " ".join(change.sentence for change in changes) or "Nothing differs from what was there.")
-    address = f"{reverse('policy_slider', args=[number])}?category={data['category']}&level={data['level']}"
-    return redirect_to(request, f"{address}&days={data['days'] or ''}")
+    return redirect_to(request, f"{reverse('policy_slider', args=[number])}?{form.query()}")
 
 
 def _names(request: HtmxRequest) -> dict[str, str]:
