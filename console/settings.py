@@ -118,7 +118,11 @@ CACHES = {
 SESSION_ENGINE = "django.contrib.sessions.backends.db"  # sessions survive a restart of Redis
 
 # --- sign-in -----------------------------------------------------------------------------------------------------
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+# The first says what a person may; the second signs people in.
+AUTHENTICATION_BACKENDS = [
+    "console.backends.PermissionBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

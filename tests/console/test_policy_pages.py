@@ -192,3 +192,16 @@ def test_what_is_no_file_is_refused(editor: Client, data: dict[str, object], wor
 def test_a_pasted_text_is_taken_as_well(editor: Client) -> None:
     text = dump_yaml(document_of(PolicyVersion.objects.get(number=1)))
     assert editor.post(reverse("policy_take"), {"text": text}).status_code == 302
+
+
+def test_changed_terms_are_told_and_the_others_are_not(editor: Client) -> None:
+    author = User.objects.get(username="policy-author")
+    words = [
+        {"text": "blue banana", "category": "spam_scam", "score": 0.5},
+        {"text": "damn", "category": "hate", "score": 0.5},
+    ]
+    version_add_terms(actor=author, version=policies.draft(), list_name="starter", terms=words)
+    text = page(editor, "policy_compare", 2)
+    assert "Term “blue banana” for Spam and scams, list starter: score 0.5 (new)." in text
+    assert "Term “damn” for Hate, list starter: score 0.5 (new)." in text
+    assert "bollocks" not in text
