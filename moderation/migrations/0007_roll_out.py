@@ -302,4 +302,14 @@ class Migration(migrations.Migration):
             model_name='finding',
             index=models.Index(condition=models.Q(('where__has_key', 'emergency')), fields=['item'], name='moderation_finding_emergency'),
         ),
+        migrations.AddField(
+            model_name='activation',
+            name='began_xmin',
+            field=models.BigIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name='activation',
+            name='looks_at_captions',
+            field=models.BooleanField(default=False),
+        ),
     ]

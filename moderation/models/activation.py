@@ -46,6 +46,10 @@ class Activation(PublicKeyModel):
     cursor = models.BigIntegerField(default=0)
     #: Every transaction that may still decide under the former version has a lower id.
     mark_xid = models.BigIntegerField(null=True)
+    #: Every transaction that still ran when the first pass began has this id or a higher one.
+    began_xmin = models.BigIntegerField(null=True)
+    #: The term lists are others than those that stored captions were looked through for.
+    looks_at_captions = models.BooleanField(default=False)
     n_total = models.PositiveBigIntegerField(default=0)  # items with stored evidence when it began, about
     n_checked = models.PositiveBigIntegerField(default=0)  # in the phase
     n_revoked = models.PositiveBigIntegerField(default=0)  # were served and are not any more

@@ -21,14 +21,18 @@ from django.db.models import F, Q
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
+from moderation import emergency_source
 from moderation.activation_plan import Change, facts_between, plan_of
 from moderation.evidence_store import spans_after
 from moderation.models import Activation, Item
 from moderation.models.activation import ActivationKind, ActivationState, Phase
+from moderation.onpath import load_terms
 from moderation.services.activation_write import Written, changes_write
 from moderation.services.audit import audit_write
+from moderation.services.captions import captions_look_again
 from moderation.services.decisions import decision_in_campaign
 from policies.compiled import CompiledPolicy
+from policies.exceptions import PolicyUnavailable
 from policies.models import PolicyVersion, VersionState
 from policies.population import Population
 from policies.selectors import compiled_version, invalidate
@@ -42,8 +46,9 @@ ACTIVATION_SECONDS = Histogram(
 ACTIVATION_ITEMS = Counter("activation_items_total", "Items that activations changed", ["change"])
 #: Changed items written in one transaction: a kill loses no more work, and nobody waits for a row for longer than a second.
 WRITE_ITEMS = 5_000
-#: A task goes on for so long, then leaves the rest to the next one: well within the limit of a task.
-BUDGET_SECONDS = 150.0
+#: A task goes on for so long, then leaves the rest to the next one: where one worker does all the housekeeping, leases and
+#: emergency terms must not wait for a large replay.
+BUDGET_SECONDS = 20.0
 _RUNNING = (ActivationState.RUNNING, ActivationState.FAILED)
 _POLL_SECONDS = 0.05
 _OWN_XID = "SELECT pg_current_xact_id()::text::bigint"
@@ -65,11 +70,13 @@ def activation_start(*, actor: User, version: PolicyVersion, note: str = "", now
     """
     activation_running()
     former = PolicyVersion.objects.filter(state=VersionState.ACTIVE).first()
-    is_rollback = PolicyVersion.objects.get(pk=version.pk).state == VersionState.RETIRED
+    canary = PolicyVersion.objects.filter(state=VersionState.CANARY).first()
+    version = PolicyVersion.objects.get(pk=version.pk)  # as it is now, not as a page saw it
+    is_rollback = version.state == VersionState.RETIRED
     activate = version_rollback if is_rollback else version_activate
     version = activate(actor=actor, version=version, note=note, now=now)
     kind = ActivationKind.ROLLBACK if is_rollback else ActivationKind.ACTIVATE
-    return activation_begin(actor=actor, kind=kind, former=former, now=now)
+    return activation_begin(actor=actor, kind=kind, former=former, canary=canary, now=now)
 
 
 @transaction.atomic
@@ -78,23 +85,28 @@ def activation_begin(
     actor: User,
     kind: ActivationKind,
     former: PolicyVersion | None = None,
+    canary: PolicyVersion | None = None,
     only_version: PolicyVersion | None = None,
     now: datetime,
 ) -> Activation:
     """Begin to replay stored evidence under the active version, inside the transaction that changed who decides.
 
     Args:
+        former, canary: the versions that decided until now.
         only_version: replay only what this version decided. Where another replay is overtaken, it is not narrowed to that.
     """
     running = activation_running()
     if running:
         running.state, running.finished_at, running.claimed_until = ActivationState.SUPERSEDED, now, None
         running.save()
+    active = PolicyVersion.objects.get(state=VersionState.ACTIVE)
     is_narrow = only_version is not None and (running is None or running.only_version_id == only_version.pk)
     activation = Activation.objects.create(
-        version=PolicyVersion.objects.get(state=VersionState.ACTIVE),
+        version=active,
         former_version=former,
         only_version=only_version if is_narrow else None,
+        looks_at_captions=_has_other_terms(active, former, canary, only_version)
+        or bool(running and running.looks_at_captions),
         kind=kind,
         started_by=actor,
         created_at=now,
@@ -108,6 +120,15 @@ def activation_begin(
         kind=str(kind),
     )
     return activation
+
+
+def _has_other_terms(active: PolicyVersion, *others: PolicyVersion | None) -> bool:
+    """Whether stored captions were looked through for other terms; where that cannot be told, they may have been."""
+    try:
+        terms = set(compiled_version(active).terms)
+        return any(set(compiled_version(other).terms) != terms for other in others if other)
+    except PolicyUnavailable:
+        return True
 
 
 def activation_running() -> Activation | None:
@@ -156,6 +177,7 @@ class _Run:
         self.until = until
         invalidate()  # this process may not have heard of the switch
         self.policy: CompiledPolicy = compiled_version(activation.version)
+        self.terms = load_terms(self.policy, beside=_emergency) if activation.looks_at_captions else None
 
     def go_on(self) -> bool:
         """Do phase after phase while there is time; return whether all is done."""
@@ -180,8 +202,10 @@ class _Run:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM moderation_itemevidence")
             n_total = cursor.fetchone()[0]
+            cursor.execute(_XMIN)
+            began_xmin = cursor.fetchone()[0]
             cursor.execute(_OWN_XID)
-            self._update(mark_xid=cursor.fetchone()[0], n_total=n_total)
+            self._update(mark_xid=cursor.fetchone()[0], began_xmin=began_xmin, n_total=n_total)
 
     def _pass(self, following: Phase) -> bool:
         """Go through all items from the cursor on; return whether the end was reached."""
@@ -194,6 +218,11 @@ class _Run:
 
     def _span(self, after: int, until: int, read: Callable[[], Population]) -> None:
         only = self.activation.only_version_id
+        if self.terms:
+            # The second pass looks at what the first could not see: transactions that ran when it began.
+            is_first = self.activation.phase == Phase.REVOKE
+            since = 0 if is_first else self.activation.began_xmin or 0
+            captions_look_again(after, until, self.terms, since_txid=since)
         facts = facts_between(after, until, phase=self.activation.phase, only=only)  # before the evidence
         population = read()
         now = timezone.now()
@@ -274,6 +303,11 @@ class _Run:
         )  # fmt: skip
         ACTIVATION_SECONDS.observe(seconds)
         log.info("activation_done", version=row.version.number, seconds=round(seconds, 1), **counts)
+
+
+def _emergency() -> emergency_source.EmergencyView:
+    emergency_source.refresh()
+    return emergency_source.current()
 
 
 def _xmin() -> int:

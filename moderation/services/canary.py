@@ -22,8 +22,6 @@ log = structlog.get_logger(__name__)
 CANARY_ROLLBACKS = Counter("canary_rollbacks_total", "Canaries that their guard took back", ["rate"])
 #: Decisions younger than this are left for the next look: their transactions may still run.
 _SETTLE = timedelta(seconds=10)
-#: A shorter stretch is not worth a row.
-_MIN_STRETCH = timedelta(seconds=1)
 #: Any number that no other lock uses; two guards must not count the same stretch.
 _LOCK = 7_201_552
 # A machine's final verdict on an item: of the path where nothing deep follows, else of the deep pass.
@@ -85,7 +83,7 @@ def canary_count(*, version: PolicyVersion, now: datetime) -> None:
     active = PolicyVersion.objects.filter(state=VersionState.ACTIVE).values_list("pk", flat=True).first()
     last = CanaryTally.objects.filter(version=version, since_at__gte=began).order_by("-until_at").first()
     since, until = last.until_at if last else began, now - _SETTLE
-    if active is None or until - since < _MIN_STRETCH:
+    if active is None or until <= since:
         return
     with connection.cursor() as cursor:
         cursor.execute(_TALLY, {"canary": version.pk, "active": active, "since": since, "until": until, "began": began})

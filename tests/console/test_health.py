@@ -111,7 +111,14 @@ def test_metrics_answers_this_machine_with_counters_and_what_waits(client: Clien
     answer = client.get("/metrics")
     assert answer.status_code == 200
     text = answer.content.decode()
-    for name in ("api_seconds_bucket", "outbox_lag_seconds", "dead_letters", "jobs_active", "gate_age_seconds"):
+    for name in (
+        "api_seconds_bucket",
+        "outbox_lag_seconds",
+        "dead_letters",
+        "jobs_active",
+        "activation_age_seconds",
+        "gate_age_seconds",
+    ):
         assert name in text
 
 

@@ -46,7 +46,7 @@ def seeded() -> Iterator[None]:
 def activate(version: PolicyVersion, **options: Any) -> Activation:
     """Start an activation and run it to its end."""
     started = activation_start(actor=people()[1], version=version, note="for a test", now=timezone.now())
-    assert activations_resume(**options)
+    assert activations_resume(budget_seconds=120, **options)
     return Activation.objects.get(pk=started.pk)
 
 
@@ -199,7 +199,7 @@ def test_it_waits_for_uploads_of_before_that_commit_late_and_catches_them() -> N
     may_commit.set()
     uploader.join()
     assert Item.objects.get(external_id="late").state == "cleared"
-    assert activations_resume()
+    assert activations_resume(budget_seconds=120)
     assert Item.objects.get(external_id="late").state == "blocked"
 
 
@@ -209,7 +209,7 @@ def test_a_later_activation_overtakes_one_that_runs() -> None:
     former = PolicyVersion.objects.get(number=1)
     second = activation_start(actor=people()[1], version=former, note="a mistake", now=timezone.now())
     assert second.kind == ActivationKind.ROLLBACK
-    assert activations_resume()
+    assert activations_resume(budget_seconds=120)
     first.refresh_from_db()
     item.refresh_from_db()
     assert first.state == ActivationState.SUPERSEDED
@@ -252,7 +252,7 @@ def test_only_what_the_canary_decided_comes_back_when_it_ends() -> None:
         actor=people()[1], kind=ActivationKind.CANARY_END, only_version=PolicyVersion.objects.get(number=2),
         now=timezone.now(),
     )  # fmt: skip
-    assert activations_resume()
+    assert activations_resume(budget_seconds=120)
     for item, state in ((mine, "blocked"), (other, "cleared")):
         item.refresh_from_db()
         assert item.state == state
@@ -272,7 +272,7 @@ def test_progress_is_seen_and_the_end_is_audited() -> None:
     half = Activation.objects.get()
     assert half.is_running
     assert 0 <= half.progress < 100
-    assert activations_resume()
+    assert activations_resume(budget_seconds=120)
     done = Activation.objects.get()
     assert (done.progress, done.is_running) == (100, False)
     actions = set(AuditEvent.objects.filter(object_key=str(done.key)).values_list("action", flat=True))
@@ -293,7 +293,7 @@ def test_an_error_is_kept_and_the_work_goes_on_later(monkeypatch: pytest.MonkeyP
     assert (failed.state, failed.error) == (ActivationState.FAILED, "OSError: the disk is full")
     assert not activations_resume()  # not before the claim is over
     Activation.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    assert activations_resume()
+    assert activations_resume(budget_seconds=120)
     item.refresh_from_db()
     assert item.state == "blocked"
 
@@ -334,7 +334,7 @@ def test_it_survives_being_killed_in_the_middle() -> None:
     assert 0 < n_blocked < len(items)
     assert Activation.objects.get().phase == Phase.REVOKE
     Activation.objects.update(claimed_until=None)
-    assert activations_resume()
+    assert activations_resume(budget_seconds=120)
     assert Item.objects.filter(state="blocked").count() == len(items)
     assert Decision.objects.filter(stage=DecisionStage.ACTIVATION).count() == len(items)  # each once
     assert Activation.objects.get().n_revoked == len(items)
@@ -344,3 +344,54 @@ def _url() -> str:
     """Return the address of the test database for another process."""
     base = os.environ["DATABASE_URL"]
     return urlunsplit(urlsplit(base)._replace(path=f"/{connection.settings_dict['NAME']}"))
+
+
+def _with_term(text: str) -> Any:
+    def edit(document: dict[str, Any]) -> None:
+        name = next(iter(document["terms"]))
+        document["terms"][name].append({"text": text, "category": "violence", "outcome": "block"})
+
+    return edit
+
+
+def test_a_new_term_is_looked_for_in_stored_captions_and_a_rollback_brings_them_back() -> None:
+    item, other = text_item("with-the-word"), text_item("without", "A quiet evening by the river with friends")
+    former = PolicyVersion.objects.get(number=1)
+    done = activate(approved(_with_term("grandmother")))
+    assert done.looks_at_captions
+    for one, state in ((item, "blocked"), (other, "cleared")):
+        one.refresh_from_db()
+        assert one.state == state
+    decision = item.current_decision
+    assert decision
+    assert (decision.decided_by, decision.evidence["hard"]) == ("hard.violence", {"violence": 4})
+    same_terms = activate(approved(_with_term("grandmother"), title="The same terms"))
+    item.refresh_from_db()
+    assert (item.state, same_terms.looks_at_captions, same_terms.n_widened) == ("blocked", False, 0)
+    activate(former)
+    item.refresh_from_db()
+    assert item.state == "cleared"
+
+
+def test_an_upload_of_before_that_commits_late_is_looked_through_as_well() -> None:
+    version = approved(_with_term("grandmother"))
+    is_stored, may_commit = threading.Event(), threading.Event()
+
+    def upload() -> None:
+        try:
+            with transaction.atomic():
+                text_item("late")
+                is_stored.set()
+                may_commit.wait(60)
+        finally:
+            connection.close()
+
+    uploader = threading.Thread(target=upload)
+    uploader.start()
+    assert is_stored.wait(60)
+    activation_start(actor=people()[1], version=version, now=timezone.now())
+    assert not activations_resume(budget_seconds=1.0)
+    may_commit.set()
+    uploader.join()
+    assert activations_resume(budget_seconds=120)
+    assert Item.objects.get(external_id="late").state == "blocked"

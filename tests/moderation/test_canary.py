@@ -136,7 +136,7 @@ def test_a_canary_that_differs_is_taken_back_without_a_person() -> None:
     assert [n.rate for n in rollback_notices()] == ["block"]
     # and what it decided comes back under the active version
     assert Activation.objects.get().kind == ActivationKind.CANARY_END
-    assert activations_resume()
+    assert activations_resume(budget_seconds=120)
     for item in items:
         item.refresh_from_db()
         assert item.state == "held"
@@ -181,7 +181,7 @@ def test_a_version_that_is_put_in_canary_again_is_counted_anew() -> None:
     version = in_canary(thresholds("violence", block=0.5))
     submit(version, 9, escalating_caption())
     assert canary_guard(now=later())
-    assert activations_resume()
+    assert activations_resume(budget_seconds=120)
     canary_start(actor=people()[1], version=version, percent=50, now=timezone.now())
     Approval.objects.create(version=version, actor=people()[1], verb="canary", at=later() + timedelta(minutes=5))
     report = canary_report(version)
