@@ -26,6 +26,7 @@ NAMES = (
     "revocation",
     "claim",
     "simulate",
+    "slider_page",
     "canary",
     "activation",
 )

@@ -52,9 +52,9 @@ def run() -> Rows:
             servers.stop()
 
 
-def _child(what: str, environment: dict[str, str]) -> Rows:
+def _child(what: str, environment: dict[str, str], module: str = "benchmarks.simulate") -> Rows:
     """Run one part in a process whose memory is its own."""
-    code = f"from benchmarks.simulate import {what}; {what}()"
+    code = f"from {module} import {what}; {what}()"
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **environment}, cwd=ROOT, check=True, stdout=subprocess.PIPE
     )

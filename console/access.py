@@ -20,8 +20,24 @@ from django_htmx.http import HttpResponseClientRedirect
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
 from moderation import selectors
-from moderation.models import AuditEvent, Campaign, Decision, HashBank, HashEntry, Item, Job, OutboxMessage
+from moderation.models import (
+    AuditEvent,
+    Campaign,
+    Decision,
+    HashBank,
+    HashEntry,
+    Item,
+    Job,
+    OutboxMessage,
+    ShadowVerdict,
+    SimulationRun,
+)
+from moderation.rollout_selectors import Agreement
 from moderation.routing import SENIOR_QUEUE
+from moderation.simulations import simulation_get
+from policies import selectors_versions
+from policies.models import PolicyVersion, Term
+from policies.selectors import version_list
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HtmxRequest, P], HttpResponseBase]
@@ -34,6 +50,9 @@ REDRIVE = "moderation.redrive_deadletters"
 DASHBOARDS = "moderation.view_dashboards"
 READ_AUDIT = "moderation.read_audit"
 MANAGE_BANKS = "moderation.manage_banks"
+EDIT_POLICIES = "policies.edit_versions"
+APPROVE_POLICIES = "policies.approve_versions"
+ADD_EMERGENCY = "moderation.add_emergency_terms"
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -203,6 +222,80 @@ def entry_visible(user: User, key: UUID) -> HashEntry:
     return entry
 
 
+def version_visible(number: int) -> PolicyVersion:
+    """Return a policy version with the people behind it.
+
+    Raises:
+        Http404: there is none of that number.
+    """
+    version = selectors_versions.version_of(number)
+    if version is None:
+        raise Http404
+    return version
+
+
+def versions_visible(number: int) -> tuple[PolicyVersion, list[PolicyVersion]]:
+    """Return a policy version, and all of them with the people behind them, the newest first.
+
+    Raises:
+        Http404: there is none of that number.
+    """
+    versions = list(version_list())
+    version = next((version for version in versions if version.number == number), None)
+    if version is None:
+        raise Http404
+    return version, versions
+
+
+def draft_visible(number: int) -> PolicyVersion:
+    """Return a policy version that may still be changed.
+
+    Raises:
+        Http404: there is none of that number, or it has left draft.
+    """
+    version = version_visible(number)
+    if not version.is_draft:
+        raise Http404
+    return version
+
+
+def term_visible(version: PolicyVersion, key: UUID) -> Term:
+    """Return a term of a version.
+
+    Raises:
+        Http404: there is none.
+    """
+    term = selectors_versions.term_of(version, key)
+    if term is None:
+        raise Http404
+    return term
+
+
+def step_allowed(user: User, permission: str) -> None:
+    """Let through whoever has the permission that a step of a version's life needs.
+
+    Raises:
+        PermissionDenied: the person has not.
+    """
+    if not may(user, permission):
+        raise PermissionDenied
+
+
+def verdicts_visible(user: User, verdicts: list[ShadowVerdict]) -> list[ShadowVerdict]:
+    """Return verdicts of a shadow, without those on items that the person may not know of."""
+    if may(user, REVIEW_RESTRICTED):
+        return verdicts
+    keys = [verdict.item_id for verdict in verdicts]
+    hidden = set(selectors.items_restricted().filter(pk__in=keys).values_list("pk", flat=True))
+    return [verdict for verdict in verdicts if verdict.item_id not in hidden]
+
+
+def agreement_visible(user: User, agreement: Agreement) -> list[tuple[str, int, int]]:
+    """Return a shadow's agreement by category, without the category whose items the person may not count."""
+    shown = may(user, REVIEW_RESTRICTED)
+    return [row for row in agreement.categories if shown or row[0] != selectors.CHILD_SAFETY]
+
+
 def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:
     """Let a signed-in person do something only so often; beyond that they get 429. Goes inside `requires`."""
 
@@ -236,3 +329,20 @@ def audit_visible(user: User) -> QuerySet[AuditEvent]:
         | Q(Exists(about_job), object_type="job")
         | Q(Exists(about_bank), object_type="bank")
     )
+
+
+def run_visible(key: UUID) -> SimulationRun:
+    """Return one saved simulation.
+
+    Raises:
+        Http404: there is none.
+    """
+    run = simulation_get(key)
+    if run is None:
+        raise Http404
+    return run
+
+
+def category_visible(user: User, category: str) -> bool:
+    """Return whether a person may know how much there is in a category: not of the restricted partition, mostly."""
+    return category != selectors.CHILD_SAFETY or may(user, REVIEW_RESTRICTED)

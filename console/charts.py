@@ -43,13 +43,15 @@ def _joined(parts: Sequence[SafeString]) -> SafeString:
     return format_html_join("", "{}", ((part,) for part in parts))
 
 
-def _svg(uid: str, title: str, description: str, parts: Sequence[SafeString], css: str = "") -> SafeString:
+def _svg(
+    uid: str, title: str, description: str, parts: Sequence[SafeString], css: str = "", height: int = HEIGHT
+) -> SafeString:
     head = [_tag("title", title, id=f"{uid}-title"), _tag("desc", description, id=f"{uid}-desc")]
     return _tag(
         "svg",
         _joined([*head, *parts]),
         cls=f"chart {css}".strip(),
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        viewBox=f"0 0 {WIDTH} {height}",
         role="img",
         aria_labelledby=f"{uid}-title {uid}-desc",
     )
@@ -89,13 +91,15 @@ _TENTHS = [(i / 5, f"{i / 5:g}") for i in range(6)]
 
 
 def _marks(marks: Sequence[Mark]) -> list[SafeString]:
-    """Return lines from top to bottom; the words stand on the side that has room."""
+    """Return lines from top to bottom. Of several, the words of the last stand right of it and of the others left, so that
+    no words cross another line; near an edge they stand where there is room."""
     parts = []
-    for row, mark in enumerate(marks):
-        x, is_right = _x(mark.at), mark.at < 0.6
+    for row, mark in enumerate(sorted(marks, key=lambda mark: mark.at)):
+        x, is_last = _x(mark.at), row == len(marks) - 1
+        is_right = mark.at < 0.2 or (is_last and mark.at < (0.82 if row else 0.6))
         parts.append(_tag("line", cls=mark.css, x1=x, x2=x, y1=_y(1), y2=_y(0)))
         words_at = x + 4 if is_right else x - 4
-        parts.append(_text(words_at, _TOP + 8 + 12 * row, mark.words, "start" if is_right else "end", f"on-{mark.css}"))
+        parts.append(_text(words_at, _TOP + 8 + 12 * row, mark.words, "start" if is_right else "end", "on-mark"))
     return parts
 
 
@@ -129,8 +133,8 @@ def _bar(start: float, step: float, share: float, is_on: bool) -> SafeString:
 def precision_recall(
     uid: str, title: str, points: Sequence[tuple[float, float]], operating: tuple[float, float] | None
 ) -> SafeString:
-    """Return the curve of (recall, precision), both in [0, 1], with the place where the threshold stands."""
-    path = " ".join(f"{_x(recall):.1f},{_y(precision):.1f}" for recall, precision in sorted(points))
+    """Return the curve of (recall, precision), both in [0, 1] and in the order of thresholds, with where this one stands."""
+    path = " ".join(f"{_x(recall):.1f},{_y(precision):.1f}" for recall, precision in points)
     parts = [*_grid(_TENTHS, _TENTHS, "recall →   (up: precision)"), _tag("polyline", cls="curve", points=path)]
     words = "the threshold has no point: too few labels"
     if operating:
@@ -217,3 +221,23 @@ def _cell(n: int, share: float, before: int, after: int) -> Cell:
     heat = max(1, min(5, 5 + math.ceil(math.log10(share) - 1e-9))) if n else 0
     way = "same" if before == after else "stricter" if after > before else "milder"
     return Cell(n, share, heat, way)
+
+
+def pairs(uid: str, title: str, rows: Sequence[tuple[str, float, float]]) -> SafeString:
+    """Return two bars for each named row: (name, now, under the draft). At most nine rows have room."""
+    shown = rows[:9]
+    top = _nice(max([0.0, *(max(row[1:]) for row in shown)]))
+    left, height = 104, 20
+    parts: list[SafeString] = []
+    for i, (name, before, after) in enumerate(shown):
+        y = 4 + i * height
+        parts.append(_text(left - 6, y + 11, name if len(name) <= 16 else f"{name[:15]}…", "end"))
+        for css, value, offset in (("bar", before, 0), ("bar now", after, 7)):
+            width = max(value / top * (WIDTH - left - 46), 1.0)
+            parts.append(_tag("rect", cls=css, x=left, y=y + offset, width=width, height=6))
+        furthest = max(before, after) / top * (WIDTH - left - 46)
+        parts.append(_text(left + furthest + 5, y + 11, f"{after:.2g}" if after < 100 else amount(after), "start"))
+    said = "; ".join(f"{name}: {amount(before)}, then {amount(after)}" for name, before, after in rows)
+    return _svg(
+        uid, title, f"Jobs an hour now and then, by queue. {said}", parts, "pairs", max(len(shown), 1) * height + 8
+    )

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from console.access import EXPLORE, MANAGE_BANKS, OVERTURN, READ_AUDIT, REDRIVE, REVIEW, holds, may
-from moderation.models import Job
+from moderation.models import Job, RollbackNotice
+from moderation.rollout_selectors import rollback_notices
 from moderation.services.jobs import job_held
 
 
@@ -43,6 +44,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "environment": settings.ENVIRONMENT,
         "navigation": SimpleLazyObject(lambda: _navigation(request)),
         "my_job": SimpleLazyObject(lambda: _my_job(request)),
+        "rollbacks": SimpleLazyObject(lambda: _rollbacks(request)),
     }
 
 
@@ -69,3 +71,10 @@ def _my_job(request: HttpRequest) -> Job | None:
         return None
     job = job_held(request.user)
     return job if job and holds(request.user, job, timezone.now()) else None
+
+
+def _rollbacks(request: HttpRequest) -> list[RollbackNotice]:
+    """Return the canaries that were taken back by their guard, until somebody has said that they saw it."""
+    if not (request.user.is_authenticated and may(request.user, EXPLORE)):
+        return []
+    return rollback_notices()

@@ -118,7 +118,11 @@ CACHES = {
 SESSION_ENGINE = "django.contrib.sessions.backends.db"  # sessions survive a restart of Redis
 
 # --- sign-in -----------------------------------------------------------------------------------------------------
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+# The first says what a person may; the second signs people in.
+AUTHENTICATION_BACKENDS = [
+    "console.backends.PermissionBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -257,6 +261,7 @@ CELERY_BEAT_SCHEDULE = {
     "items-reconcile": {"task": "moderation.tasks.items_reconcile", "schedule": 30.0, "options": {"expires": 30}},
     "bank-matches": {"task": "moderation.tasks.bank_matches_watch", "schedule": 30.0, "options": {"expires": 30}},
     "campaigns": {"task": "moderation.tasks.campaigns_watch", "schedule": 5.0, "options": {"expires": 5}},
+    "scores": {"task": "moderation.tasks.scores_summarise", "schedule": 900.0, "options": {"expires": 900}},
     "emergency-terms": {"task": "moderation.tasks.emergency_terms_watch", "schedule": 15.0, "options": {"expires": 15}},
     "activations": {"task": "moderation.tasks.activations_resume", "schedule": 2.0, "options": {"expires": 2}},
     "shadows": {"task": "moderation.tasks.shadows_record", "schedule": 5.0, "options": {"expires": 5}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from uuid import UUID
 import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from moderation.evidence_store import stored_population
 from moderation.models import SimulationRun
@@ -19,8 +20,8 @@ from moderation.routing import AUDIT_REASON, REPORT_REASON
 from policies.comparison import Difference, differences
 from policies.compile import compile_parsed, threshold_variant
 from policies.compiled import CompiledPolicy
-from policies.documents import document_of
-from policies.models import PolicyVersion
+from policies.documents import documents_of
+from policies.models import Approval, PolicyVersion
 from policies.outcomes import SAMPLED
 from policies.population import Filter, Population
 from policies.rows import Document
@@ -83,9 +84,13 @@ def simulation_list(*, draft_key: UUID | None = None) -> QuerySet[SimulationRun]
 
 
 def simulation_get(key: str | UUID) -> SimulationRun | None:
-    """Return one run, or None."""
+    """Return one run, or None; its `was_edited` says whether the draft was edited since."""
+    edits = Approval.objects.filter(
+        version=OuterRef("draft"), at__gt=OuterRef("created_at"), verb__in=[Approval.Verb.EDIT, Approval.Verb.CREATE]
+    )
+    runs = SimulationRun.objects.select_related("draft", "active", "started_by").annotate(was_edited=Exists(edits))
     try:
-        return SimulationRun.objects.select_related("draft", "active", "started_by").filter(key=key).first()
+        return runs.filter(key=key).first()
     except (ValidationError, ValueError):
         return None
 
@@ -112,10 +117,20 @@ _sliders: dict[_Key, PreparedSlider] = {}
 _preparing = threading.Lock()
 
 
-def slider_for(version: PolicyVersion, category: str, wanted: Filter, now: datetime) -> PreparedSlider:
+def slider_for(
+    version: PolicyVersion,
+    category: str,
+    wanted: Filter,
+    now: datetime,
+    *,
+    document: Mapping[str, Any] | None = None,
+) -> PreparedSlider:
     """Return a slider over a version's thresholds in one category, prepared in this process at most SLIDER_KEPT ago.
 
     A version that was edited meanwhile has another digest, and so another slider.
+
+    Args:
+        document: what the version says, where it was read already; its terms are not looked at.
 
     Raises:
         ValueError: the version does not know the category.
@@ -123,13 +138,14 @@ def slider_for(version: PolicyVersion, category: str, wanted: Filter, now: datet
         policies.exceptions.PolicyUnavailable: no version is active.
     """
     # Words are not replayed, and long lists of them would cost more than a move of the slider may.
-    document = parse_document({**document_of(version), "terms": {}})
-    draft, active = compile_parsed(document), compiled_active()
+    said = documents_of([version], with_terms=False)[0] if document is None else document
+    parsed = parse_document({**said, "terms": {}})
+    draft, active = compile_parsed(parsed), compiled_active()
     key = (active.digest, draft.digest, category, wanted)
     with _preparing:  # two moves at once prepare one slider
         kept = _sliders.pop(key, None)
         if kept is None or not timedelta(0) <= now - kept.as_of < SLIDER_KEPT:
-            kept = PreparedSlider(_prepared(document, draft, active, category, wanted, now), now)
+            kept = PreparedSlider(_prepared(parsed, draft, active, category, wanted, now), now)
         _sliders[key] = kept
         while len(_sliders) > SLIDERS_KEPT:
             del _sliders[next(iter(_sliders))]

@@ -13,6 +13,7 @@ from moderation.models import OutboxMessage
 from moderation.services import (
     activation,
     bank_matches,
+    calibration,
     campaign_watch,
     campaigns,
     canary,
@@ -128,6 +129,12 @@ def canary_guard() -> None:
 def campaign_apply(message_key: str) -> None:
     """Give a campaign's decision to its members."""
     _work(message_key, campaigns.campaign_apply_promised)
+
+
+@shared_task(name="moderation.tasks.scores_summarise")
+def scores_summarise() -> None:
+    """Bring the weekly summaries of scores and people's decisions up to date."""
+    calibration.scores_summarise(now=timezone.now())
 
 
 @shared_task(name="moderation.tasks.simulation_run")

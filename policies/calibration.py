@@ -22,6 +22,11 @@ SCORE_EDGES: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7,
 PSI_WATCH, PSI_ALARM = 0.1, 0.25
 #: Standard deviations of the normal distribution beyond which one shift in a thousand lies by chance alone.
 _CHANCE_Z = 3.09
+#: Times by which a share must change to be worth a look, and to be an alarm: with rare categories the index, which weighs
+#: shares of all items, stays silent when what is found doubles.
+_TIMES_WATCH, _TIMES_ALARM = 1.25, 2.0
+#: Confidence at which two shares must lie apart.
+_SURE = 0.999
 
 _Floats = npt.NDArray[np.floating[Any]]
 
@@ -163,6 +168,38 @@ def _chi_squared_tail(degrees: int) -> float:
     return float(degrees * (1 - step + _CHANCE_Z * step**0.5) ** 3)
 
 
+@dataclass(frozen=True, slots=True)
+class ShareShift:
+    """A share in one period and in the next, such as the items in which a detector found anything."""
+
+    before: Interval
+    after: Interval
+    level: DriftLevel
+
+
+def share_shift(k_before: int, n_before: int, k_after: int, n_after: int) -> ShareShift:
+    """Return how far a share moved. It is worth a look when it changed by a quarter and an alarm when it doubled or halved,
+    each time only if the intervals at 99.9 % lie apart.
+
+    Raises: ValueError when more items count than there are.
+    """
+    before, after = wilson(k_before, n_before, _SURE), wilson(k_after, n_after, _SURE)
+    if not (n_before and n_after):
+        return ShareShift(before, after, DriftLevel.UNKNOWN)
+    lower, higher = sorted((before.estimate, after.estimate))
+    if before.low <= after.high and after.low <= before.high:
+        return ShareShift(before, after, DriftLevel.STEADY)
+    if higher >= _TIMES_ALARM * lower:
+        return ShareShift(before, after, DriftLevel.ALARM)
+    level = DriftLevel.WATCH if higher >= _TIMES_WATCH * lower else DriftLevel.STEADY
+    return ShareShift(before, after, level)
+
+
+def worse(*levels: DriftLevel) -> DriftLevel:
+    """Return the level that asks for more attention."""
+    return max(levels, key=list(DriftLevel).index)
+
+
 def disagreement(both: int, machine_only: int, people_only: int, neither: int) -> Disagreement:
     """Return how often machine and people differ on the items that both judged.
 
@@ -179,9 +216,3 @@ def disagreement(both: int, machine_only: int, people_only: int, neither: int) -
         false_alarms=wilson(machine_only, both + machine_only),
         misses=wilson(people_only, both + people_only),
     )
-
-
-def score_bins(scores: _Floats) -> npt.NDArray[np.int64]:
-    """Return how many scores lie in each bin of `SCORE_EDGES`; (len(SCORE_EDGES),). Scores lie in [0, 1]."""
-    place = np.searchsorted(np.array(SCORE_EDGES[:-1], scores.dtype), scores, side="right")
-    return np.bincount(place, minlength=len(SCORE_EDGES)).astype(np.int64)

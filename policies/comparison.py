@@ -25,6 +25,11 @@ class Difference:
     first_share: float | None
     second_share: float | None
 
+    @property
+    def change(self) -> float:
+        """The second less the first."""
+        return self.second - self.first
+
 
 def differences(first: Simulation, second: Simulation) -> tuple[Difference, ...]:
     """Return the numbers of two simulations beside each other, the total first."""

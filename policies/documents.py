@@ -1,17 +1,20 @@
-"""A policy version as a readable document: to and from YAML, to and from rows, and term files."""
+"""A policy version as a readable document: to and from YAML, from rows, and term files. `content` writes the rows."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Hashable, Iterable, Mapping
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from django.db.models import Prefetch
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Model, OuterRef, QuerySet
+from django.db.models.functions import JSONObject
 
-from policies.choices import BAND_KEYS, KIND_KEYS, Outcome
+from policies.choices import BAND_KEYS, KIND_KEYS
 from policies.exceptions import PolicyError
 from policies.models import (
     THRESHOLD_LEVELS,
@@ -19,6 +22,7 @@ from policies.models import (
     BankRule,
     Category,
     DetectorUse,
+    Guideline,
     PolicyVersion,
     RoutingRule,
     StandingRule,
@@ -27,11 +31,13 @@ from policies.models import (
     TerritoryRule,
     Threshold,
 )
-from policies.rows import CategoryRow, Document, TermRow
 from policies.schema import LEVEL_KEYS, OUTCOME_KEYS, STANDING_KEYS
 
 #: Columns of a term file; only `text` and `category` have to be there.
 TERM_COLUMNS = ("text", "category", "language", "score", "outcome", "exception", "whole_word")
+
+_Row = Mapping[str, Any]
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 class _Loader(yaml.SafeLoader):
@@ -72,6 +78,34 @@ def _term_list(name: str, rows: Any, folder: Path | None) -> Any:
     if folder.resolve() not in path.parents or not path.is_file():
         raise PolicyError(where, f"{rows['file']!r} is not a file beside the document")
     return read_terms(path.read_text(encoding="utf-8"), where=where)
+
+
+def line_of(text: str, field: str) -> int | None:
+    """Return the line, from 1, of a YAML text where a field of a `PolicyError` stands; of what holds it where it is
+    absent; None where the text is no YAML."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        return mark.line + 1 if mark else None
+    line = 1
+    for name, index in _STEP.findall(field):
+        found = _below(node, name, int(index) if index else 0)
+        if found is None:
+            break
+        line, node = found
+    return line
+
+
+def _below(node: yaml.Node | None, name: str, index: int) -> tuple[int, yaml.Node] | None:
+    """Return the line and the node of a key of a mapping, or of an entry of a list."""
+    if isinstance(node, yaml.MappingNode) and name:
+        for key, value in node.value:
+            if key.value == name:
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and not name and index < len(node.value):
+        return node.value[index].start_mark.line + 1, node.value[index]
+    return None
 
 
 def dump_yaml(document: Mapping[str, Any]) -> str:
@@ -117,32 +151,74 @@ def _csv_flag(value: str, where: str) -> bool:
 
 def document_of(version: PolicyVersion) -> dict[str, Any]:
     """Return the document of a version's rows; `schema.parse_document` reads it back."""
-    thresholds = list(version.thresholds.order_by("id"))
+    return documents_of([version])[0]
+
+
+def documents_of(versions: Sequence[PolicyVersion], *, with_terms: bool = True) -> list[dict[str, Any]]:
+    """Return the documents of versions, in one query however many there are; without terms, `terms` is empty.
+
+    Being one statement, what it gives belongs together whoever is writing meanwhile.
+    """
+    rows = {row.pk: row for row in _with_rows(with_terms).filter(pk__in=[version.pk for version in versions])}
+    return [_document(version, rows[version.pk]) for version in versions]
+
+
+def _with_rows(with_terms: bool) -> QuerySet[PolicyVersion]:
+    named = Threshold.objects.filter(version=OuterRef(OuterRef("pk"))).values("category_id")
+    versions = PolicyVersion.objects.only("pk").annotate(
+        category_rows=_listed(
+            Category.objects.filter(slug__in=named).order_by("-severity", "slug"),
+            *("slug", "name", "severity", "guideline", "is_mild", "is_child_safety"),
+        ),
+        threshold_rows=_rows(Threshold, "category_id", "market", "language", "band", *THRESHOLD_LEVELS),
+        guideline_rows=_rows(Guideline, "category_id", "text"),
+        use_rows=_rows(DetectorUse, "kind", "detector", "when_missing"),
+        age_rows=_rows(AgeRule, "kind", "market", "min_age", "reason"),
+        territory_rows=_rows(TerritoryRule, "category_id", "at", "regions", "reason"),
+        standing_rows=_rows(StandingRule, "standing", "outcome"),
+        bank_rows=_rows(BankRule, "category_id", "outcome"),
+        route_rows=_rows(
+            RoutingRule, "category_id", "language", "kind", "queue", "severity", "sla_minutes", order="position"
+        ),
+    )
+    if not with_terms:
+        return versions
+    return versions.annotate(
+        list_rows=_rows(TermList, "id", "name"),
+        term_rows=_rows(
+            Term, "list_id", "text", "category_id", "language", "score", "outcome", "is_exception", "whole_word",
+            through="list__version",
+        ),
+    )  # fmt: skip
+
+
+def _rows(model: type[Model], *fields: str, order: str = "id", through: str = "version") -> ArraySubquery:
+    return _listed(model._default_manager.filter(**{through: OuterRef("pk")}).order_by(order), *fields)
+
+
+def _listed(rows: QuerySet[Any], *fields: str) -> ArraySubquery:
+    return ArraySubquery(rows.values(row=JSONObject(**{field: field for field in fields})))
+
+
+def _document(version: PolicyVersion, rows: Any) -> dict[str, Any]:
     return {
         "number": version.number,
         "key": str(version.key),
         "title": version.title,
         "change_note": version.change_note,
         "unknown_language": OUTCOME_KEYS[version.unknown_language_outcome],
-        "categories": _categories_of({row.category_id for row in thresholds}),
-        "detectors": _detectors_of(version.detectoruses.order_by("id")),
-        "thresholds": [_threshold_of(row) for row in thresholds],
-        "age_rules": [_age_of(row) for row in version.agerules.order_by("id")],
+        "categories": _categories_of(rows),
+        "detectors": _detectors_of(rows.use_rows),
+        "thresholds": [_threshold_of(row) for row in rows.threshold_rows],
+        "age_rules": [_age_of(row) for row in rows.age_rows],
         "territories": [
-            {"category": row.category_id, "at": row.at, "regions": row.regions, "reason": row.reason}
-            for row in version.territoryrules.order_by("id")
+            {"category": row["category_id"], **{field: row[field] for field in ("at", "regions", "reason")}}
+            for row in rows.territory_rows
         ],
-        "standings": {
-            STANDING_KEYS[row.standing]: OUTCOME_KEYS[row.outcome] for row in version.standingrules.order_by("id")
-        },
-        "banks": {row.category_id: OUTCOME_KEYS[row.outcome] for row in version.bankrules.order_by("id")},
-        "terms": {
-            terms.name: [_term_of(term) for term in terms.terms.all()]
-            for terms in version.termlists.prefetch_related(Prefetch("terms", Term.objects.order_by("id"))).order_by(
-                "id"
-            )
-        },
-        "routing": [_route_of(row) for row in version.routingrules.order_by("position")],
+        "standings": {STANDING_KEYS[row["standing"]]: OUTCOME_KEYS[row["outcome"]] for row in rows.standing_rows},
+        "banks": {row["category_id"]: OUTCOME_KEYS[row["outcome"]] for row in rows.bank_rows},
+        "terms": _terms_of(rows) if hasattr(rows, "term_rows") else {},
+        "routing": [_route_of(row) for row in rows.route_rows],
     }
 
 
@@ -151,151 +227,63 @@ def _some(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None and value != ""}
 
 
-def _categories_of(slugs: set[str]) -> dict[str, dict[str, Any]]:
+def _categories_of(rows: Any) -> dict[str, dict[str, Any]]:
+    """Return the categories in force, the gravest first, each with the words that this version has for reviewers."""
+    words = {row["category_id"]: row["text"] for row in rows.guideline_rows}
     return {
-        row.slug: {
-            "name": row.name,
-            "severity": row.severity,
-            "guideline": row.guideline,
-            "is_mild": row.is_mild,
-            "is_child_safety": row.is_child_safety,
+        row["slug"]: {
+            "name": row["name"],
+            "severity": row["severity"],
+            "guideline": words.get(row["slug"], row["guideline"]),
+            "is_mild": row["is_mild"],
+            "is_child_safety": row["is_child_safety"],
         }
-        for row in Category.objects.filter(slug__in=slugs)
+        for row in rows.category_rows
     }
 
 
-def _detectors_of(rows: Iterable[DetectorUse]) -> dict[str, dict[str, list[str]]]:
+def _detectors_of(rows: Iterable[_Row]) -> dict[str, dict[str, list[str]]]:
     uses: dict[str, dict[str, list[str]]] = {kind: {"hold": [], "escalate": [], "not_used": []} for kind in KIND_KEYS}
     for row in rows:
-        name = "not_used" if row.when_missing is None else OUTCOME_KEYS[row.when_missing]
-        uses[KIND_KEYS[row.kind]][name].append(row.detector)
+        name = "not_used" if row["when_missing"] is None else OUTCOME_KEYS[row["when_missing"]]
+        uses[KIND_KEYS[row["kind"]]][name].append(row["detector"])
     return uses
 
 
-def _threshold_of(row: Threshold) -> dict[str, Any]:
-    levels = {key: getattr(row, column) for key, column in zip(LEVEL_KEYS, THRESHOLD_LEVELS, strict=True)}
-    band = None if row.band is None else BAND_KEYS[row.band]
-    return _some(category=row.category_id, market=row.market, language=row.language, band=band, **levels)
+def _threshold_of(row: _Row) -> dict[str, Any]:
+    levels = {key: row[column] for key, column in zip(LEVEL_KEYS, THRESHOLD_LEVELS, strict=True)}
+    band = None if row["band"] is None else BAND_KEYS[row["band"]]
+    return _some(category=row["category_id"], market=row["market"], language=row["language"], band=band, **levels)
 
 
-def _age_of(row: AgeRule) -> dict[str, Any]:
-    kind = None if row.kind is None else KIND_KEYS[row.kind]
-    return _some(kind=kind, market=row.market, min_age=row.min_age, reason=row.reason)
+def _age_of(row: _Row) -> dict[str, Any]:
+    kind = None if row["kind"] is None else KIND_KEYS[row["kind"]]
+    return _some(kind=kind, market=row["market"], min_age=row["min_age"], reason=row["reason"])
 
 
-def _term_of(row: Term) -> dict[str, Any]:
-    outcome = None if row.outcome is None else OUTCOME_KEYS[row.outcome]
-    term = _some(text=row.text, category=row.category_id, language=row.language, score=row.score, outcome=outcome)
-    return term | ({"exception": True} if row.is_exception else {}) | ({} if row.whole_word else {"whole_word": False})
+def _terms_of(rows: Any) -> dict[str, list[dict[str, Any]]]:
+    lists: dict[int, list[dict[str, Any]]] = {row["id"]: [] for row in rows.list_rows}
+    for row in rows.term_rows:
+        lists[row["list_id"]].append(_term_of(row))
+    return {row["name"]: lists[row["id"]] for row in rows.list_rows}
 
 
-def _route_of(row: RoutingRule) -> dict[str, Any]:
+def _term_of(row: _Row) -> dict[str, Any]:
+    outcome = None if row["outcome"] is None else OUTCOME_KEYS[row["outcome"]]
+    term = _some(
+        text=row["text"], category=row["category_id"], language=row["language"], score=row["score"], outcome=outcome
+    )
+    if row["is_exception"]:
+        term["exception"] = True
+    return term if row["whole_word"] else term | {"whole_word": False}
+
+
+def _route_of(row: _Row) -> dict[str, Any]:
     return _some(
-        category=row.category_id,
-        language=row.language,
-        kind=None if row.kind is None else KIND_KEYS[row.kind],
-        queue=row.queue,
-        severity=row.severity,
-        sla_minutes=row.sla_minutes,
-    )
-
-
-def write_rows(version: PolicyVersion, document: Document) -> None:
-    """Create the rows of a checked document under a draft that has none. Call it inside a transaction.
-
-    Raises: PolicyError when a category exists with another meaning.
-    """
-    _write_categories(document.categories)
-    Threshold.objects.bulk_create(
-        Threshold(
-            version=version,
-            category_id=row.category,
-            market=row.market,
-            language=row.language,
-            band=row.band,
-            **dict(zip(THRESHOLD_LEVELS, row.levels, strict=True)),
-        )
-        for row in document.thresholds
-    )
-    DetectorUse.objects.bulk_create(
-        DetectorUse(
-            version=version,
-            kind=row.kind,
-            detector=row.detector,
-            use=DetectorUse.Use.NOT_USED if row.when_missing is None else DetectorUse.Use.REQUIRED,
-            when_missing=row.when_missing,
-        )
-        for row in document.detectors
-    )
-    _write_rules(version, document)
-    write_terms(version, document.terms)
-
-
-def _write_rules(version: PolicyVersion, document: Document) -> None:
-    AgeRule.objects.bulk_create(
-        AgeRule(version=version, kind=row.kind, market=row.market, min_age=row.min_age, reason=row.reason)
-        for row in document.ages
-    )
-    TerritoryRule.objects.bulk_create(
-        TerritoryRule(
-            version=version, category_id=row.category, at=row.at, regions=list(row.regions), reason=row.reason
-        )
-        for row in document.territories
-    )
-    StandingRule.objects.bulk_create(
-        StandingRule(version=version, standing=standing, outcome=outcome)
-        for standing, outcome in document.standings.items()
-    )
-    BankRule.objects.bulk_create(
-        BankRule(version=version, category_id=category, outcome=outcome) for category, outcome in document.banks.items()
-    )
-    RoutingRule.objects.bulk_create(
-        RoutingRule(
-            version=version,
-            position=position,
-            category_id=row.category or None,
-            language=row.language,
-            kind=row.kind,
-            queue=row.queue,
-            severity=row.severity,
-            sla_minutes=row.sla_minutes,
-        )
-        for position, row in enumerate(document.routing, start=1)
-    )
-
-
-def _write_categories(rows: Iterable[CategoryRow]) -> None:
-    """Create the categories that are new. What one means is shared by all versions, so it cannot differ."""
-    for row in rows:
-        meaning = {"severity": row.severity, "is_mild": row.is_mild, "is_child_safety": row.is_child_safety}
-        words = {"name": row.name, "guideline": row.guideline}
-        found, _ = Category.objects.get_or_create(slug=row.slug, defaults=meaning | words)
-        for field, value in meaning.items():
-            if getattr(found, field) != value:
-                raise PolicyError(f"categories.{row.slug}.{field}", f"is {getattr(found, field)} in earlier versions")
-
-
-def write_terms(version: PolicyVersion, rows: Iterable[TermRow]) -> int:
-    """Add terms to the lists of a draft, creating lists as needed; terms that are there already stay. Returns how many
-    rows were given."""
-    lists: dict[str, TermList] = {}
-    terms = []
-    for row in rows:
-        if row.list_name not in lists:
-            lists[row.list_name], _ = TermList.objects.get_or_create(version=version, name=row.list_name)
-        terms.append(_term_row(lists[row.list_name], row))
-    Term.objects.bulk_create(terms, ignore_conflicts=True, batch_size=1_000)
-    return len(terms)
-
-
-def _term_row(terms: TermList, row: TermRow) -> Term:
-    return Term(
-        list=terms,
-        text=row.text,
-        category_id=row.category,
-        language=row.language,
-        score=row.score,
-        outcome=None if row.outcome is None else Outcome(row.outcome),
-        is_exception=row.is_exception,
-        whole_word=row.whole_word,
+        category=row["category_id"],
+        language=row["language"],
+        kind=None if row["kind"] is None else KIND_KEYS[row["kind"]],
+        queue=row["queue"],
+        severity=row["severity"],
+        sla_minutes=row["sla_minutes"],
     )

@@ -11,5 +11,9 @@ class PolicyError(ValueError):
         self.message = message
 
 
+class DraftConflict(PolicyError):
+    """Somebody else changed the same part of a draft since it was read."""
+
+
 class PolicyUnavailable(RuntimeError):
     """No version decides, or none can be read. Callers fail closed: nothing is cleared."""

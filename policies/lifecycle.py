@@ -4,7 +4,7 @@ from policies.exceptions import PolicyError
 
 #: state -> the states that may follow. A version never goes back to draft: a change is a new version.
 TRANSITIONS: dict[str, tuple[str, ...]] = {
-    "draft": ("in_review",),
+    "draft": ("in_review", "retired"),  # a discarded draft is retired: what was done to it stays on record
     "in_review": ("shadow", "canary", "active", "retired"),
     "shadow": ("canary", "active", "retired"),
     "canary": ("shadow", "active", "retired"),

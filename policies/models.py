@@ -5,13 +5,14 @@ import uuid
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import RandomUUID
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from policies.choices import BAND_MIN_AGES, DETECTORS, Band, ItemKind, Outcome, Standing
-from policies.triggers import frozen_child, frozen_term, frozen_version, version_transitions
+from policies.triggers import four_eyes, frozen_child, frozen_term, frozen_version, version_transitions
 
 #: Two capital letters: ISO 3166-1 alpha-2.
 MARKET = RegexValidator(r"^[A-Z]{2}$", "A market is two capital letters.")
@@ -144,7 +145,7 @@ class PolicyVersion(models.Model):
                 condition=Q(unknown_language_outcome__in=(Outcome.CLEAR, Outcome.ESCALATE, Outcome.HOLD)),
             ),
         ]
-        triggers = [frozen_version(), version_transitions()]
+        triggers = [frozen_version(), version_transitions(), four_eyes()]
 
     def __str__(self) -> str:
         return f"Policy {self.number}: {self.title}"
@@ -212,6 +213,21 @@ class Threshold(VersionPart):
 
     def __str__(self) -> str:
         return f"{self.category_id} in {self.market or 'any market'}, {self.language or 'any language'}"
+
+
+class Guideline(VersionPart):
+    """What reviewers read beside an item of a category; it reaches them when the version becomes active."""
+
+    category = _category()
+    text = models.TextField(blank=True)
+
+    class Meta(VersionPart.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["version", "category"], name="policies_guideline_once_per_category")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category_id}: {self.text[:40]}"
 
 
 class DetectorUse(VersionPart):
@@ -322,6 +338,7 @@ class TermList(VersionPart):
 class Term(models.Model):
     """A word or phrase, with a score or a mandatory outcome; an exception instead shields what it covers."""
 
+    key = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
     list = models.ForeignKey(TermList, on_delete=models.CASCADE, related_name="terms")
     text = models.CharField(max_length=120)
     category = _category()
@@ -411,6 +428,8 @@ class Approval(models.Model):
         """What was done."""
 
         CREATE = "create", "Created"
+        EDIT = "edit", "Edited"
+        DISCARD = "discard", "Discarded"
         SUBMIT = "submit", "Submitted"
         APPROVE = "approve", "Approved"
         REJECT = "reject", "Rejected"
@@ -430,13 +449,14 @@ class Approval(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(fields=["version", "actor"], name="policies_approval_who")]  # four eyes
         constraints = [
             models.CheckConstraint(
                 name="policies_approval_verb_known",
                 condition=Q(
                     verb__in=(
-                        "create", "submit", "approve", "reject", "shadow", "canary", "adjust", "guard", "activate", "retire",
-                        "rollback",
+                        "create", "edit", "discard", "submit", "approve", "reject", "shadow", "canary", "adjust", "guard",
+                        "activate", "retire", "rollback",
                     )
                 ),
             )

@@ -113,7 +113,8 @@ class LabelStratum:
     *violating* where the person did anything but clear for this category ("" again: for any).
 
     n_items: all items of the population in this stratum, whoever saw them and however they were sampled
-    n_labels, n_violating: labels of items that came before a person in the way `sampled` says (one of SAMPLED)
+    n_labels, n_violating: labels of items that came before a person in the way `sampled` says (one of SAMPLED, or "" for a
+        stratum that nobody saw any item of)
     """
 
     category: str

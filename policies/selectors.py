@@ -15,7 +15,7 @@ from policies.compile import compile_document
 from policies.compiled import CompiledPolicy
 from policies.documents import document_of
 from policies.exceptions import PolicyError, PolicyUnavailable
-from policies.models import PolicyVersion, VersionState
+from policies.models import Approval, PolicyVersion, VersionState
 from policies.rollout import Rollout
 
 log = structlog.get_logger(__name__)
@@ -154,3 +154,9 @@ def _compile(version: PolicyVersion) -> CompiledPolicy:
 def version_list() -> QuerySet[PolicyVersion]:
     """Return all versions, the newest first, with the people behind them."""
     return PolicyVersion.objects.select_related("author", "approver").order_by("-number")
+
+
+def version_writers(version: PolicyVersion) -> set[int]:
+    """Return the keys of the people who wrote a version or a part of it, and so cannot approve it."""
+    wrote = (Approval.Verb.CREATE, Approval.Verb.EDIT)
+    return set(Approval.objects.filter(version=version, verb__in=wrote).values_list("actor_id", flat=True))

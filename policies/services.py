@@ -13,7 +13,9 @@ from django.utils import timezone
 
 from policies import selectors
 from policies.compile import compile_parsed
-from policies.documents import document_of, write_rows, write_terms
+from policies.content import publish_guidelines, write_rows, write_terms
+from policies.documents import document_of
+from policies.draft_checks import check_draft, check_term
 from policies.exceptions import PolicyError
 from policies.lifecycle import check_transition
 from policies.models import Approval, PolicyVersion, VersionState
@@ -25,15 +27,25 @@ SYSTEM_USERNAME = "system"
 
 
 @transaction.atomic
-def version_create(*, actor: User, document: Mapping[str, Any], number: int | None = None) -> PolicyVersion:
+def version_create(
+    *, actor: User, document: Mapping[str, Any], number: int | None = None, is_new: bool = True
+) -> PolicyVersion:
     """Create a draft from a document; without `number` it takes the next free one, whatever the document says.
+
+    Args:
+        is_new: False for the content of a version that is there already, which was approved under the checks of its day;
+            the checks of today hold when the draft is submitted.
 
     Raises: PolicyError naming the field that is wrong.
     """
     if number is None:
+        # Whoever creates the next version at the same time waits here, and then counts this one.
+        PolicyVersion.objects.select_for_update().order_by("-number").values_list("pk").first()
         number = (PolicyVersion.objects.aggregate(last=Max("number"))["last"] or 0) + 1
     parsed = parse_document({**document, "number": number})
     compile_parsed(parsed)
+    if is_new:
+        check_draft(parsed)
     version = PolicyVersion.objects.create(
         number=number,
         title=parsed.title,
@@ -57,9 +69,12 @@ def version_add_terms(
     version = _locked(version)
     if not version.is_draft:
         raise PolicyError("state", f"version {version.number} is {version.state}; its terms cannot change")
-    n = write_terms(version, parse_terms(list_name, terms))
+    rows = parse_terms(list_name, terms)
+    for i, row in enumerate(rows):
+        check_term(row, f"terms.{list_name}[{i}]")
+    n = write_terms(version, rows)
     compile_parsed(parse_document(document_of(version)))
-    _record(version, actor, Verb.CREATE, f"{n} terms into {list_name}")
+    _record(version, actor, Verb.EDIT, f"{n} terms into {list_name}")
     return n
 
 
@@ -74,7 +89,9 @@ def version_submit(*, actor: User, version: PolicyVersion, note: str = "") -> Po
     """
     version = _locked(version)
     check_transition(version.state, VersionState.IN_REVIEW)
-    version.digest = compile_parsed(parse_document(document_of(version))).digest
+    document = parse_document(document_of(version))
+    check_draft(document)
+    version.digest = compile_parsed(document).digest
     return _move(version, actor, VersionState.IN_REVIEW, Verb.SUBMIT, note)
 
 
@@ -91,6 +108,8 @@ def version_approve(
         raise PolicyError("state", f"version {version.number} does not wait for approval")
     if version.author_id == actor.pk:
         raise PolicyError("approver", "the author of a version cannot approve it")
+    if actor.pk in selectors.version_writers(version):
+        raise PolicyError("approver", "who wrote a part of a version cannot approve it")
     version.approver = actor
     version.published_at = now or timezone.now()
     version.save()
@@ -231,6 +250,7 @@ def _activate(actor: User, version: PolicyVersion, verb: Verb, note: str, now: d
     version.retired_at = None
     version.canary_percent = 0
     _move(version, actor, VersionState.ACTIVE, verb, note)
+    publish_guidelines(version)
     transaction.on_commit(selectors.invalidate)
     return version
 

@@ -249,6 +249,9 @@ def _strata_of(
     code = both[rows] * len(SAMPLED) + labels.sampled
     n_labels = np.bincount(code, minlength=4 * len(SAMPLED))
     n_violating = np.bincount(code[is_violating(labels, name)], minlength=4 * len(SAMPLED))
+    # What nobody saw is told as well: an estimate must know how much it does not speak for.
+    for cell in np.flatnonzero((n_items > 0) & (n_labels.reshape(4, -1).sum(axis=1) == 0)).tolist():
+        yield LabelStratum(name, "", bool(cell & 2), bool(cell & 1), int(n_items[cell]), 0, 0)
     for i in np.flatnonzero(n_labels).tolist():
         cell, sampled = divmod(i, len(SAMPLED))
         yield LabelStratum(

@@ -93,3 +93,23 @@ def version_transitions() -> pgtrigger.Trigger:
             RETURN NEW;
         """,
     )
+
+
+def four_eyes() -> pgtrigger.Trigger:
+    """Return the trigger that refuses an approver who wrote any part of the version, not only its first author, whom a constraint refuses."""
+    return pgtrigger.Trigger(
+        name="approver_wrote_nothing",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Q(old__approver_id__df=pgtrigger.F("new__approver_id")),
+        func="""
+            IF NEW.approver_id <> NEW.author_id AND EXISTS (
+                SELECT 1 FROM policies_approval
+                WHERE version_id = NEW.id AND actor_id = NEW.approver_id AND verb IN ('create', 'edit')
+            ) THEN
+                RAISE EXCEPTION 'policies: who wrote a part of version % cannot approve it', NEW.number
+                    USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NEW;
+        """,
+    )

@@ -100,6 +100,7 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
         "jobs": jobs,
         "audit": selectors.audit_of("item", item.external_id)[:50] if may(request.user, READ_AUDIT) else None,
         "may_overturn": may(request.user, OVERTURN) and item.withdrawn_at is None,
+        "flip_version": current.policy_version.number if current else None,
         "form": form or OverturnForm(names=names, initial=initial),
         "has_errors": form is not None,
     }

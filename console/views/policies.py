@@ -1,39 +1,142 @@
-"""Reading policy versions."""
+"""Reading policy versions: the list, one version with what it changes and what can be done next, its content, two compared."""
 
-from django.http import Http404, HttpResponse
-from django.views.decorators.http import require_GET
+from typing import Any
 
-from console.access import EXPLORE, REVIEW, requires
-from console.forms import category_names
-from console.http import HtmxRequest, render_page
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_GET, require_POST
+
+from console.access import EDIT_POLICIES, EXPLORE, REVIEW, requires, version_visible, versions_visible
+from console.http import HtmxRequest, redirect_to, render_page
+from console.policy_forms import PolicyFileForm
+from console.policy_pages import head, in_groups, offers_to
+from console.views import rollouts
+from moderation.rollout_selectors import activation_current
+from policies.documents import document_of, dump_yaml, line_of, load_yaml
+from policies.exceptions import PolicyError
 from policies.selectors import version_list
+from policies.selectors_versions import base_of, term_lists, version_content, version_diff, version_steps, writers_in
+from policies.services import version_create
+from policies.services_drafts import version_copy
 
 
 @require_GET
 @requires(EXPLORE, REVIEW)
 def policy_list(request: HtmxRequest) -> HttpResponse:
-    """List every version, newest first."""
-    return render_page(request, "policies.html", {"versions": version_list()})
+    """List every version, newest first, and what decides now."""
+    versions = list(version_list())
+    context = {"versions": versions, "activation": activation_current()}
+    return render_page(request, "policies/list.html", context)
 
 
 @require_GET
 @requires(EXPLORE, REVIEW)
 def policy_page(request: HtmxRequest, number: int) -> HttpResponse:
-    """Show all that one version says."""
-    version = version_list().filter(number=number).first()
-    if version is None:
-        raise Http404
-    context = {
-        "version": version,
-        "names": category_names(),
-        "thresholds": version.thresholds.order_by("-category__severity", "category", "market", "language", "band"),
-        "uses": version.detectoruses.order_by("kind", "detector"),
-        "ages": version.agerules.order_by("-min_age"),
-        "territories": version.territoryrules.all(),
-        "standings": version.standingrules.order_by("standing"),
-        "banks": version.bankrules.all(),
-        "routes": version.routingrules.order_by("position"),
-        "lists": version.termlists.prefetch_related("terms").order_by("name"),
-        "approvals": version.approvals.select_related("actor"),
+    """Show what a version changes, what can be done next, how it does, and its record."""
+    version, versions = versions_visible(number)
+    base, steps = base_of(version, versions), version_steps(version)
+    diff = version_diff(base, version) if base else None
+    context = head(version, "overview") | {
+        "base": base,
+        "diff": diff,
+        "groups": in_groups(diff.changes) if diff else [],
+        "offers": offers_to(request.user, version, writers_in(steps)),
+        "steps": steps,
+        **rollouts.standing(request.user, version),
     }
-    return render_page(request, "policy.html", context)
+    return render_page(request, "policies/version.html", context)
+
+
+@require_GET
+@requires(EXPLORE, REVIEW)
+def policy_content(request: HtmxRequest, number: int) -> HttpResponse:
+    """Show all that one version says; its terms have a page of their own."""
+    version = version_visible(number)
+    content = version_content(version)
+    names = {slug: row["name"] for slug, row in content.document["categories"].items()}
+    context = head(version, "content") | {"content": content, "names": names, "lists": term_lists(version)}
+    return render_page(request, "policies/content.html", context)
+
+
+@require_GET
+@requires(EXPLORE, REVIEW)
+def policy_compare(request: HtmxRequest, number: int) -> HttpResponse:
+    """Show how a version differs from another one, as sentences and side by side."""
+    version, versions = versions_visible(number)
+    asked = request.GET.get("with", "")
+    other = next((v for v in versions if str(v.number) == asked), None) or base_of(version, versions)
+    diff = version_diff(other, version) if other else None
+    context = head(version, "compare") | {
+        "versions": [v for v in versions if v.pk != version.pk],
+        "other": other,
+        "diff": diff,
+        "groups": in_groups(diff.changes) if diff else [],
+    }
+    return render_page(request, "policies/compare.html", context)
+
+
+@require_POST
+@requires(EDIT_POLICIES)
+def policy_copy(request: HtmxRequest, number: int) -> HttpResponse:
+    """Begin a draft that says what a version says."""
+    version = version_visible(number)
+    try:
+        draft = version_copy(actor=request.user, version=version)
+    except PolicyError as error:
+        messages.error(request, f"Version {number} contradicts itself and cannot be copied: {error}.")
+        return redirect_to(request, "policy_page", number)
+    messages.success(request, f"Version {draft.number} is your draft; it says what version {number} says.")
+    return redirect_to(request, "policy_edit", draft.number, "thresholds")
+
+
+# --- as a file ---------------------------------------------------------------------------------------------------
+
+
+@require_GET
+@requires(EXPLORE, REVIEW)
+def policy_export(request: HtmxRequest, number: int) -> HttpResponse:
+    """Hand a version out as YAML, in the form in which `policy_import` takes it."""
+    version = version_visible(number)
+    name = {"Content-Disposition": f'attachment; filename="policy-{number}.yaml"'}
+    return HttpResponse(dump_yaml(document_of(version)), content_type="application/yaml; charset=utf-8", headers=name)
+
+
+@require_GET
+@requires(EDIT_POLICIES)
+def policy_import(request: HtmxRequest) -> HttpResponse:
+    """Ask for a file."""
+    return render_page(request, "policies/import.html", {"form": PolicyFileForm()})
+
+
+@require_POST
+@requires(EDIT_POLICIES)
+def policy_take(request: HtmxRequest) -> HttpResponse:
+    """Make a draft of a version written as YAML, or say in which line what is wrong."""
+    form = PolicyFileForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return render_page(request, "policies/import.html", {"form": form}, status=422)
+    text = form.cleaned_data["text"]
+    try:
+        version = version_create(actor=request.user, document=load_yaml(text))
+    except PolicyError as error:
+        context = {"form": _with_text(text), "problem": error, "line": line_of(text, error.field), **_near(text, error)}
+        return render_page(request, "policies/import.html", context, status=422)
+    messages.success(request, f"Version {version.number} is a draft with what the file says.")
+    return redirect("policy_page", version.number)
+
+
+def _with_text(text: str) -> forms.Form:
+    """Return the form with the text that was sent, also where it came as a file: it can be mended in place."""
+    return PolicyFileForm(initial={"text": text})
+
+
+def _near(text: str, error: PolicyError) -> dict[str, Any]:
+    """Return the lines around the one that is wrong, numbered."""
+    line = line_of(text, error.field)
+    if line is None:
+        return {"near": []}
+    lines = text.splitlines()
+    first = max(line - 2, 1)
+    return {"near": [(n, lines[n - 1], n == line) for n in range(first, min(line + 2, len(lines)) + 1)]}

@@ -3,6 +3,7 @@
 from moderation.models.activation import Activation
 from moderation.models.audit import AuditEvent
 from moderation.models.bank import HashBank, HashEntry, HashMatch, MatchFeedback
+from moderation.models.calibration import ScoreWeek
 from moderation.models.campaign import Campaign, CampaignMember, CaptionSignature
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
@@ -44,6 +45,7 @@ __all__ = [
     "Queue",
     "Report",
     "RollbackNotice",
+    "ScoreWeek",
     "ShadowVerdict",
     "SimulationRun",
 ]

@@ -95,6 +95,8 @@ class Job(PublicKeyModel):
             models.Index(
                 fields=["queue", "-priority", "id"], name="moderation_job_claim", condition=Q(state=JobState.OPEN)
             ),
+            # service_times: how long the newest decided jobs took
+            models.Index(fields=["-closed_at"], name="moderation_job_decided", condition=Q(state=JobState.DECIDED)),
             # leases_expire
             models.Index(fields=["lease_expires_at"], name="moderation_job_leases", condition=Q(state=JobState.LEASED)),
             # queue_depths: counts by queue without touching the table

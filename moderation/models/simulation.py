@@ -1,5 +1,7 @@
 """Saved simulations: what was asked of which draft, how far it is, and what came out. A finished one never changes."""
 
+from datetime import date, timedelta
+
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -93,6 +95,11 @@ class SimulationRun(PublicKeyModel):
     def is_finished(self) -> bool:
         """True where nothing will change any more."""
         return self.state in FINISHED_RUN_STATES
+
+    @property
+    def last_day(self) -> date:
+        """The last day whose uploads were replayed: the end itself is outside."""
+        return (self.until - timedelta(microseconds=1)).date()
 
     @property
     def wanted(self) -> Filter:

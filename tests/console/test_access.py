@@ -19,6 +19,9 @@ ALL = ("", *ROLES)
 REVIEWERS = ("reviewer", "senior", "admin")
 EXPLORERS = tuple(ROLES)
 SENIORS = ("senior", "admin")
+WATCHERS = ("senior", "policy-editor", "policy-approver", "analyst", "admin")
+POLICY_PEOPLE = ("policy-editor", "policy-approver", "admin")
+APPROVERS = ("policy-approver", "admin")
 
 #: Name -> (method, arguments, status for those who may, who may). Everybody else signed in gets 403, strangers are sent
 #: to sign in. Keys that name nothing give 404 to those who may.
@@ -43,6 +46,42 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "audit_list": ("get", [], 200, ("analyst", "admin")),
     "policy_list": ("get", [], 200, EXPLORERS),
     "policy_page": ("get", [1], 200, EXPLORERS),
+    "policy_simulate": ("get", [1], 200, WATCHERS),
+    "simulation_start": ("post", [1], 422, POLICY_PEOPLE),
+    "simulation_list": ("get", [], 200, WATCHERS),
+    "simulation_page": ("get", NOBODY_KEY, 404, WATCHERS),
+    "simulation_cancel": ("post", NOBODY_KEY, 404, POLICY_PEOPLE),
+    "simulation_compare": ("get", [], 422, WATCHERS),
+    "policy_flips": ("get", [1], 200, WATCHERS),
+    "policy_slider": ("get", [1], 200, WATCHERS),
+    "slider_apply": ("post", [1], 404, POLICY_PEOPLE),
+    "policy_calibration": ("get", [], 200, WATCHERS),
+    "calibration_page": ("get", ["none", "hate"], 404, WATCHERS),
+    "policy_content": ("get", [1], 200, EXPLORERS),
+    "policy_compare": ("get", [2], 200, EXPLORERS),
+    "policy_export": ("get", [1], 200, EXPLORERS),
+    "policy_live": ("get", [1], 302, EXPLORERS),
+    "policy_disagreements": ("get", [1], 200, EXPLORERS),
+    "policy_copy": ("post", [99], 404, POLICY_PEOPLE),
+    "policy_import": ("get", [], 200, POLICY_PEOPLE),
+    "policy_take": ("post", [], 422, POLICY_PEOPLE),
+    "policy_edit": ("get", [2, "thresholds"], 200, POLICY_PEOPLE),
+    "policy_save": ("post", [1, "thresholds"], 404, POLICY_PEOPLE),
+    "policy_step": ("get", [2, "submit"], 200, POLICY_PEOPLE),
+    "policy_step_take": ("post", [1, "submit"], 409, POLICY_PEOPLE),
+    "policy_terms": ("get", [2], 200, EXPLORERS),
+    "terms_tried": ("post", [2], 422, EXPLORERS),
+    "term_put": ("post", [2], 422, POLICY_PEOPLE),
+    "terms_take": ("post", [2], 422, POLICY_PEOPLE),
+    "term_page": ("get", [2, *NOBODY_KEY], 404, POLICY_PEOPLE),
+    "term_save": ("post", [2, *NOBODY_KEY], 404, POLICY_PEOPLE),
+    "term_drop": ("post", [2, *NOBODY_KEY], 404, POLICY_PEOPLE),
+    "activation_list": ("get", [], 200, EXPLORERS),
+    "rollback_seen": ("post", NOBODY_KEY, 302, APPROVERS),
+    "emergency_list": ("get", [], 200, EXPLORERS),
+    "emergency_add": ("post", [], 422, POLICY_PEOPLE),
+    "emergency_review": ("post", NOBODY_KEY, 302, APPROVERS),
+    "emergency_withdraw": ("post", NOBODY_KEY, 302, POLICY_PEOPLE),
     "bank_list": ("get", [], 200, ("admin",)),
     "bank_page": ("get", ["none"], 404, ("admin",)),
     "bank_ratio": ("post", ["none"], 404, ("admin",)),

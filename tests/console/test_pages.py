@@ -45,23 +45,6 @@ def test_pages_need_few_queries(ready: None, name: str, django_assert_max_num_qu
         admin.get(reverse(name))
 
 
-def test_a_policy_page_reads_like_the_policy(
-    browser: Client, django_assert_max_num_queries: DjangoAssertNumQueries
-) -> None:
-    with django_assert_max_num_queries(18):
-        page = browser.get(reverse("policy_page", args=[1])).content.decode()
-    for words in (
-        "First policy",
-        "Harassment",
-        "0.65",
-        "hate-german",
-        "local law on the promotion of drugs",
-        "Approved by",
-    ):
-        assert words in page
-    assert browser.get(reverse("policy_page", args=[99])).status_code == 404
-
-
 def test_a_bank_is_switched_off_and_on(ready: None) -> None:
     admin = signed_in(scenes.person("admin"))
     bank_upsert(actor="system", slug="known", category="violence", outcome=Outcome.BLOCK)
@@ -134,7 +117,8 @@ class _Page(HTMLParser):
 @pytest.mark.parametrize(
     "name",
     ["home", "queue_list", "item_list", "deadletter_list", "audit_list", "policy_list", "bank_list", "mfa_index",
-     "account_change_password", "job", "item", "policy"],
+     "account_change_password", "job", "item", "policy", "content", "compare", "terms", "edit", "routing", "step", "policy_import",
+     "emergency_list", "activation_list"],
 )  # fmt: skip
 def test_every_page_has_landmarks_labels_and_nothing_inline(ready: None, name: str) -> None:
     user = scenes.person("admin")
@@ -144,6 +128,12 @@ def test_every_page_has_landmarks_labels_and_nothing_inline(ready: None, name: s
         "job": reverse("job_page", args=[job.key]),
         "item": reverse("item_page", args=[job.item.key]),
         "policy": reverse("policy_page", args=[1]),
+        "content": reverse("policy_content", args=[2]),
+        "compare": reverse("policy_compare", args=[2]),
+        "terms": reverse("policy_terms", args=[2]),
+        "edit": reverse("policy_edit", args=[2, "thresholds"]),
+        "routing": reverse("policy_edit", args=[2, "routing"]),
+        "step": reverse("policy_step", args=[2, "submit"]),
     }
     text = signed_in(user).get(urls.get(name) or reverse(name)).content.decode()
     page = _Page()

@@ -5,14 +5,14 @@ import pytest
 
 from policies.calibration import (
     PSI_ALARM,
-    SCORE_EDGES,
     DriftLevel,
     calibration_error,
     disagreement,
     drift,
     reliability,
     reliability_of,
-    score_bins,
+    share_shift,
+    worse,
 )
 
 
@@ -111,10 +111,18 @@ def test_disagreement_tells_false_alarms_from_misses() -> None:
         disagreement(1, -1, 0, 0)
 
 
-def test_weekly_bins_count_every_score() -> None:
-    counts = score_bins(np.array([0.0, 0.005, 0.01, 0.5, 0.999, 1.0], np.float32))
-    assert counts.sum() == 6
-    assert counts[0] == 2
-    assert counts[1] == 1
-    assert counts[-1] == 2
-    assert len(counts) == len(SCORE_EDGES)
+def test_a_rare_category_that_doubles_is_an_alarm() -> None:
+    assert share_shift(100, 10_000, 220, 10_000).level is DriftLevel.ALARM
+    assert share_shift(220, 10_000, 100, 10_000).level is DriftLevel.ALARM
+    assert share_shift(1000, 10_000, 1350, 10_000).level is DriftLevel.WATCH
+    assert share_shift(10_000, 100_000, 11_000, 100_000).level is DriftLevel.STEADY
+
+
+def test_a_share_that_doubles_by_chance_is_none() -> None:
+    assert share_shift(2, 100, 4, 100).level is DriftLevel.STEADY
+    assert share_shift(0, 0, 4, 100).level is DriftLevel.UNKNOWN
+
+
+def test_the_worse_level_counts() -> None:
+    assert worse(DriftLevel.STEADY, DriftLevel.ALARM, DriftLevel.UNKNOWN) is DriftLevel.ALARM
+    assert worse(DriftLevel.UNKNOWN, DriftLevel.STEADY) is DriftLevel.STEADY

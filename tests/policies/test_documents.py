@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 from django.contrib.auth.models import User
+from pytest_django import DjangoAssertNumQueries
 
 from policies.compile import compile_document
-from policies.documents import document_of, dump_yaml, load_yaml, read_terms
+from policies.documents import document_of, documents_of, dump_yaml, line_of, load_yaml, read_terms
 from policies.exceptions import PolicyError
 from policies.models import Category
 from policies.schema import parse_document
@@ -110,3 +111,49 @@ def test_it_explains_the_seeded_policy_in_comments() -> None:
         text = Path(path).read_text(encoding="utf-8")
         assert text.count("#") >= 15
         assert yaml.safe_load(text)["title"]
+
+
+def test_it_reads_documents_in_one_query(author: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    versions = [version_create(actor=author, document=seed_document(number)) for number in (1, 2)]
+    with django_assert_num_queries(1):
+        first, second = documents_of(versions)
+    assert compile_document(first).digest == seed_policy(1).digest
+    assert compile_document(second).digest == seed_policy(2).digest
+    with django_assert_num_queries(1):
+        [bare] = documents_of(versions[:1], with_terms=False)
+    assert (bare["terms"], bare["thresholds"]) == ({}, first["thresholds"])
+
+
+YAML = """\
+number: 3
+title: x
+thresholds:
+  - {category: hate,
+     block: 1.5}
+  - category: drugs
+    block: 2
+terms:
+  wave:
+    - text: a
+"""
+
+
+@pytest.mark.parametrize(
+    ("field", "line"),
+    [
+        ("title", 2),
+        ("thresholds[0].block", 5),
+        ("thresholds[1].block", 7),
+        ("thresholds[1].escalate", 6),  # absent: the line of the row
+        ("terms.wave[0].text", 10),
+        ("nowhere", 1),
+        ("thresholds[9]", 3),
+    ],
+)
+def test_it_finds_the_line_of_a_field(field: str, line: int) -> None:
+    assert line_of(YAML, field) == line
+
+
+def test_it_finds_the_line_where_yaml_breaks() -> None:
+    assert line_of("a: 1\nb: [", "document") == 3 or line_of("a: 1\nb: [", "document") == 2
+    assert line_of("", "title") == 1

@@ -133,6 +133,15 @@ def test_it_refuses_an_author_who_approves(people: tuple[User, User], draft: Pol
     assert "policies_version_four_eyes" in refused(approve, draft.pk)
 
 
+def test_it_refuses_an_approver_who_wrote_a_part(people: tuple[User, User], draft: PolicyVersion) -> None:
+    wrote = "INSERT INTO policies_approval (version_id, actor_id, verb, note, at) VALUES (%s, %s, 'edit', '', now())"
+    sql(wrote, draft.pk, people[1].pk)
+    version_submit(actor=people[0], version=draft)
+    approve = "UPDATE policies_policyversion SET approver_id = %s, published_at = now() WHERE id = %s"
+    assert "wrote a part" in refused(approve, people[1].pk, draft.pk)
+    assert sql(approve, User.objects.create_user("third").pk, draft.pk) == 1
+
+
 def test_it_refuses_to_use_what_nobody_approved(people: tuple[User, User], draft: PolicyVersion) -> None:
     version_submit(actor=people[0], version=draft)
     for state in ("shadow", "active"):
@@ -159,6 +168,7 @@ BROKEN: list[tuple[str, str, dict[str, object]]] = [
     ("policies_threshold_levels_in_range", "policies_threshold", {"market": "XX", "block_at": float("nan")}),
     ("policies_threshold_levels_ordered", "policies_threshold", {"market": "XX", "restrict_13_at": 0.9, "escalate_at": 0.5}),
     ("policies_threshold_band_known", "policies_threshold", {"band": 7}),
+    ("policies_guideline_once_per_category", "policies_guideline", {}),
     ("policies_detectoruse_once_per_kind", "policies_detectoruse", {}),
     ("policies_detectoruse_detector_known", "policies_detectoruse", {"detector": "nose"}),
     ("policies_detectoruse_kind_known", "policies_detectoruse", {"kind": 9}),
@@ -190,10 +200,10 @@ BROKEN: list[tuple[str, str, dict[str, object]]] = [
     ("policies_version_canary_range", "policies_policyversion", {"number": 99, "canary_percent": 5}),
     ("policies_version_unknown_language_known", "policies_policyversion", {"number": 99, "unknown_language_outcome": 1}),
 ]  # fmt: skip
-#: Broken by tests of their own above and below.
+#: Broken by tests of their own above, below, and in test_rollout.py.
 ELSEWHERE = {
     "policies_version_one_active", "policies_version_four_eyes", "policies_version_approved_before_use",
-    "policies_bankrule_child_safety_blocks",
+    "policies_bankrule_child_safety_blocks", "policies_version_one_canary",
 }  # fmt: skip
 
 

@@ -89,6 +89,16 @@
   });
   addEventListener("pageshow", () => all("[data-once]").forEach((button) => { button.disabled = false; }));
 
+  // --- two inputs for one number, a range and one to type in: each follows the other ------------------------------
+  document.addEventListener("input", (event) => {
+    const twin = event.target.dataset?.twin && document.getElementById(event.target.dataset.twin);
+    if (!twin) return;
+    if (event.target.value !== "") twin.value = event.target.value;
+    // What is typed has more digits than the range has steps: say that the range did not move by hand.
+    const slidFrom = event.target.form?.elements.slid_from;
+    if (slidFrom && event.target.type === "number") slidFrom.value = twin.value;
+  }, { capture: true }); // before htmx reads the form
+
   // --- video by key ---------------------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-play]")) return;
