@@ -140,7 +140,7 @@ def _decisions(items: Sequence[Item], judgements: Sequence[Judgement]) -> list[D
     return Decision.objects.bulk_create(
         Decision(
             item=item, outcome=j.outcome, min_age=j.min_age if j.outcome == Outcome.RESTRICT else 0,
-            territories_blocked=list(j.territories) if j.outcome == Outcome.RESTRICT else [], stage=DecisionStage.DEEP,
+            territories_blocked=list(j.territories) if j.outcome == Outcome.RESTRICT else [], stage=DecisionStage.ACTIVATION,
             decided_by=j.decided_by, category=j.category, evidence=j.evidence, evidence_digest=j.digest,
             policy_version=version, created_at=item.created_at,
         )
