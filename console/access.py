@@ -19,8 +19,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
-from moderation import selectors
-from moderation.models import AuditEvent, Campaign, Decision, HashBank, HashEntry, Item, Job, OutboxMessage
+from moderation import selectors, vision_selectors
+from moderation.models import AuditEvent, Campaign, Decision, HashBank, HashEntry, Item, Job, OutboxMessage, PromptSet
 from moderation.routing import SENIOR_QUEUE
 
 P = ParamSpec("P")
@@ -34,6 +34,8 @@ REDRIVE = "moderation.redrive_deadletters"
 DASHBOARDS = "moderation.view_dashboards"
 READ_AUDIT = "moderation.read_audit"
 MANAGE_BANKS = "moderation.manage_banks"
+EDIT_POLICIES = "policies.edit_versions"
+APPROVE_POLICIES = "policies.approve_versions"
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -201,6 +203,18 @@ def entry_visible(user: User, key: UUID) -> HashEntry:
     if entry is None:
         raise Http404
     return entry
+
+
+def prompt_set_visible(number: int) -> PromptSet:
+    """Return one set of prompts.
+
+    Raises:
+        Http404: there is none.
+    """
+    prompt_set = vision_selectors.prompt_sets().filter(number=number).first()
+    if prompt_set is None:
+        raise Http404
+    return prompt_set
 
 
 def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:

@@ -43,3 +43,7 @@ class CampaignInvalid(ModerationError):
 
 class DomainInvalid(ModerationError):
     """A domain cannot be listed as given."""
+
+
+class PromptSetChanged(ModerationError):
+    """The set of prompts is no draft (any more), or somebody else changed it."""

@@ -13,6 +13,7 @@ from console.views import (
     matches,
     media,
     policies,
+    prompts,
     queues,
 )
 
@@ -30,6 +31,14 @@ urlpatterns = [
     path("items/", items.item_list, name="item_list"),
     path("items/<uuid:key>/", items.item_page, name="item_page"),
     path("items/<uuid:key>/overturn", items.item_overturn, name="item_overturn"),
+    path("items/<uuid:key>/alike", items.item_alike, name="item_alike"),
+    path("prompts/", prompts.prompt_list, name="prompt_list"),
+    path("prompts/draft", prompts.prompt_draft, name="prompt_draft"),
+    path("prompts/<int:number>/", prompts.prompt_page, name="prompt_page"),
+    path("prompts/<int:number>/save", prompts.prompt_save, name="prompt_save"),
+    path("prompts/<int:number>/publish", prompts.prompt_publish, name="prompt_publish"),
+    path("prompts/<int:number>/discard", prompts.prompt_discard, name="prompt_discard"),
+    path("prompts/<int:number>/try", prompts.prompt_try, name="prompt_try"),
     path("deadletters/", deadletters.deadletter_list, name="deadletter_list"),
     path("deadletters/redrive", deadletters.deadletter_redrive_all, name="deadletter_redrive_all"),
     path("deadletters/<uuid:key>/redrive", deadletters.deadletter_redrive, name="deadletter_redrive"),

@@ -1,7 +1,7 @@
 """What happened, to what, by whom: one module per entity."""
 
 from moderation.models.audit import AuditEvent
-from moderation.models.bank import HashBank, HashEntry, HashMatch, MatchFeedback
+from moderation.models.bank import HashBank, HashEntry, HashMatch, KnownClip, MatchFeedback
 from moderation.models.campaign import Campaign, CampaignMember, CaptionSignature
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
@@ -11,6 +11,7 @@ from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
 from moderation.models.report import Report
 from moderation.models.review import Job, Queue
+from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
 
 __all__ = [
     "AuditEvent",
@@ -19,19 +20,24 @@ __all__ = [
     "CaptionSignature",
     "Clearance",
     "ClearanceRevision",
+    "ClipEmbedding",
     "Creator",
     "Decision",
     "DetectorResult",
     "Finding",
+    "FrameEmbedding",
     "HashBank",
     "HashEntry",
     "HashMatch",
     "Item",
     "Job",
+    "KnownClip",
     "ListedDomain",
     "MatchFeedback",
     "MediaFile",
     "OutboxMessage",
+    "Prompt",
+    "PromptSet",
     "Queue",
     "Report",
 ]

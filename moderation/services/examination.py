@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 
+from moderation.bank_selectors import known_clips
 from moderation.detectors.base import Finding, Missing, Picture, Result, Subject
 from moderation.detectors.deep import ClipSubject, DeepDetector
 from moderation.detectors.frames import FramesDetector, match_frames
@@ -36,10 +37,13 @@ from moderation.metrics import deep_age_seconds, verdict_total
 from moderation.models import DetectorResult, Item, MediaFile, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
-from moderation.onpath import bank_index, onpath_run, terms_detector
+from moderation.onpath import bank_index, onpath_run, terms_detector, text_detector
 from moderation.selectors import creator_history
 from moderation.services.decisions import decision_by_machine
+from moderation.services.frame_vectors import FrameVectors
 from moderation.services.outbox import message_done
+from moderation.services.passages import classifier_scan, has_unread
+from moderation.vision_selectors import folder_in_use, prompts_in_force
 from policies.choices import ItemKind
 from policies.compiled import CompiledPolicy
 from policies.selectors import compiled_active
@@ -137,7 +141,7 @@ def deep_detectors() -> tuple[DeepDetector, ...]:
         FramesDetector(),
         OcrDetector(),
         SpeechDetector(settings.WHISPER_MODEL_PATH),
-        VisionDetector(settings.VISION_MODEL_PATH),
+        VisionDetector(folder_in_use(), prompts_in_force(), FrameVectors()),
     )
 
 
@@ -206,12 +210,17 @@ def _result(detector: DeepDetector, bench: _Workbench) -> Result:
     if kept:
         return _restored(kept)
     started = timezone.now()
-    result = _run(detector, bench)
+    result = _run_again(detector, bench.file) or _run(detector, bench)
     seconds = (timezone.now() - started).total_seconds()
     deep_age_seconds.labels(detector.name).observe(seconds)
     if result.missing is None:
         _keep(result, bench.file, seconds)
     return result
+
+
+def _run_again(detector: DeepDetector, file: MediaFile) -> Result | None:
+    """Return what a detector makes of a file that it has looked at before: other prompts need no second look."""
+    return detector.rerun(file.sha256) if isinstance(detector, VisionDetector) else None
 
 
 def _run(detector: DeepDetector, bench: _Workbench) -> Result:
@@ -263,9 +272,12 @@ def _interpreted(result: Result, policy: CompiledPolicy, scan: Any) -> Result:
     if result.missing or result.not_applicable:
         return result
     findings: tuple[Finding, ...] = {
-        "frames": lambda p: match_frames(p, bank_index(policy)),
-        "ocr": lambda p: read_findings(p, scan),
+        "frames": lambda p: match_frames(p, bank_index(policy), known_clips),
+        "ocr": lambda p: read_findings(p, scan, classifier_scan(text_detector(policy))),
         "speech": lambda p: heard_findings(p, scan),
         "vision": shown_findings,
     }[result.detector](result.payload)
-    return Result(result.detector, result.version, findings=findings, payload=result.payload)
+    missing = None
+    if result.detector == "ocr" and has_unread(result.payload, text_detector(policy)):
+        missing = Missing("ocr", "unsupported", "something is written in a language that the classifier does not read")
+    return Result(result.detector, result.version, findings=findings, missing=missing, payload=result.payload)

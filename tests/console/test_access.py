@@ -19,6 +19,7 @@ ALL = ("", *ROLES)
 REVIEWERS = ("reviewer", "senior", "admin")
 EXPLORERS = tuple(ROLES)
 SENIORS = ("senior", "admin")
+EDITORS = ("policy-editor", "policy-approver", "admin")
 
 #: Name -> (method, arguments, status for those who may, who may). Everybody else signed in gets 403, strangers are sent
 #: to sign in. Keys that name nothing give 404 to those who may.
@@ -36,6 +37,14 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "campaign_decide": ("post", NOBODY_KEY, 404, REVIEWERS),
     "item_list": ("get", [], 200, EXPLORERS),
     "item_page": ("get", NOBODY_KEY, 404, EXPLORERS),
+    "item_alike": ("get", NOBODY_KEY, 404, EXPLORERS),
+    "prompt_list": ("get", [], 200, EDITORS),
+    "prompt_draft": ("post", [], 302, EDITORS),
+    "prompt_page": ("get", [99], 404, EDITORS),
+    "prompt_save": ("post", [99], 404, EDITORS),
+    "prompt_publish": ("post", [99], 404, ("policy-approver", "admin")),
+    "prompt_discard": ("post", [99], 404, EDITORS),
+    "prompt_try": ("get", [99], 404, EDITORS),
     "item_overturn": ("post", NOBODY_KEY, 404, SENIORS),
     "deadletter_list": ("get", [], 200, SENIORS),
     "deadletter_redrive_all": ("post", [], 302, SENIORS),

@@ -94,6 +94,12 @@ class CaptionWriter:
             phrase = f"{phrase} and {with_article(str(rng.choice(THINGS[scene.things[1]].names)))}"
         return self._framed(phrase, scene, rng), mask, False
 
+    def vocabulary(self) -> list[str]:
+        """Return texts that have every word of every possible caption."""
+        names = [with_article(name) for thing in THINGS.values() for name in thing.names]
+        places = [place for several in PLACES.values() for place in several]
+        return [*names, *KINDS, *places, *(t.format("and") for t in (*TEMPLATES, *HELD))]
+
     def _framed(self, phrase: str, scene: Scene, rng: np.random.Generator) -> str:
         if scene.is_held and rng.random() < 0.6:
             return str(rng.choice(HELD)).format(phrase)
