@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset test lint format types imports migrations check train-text evaluate-text bench
+.PHONY: help setup demo demo-reset test lint format types imports migrations check train-text train-vision evaluate-text evaluate-starters bench
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
@@ -48,6 +48,12 @@ check: lint types imports migrations test ## all that CI runs
 
 train-text: ## train, calibrate and measure the text classifier anew (hours on two cores); DATA=folder of public sets
 	@tools/setup.sh train && GATEHOUSE_DATA=$(or $(DATA),../shared/data) tools/train_text.sh
+
+train-vision: ## draw scenes and train the starter vision model anew (half an hour on one core)
+	@tools/setup.sh run && $(PY) -m moderation.training.vision.train
+
+evaluate-starters: ## what the shipped starter models score, into var/starters.json
+	@tools/setup.sh run && $(PY) -m moderation.training.evaluate_starters
 
 evaluate-text: ## the shipped classifier's report on held-out sources, into docs/models/text
 	@tools/setup.sh train && GATEHOUSE_DATA=$(or $(DATA),../shared/data) $(PY) -m moderation.training.report

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-NAMES = ("decide", "banks", "terms", "text", "onpath", "wave", "gate", "feed", "revocation", "claim")
+NAMES = ("decide", "banks", "terms", "text", "onpath", "wave", "gate", "feed", "revocation", "claim", "vpdq")
 ROOT = Path(__file__).resolve().parent.parent
 Rows = dict[str, dict[str, Any]]
 

@@ -286,6 +286,7 @@ CAMPAIGN_LIVE_MINUTES = env_int("CAMPAIGN_LIVE_MINUTES", 1_440, minimum=1)
 #: Web processes look this often which campaigns there are.
 CAMPAIGN_REFRESH_SECONDS = env_int("CAMPAIGN_REFRESH_SECONDS", 2, minimum=1)
 WHISPER_MODEL_PATH = env_str("WHISPER_MODEL_PATH")
+#: Empty for the shipped starter model, a folder with an open_clip model, or `off`; see docs/deep.md.
 VISION_MODEL_PATH = env_str("VISION_MODEL_PATH")
 #: Empty for the shipped classifier, a folder, or hub:owner/name@REVISION#SHA256; see docs/detectors.md.
 TEXT_MODEL_PATH = env_str("TEXT_MODEL_PATH")
