@@ -19,6 +19,7 @@ WHY = {
     "failed": "it failed",
     "pending": "it has not run yet",
     "open_circuit": "it keeps failing, so it was not asked",
+    "uncertain": "it could not tell: too much of it was not understood",
 }
 
 
@@ -29,8 +30,9 @@ LEVEL_NAMES = ("restrict to 13", "restrict to 16", "restrict to 18", "escalate",
 #: What `where_words` says in words of its own; anything else it tells by name. A line of text repeats its hit.
 _TOLD = frozenset(
     {"bank", "entry", "algorithm", "distance", "role", "quality", "field", "source", "text", "span", "line", "box",
-     "frame_ms", "until_ms", "start_ms", "end_ms", "n_frames", "n_frames_seen", "parts", "prompt", "peak_ms", "clip", "clip_key",
-     "share_known", "share_seen", "offset_ms", "run_from_ms", "run_until_ms", "n_frames_run", "median_distance"}
+     "frame_ms", "until_ms", "start_ms", "end_ms", "at_ms", "segment", "n_segments", "n_frames", "n_frames_seen", "parts",
+     "prompt", "peak_ms", "clip", "clip_key", "share_known", "share_seen", "offset_ms", "run_from_ms", "run_until_ms",
+     "n_frames_run", "median_distance"}
 )  # fmt: skip
 
 

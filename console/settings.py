@@ -285,7 +285,9 @@ CAMPAIGN_MIN_LETTERS = env_int("CAMPAIGN_MIN_LETTERS", 24, minimum=10)
 CAMPAIGN_LIVE_MINUTES = env_int("CAMPAIGN_LIVE_MINUTES", 1_440, minimum=1)
 #: Web processes look this often which campaigns there are.
 CAMPAIGN_REFRESH_SECONDS = env_int("CAMPAIGN_REFRESH_SECONDS", 2, minimum=1)
+#: Empty for the shipped starter, a file, a name of openai-whisper's, URL#SHA256, or "off"; see docs/deep.md.
 WHISPER_MODEL_PATH = env_str("WHISPER_MODEL_PATH")
+WHISPER_DEVICE = env_str("WHISPER_DEVICE", "auto")  # cpu, cuda, or auto: CUDA where there is one
 #: Empty for the shipped starter model, a folder with an open_clip model, or `off`; see docs/deep.md.
 VISION_MODEL_PATH = env_str("VISION_MODEL_PATH")
 #: Empty for the shipped classifier, a folder, or hub:owner/name@REVISION#SHA256; see docs/detectors.md.

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 TRACKS = ("speech", "ocr", "vision", "frames")
 #: Two moments of the same thing that are nearer than this are one.
 _JOIN_MS = 1_000
+#: What a finding's `where` calls its start and its end, the most exact first.
+_STARTS = ("run_from_ms", "at_ms", "start_ms", "frame_ms")
+_ENDS = ("run_until_ms", "end_ms", "until_ms")
 
 
 class Timed(Protocol):
@@ -62,10 +65,10 @@ def moment_of(finding: Timed) -> Moment | None:
     """Return when and where a finding is in the clip; None for one without a time, such as a word of the caption."""
     where = finding.where
     track = str(where.get("source", finding.detector))
-    start = where.get("run_from_ms", where.get("start_ms", where.get("frame_ms")))
+    start = next((where[name] for name in _STARTS if name in where), None)
     if track not in TRACKS or not _is_time(start):
         return None
-    until = where.get("run_until_ms", where.get("end_ms", where.get("until_ms", start)))
+    until = next((where[name] for name in _ENDS if name in where), start)
     start = int(start or 0)
     return Moment(
         track=track,
@@ -88,7 +91,7 @@ def _what(track: str, where: Mapping[str, Any]) -> str:
         return str(where.get("clip") or where.get("bank") or "")
     if track == "vision":
         return str(where.get("prompt", ""))
-    return str(where.get("text") or where.get("line") or "")
+    return str(where.get("text") or where.get("segment") or where.get("line") or "")
 
 
 def _joined(a: Moment, b: Moment) -> Moment:

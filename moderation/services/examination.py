@@ -6,7 +6,7 @@ Results are kept per file and detector version without any policy in them, so a 
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from moderation.bank_selectors import known_clips
 from moderation.detectors.base import Finding, Missing, Picture, Result, Subject
 from moderation.detectors.deep import ClipSubject, DeepDetector
 from moderation.detectors.frames import FramesDetector, match_frames
-from moderation.detectors.ocr import OcrDetector, read_findings
+from moderation.detectors.ocr import OcrDetector
 from moderation.detectors.pdq import pdq_of
-from moderation.detectors.speech import SpeechDetector, heard_findings
+from moderation.detectors.speech import SpeechDetector
 from moderation.detectors.terms import TermsDetector
 from moderation.detectors.unspaced import UnspacedPhrases
 from moderation.detectors.vision import VisionDetector, shown_findings
@@ -42,7 +42,9 @@ from moderation.selectors import creator_history
 from moderation.services.decisions import decision_by_machine
 from moderation.services.frame_vectors import FrameVectors
 from moderation.services.outbox import message_done
-from moderation.services.passages import classifier_scan, has_unread
+from moderation.services.passages import read_result
+from moderation.speech.loading import OFF
+from moderation.speech.reading import heard_result
 from moderation.vision_selectors import folder_in_use, prompts_in_force
 from policies.choices import ItemKind
 from policies.compiled import CompiledPolicy
@@ -55,6 +57,8 @@ Status = DetectorResult.Status
 _UNHURRIED_SECONDS = 5.0
 #: Missing for one of these reasons may be there at the next attempt.
 _PASSING = frozenset({"late", "failed", "open_circuit"})
+#: Missing for one of these reasons is an answer about the file: it is kept like any other.
+_LASTING = frozenset({"uncertain", "unsupported"})
 #: Long side in pixels at which stills are read.
 _READ_SIDE = 960
 
@@ -140,7 +144,7 @@ def deep_detectors() -> tuple[DeepDetector, ...]:
     return (
         FramesDetector(),
         OcrDetector(),
-        SpeechDetector(settings.WHISPER_MODEL_PATH),
+        SpeechDetector(settings.WHISPER_MODEL_PATH, Path(settings.MODELS_FOLDER), settings.WHISPER_DEVICE),
         VisionDetector(folder_in_use(), prompts_in_force(), FrameVectors()),
     )
 
@@ -176,7 +180,7 @@ class _Workbench:
         workdir = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="gh-deep-")))
         if not self.file.is_video:
             return ClipSubject(self.kind, self.file.sha256, (_still(path, workdir),), None, has_audio=False)
-        taken = examine(path, workdir, want_audio=bool(settings.WHISPER_MODEL_PATH))
+        taken = examine(path, workdir, want_audio=settings.WHISPER_MODEL_PATH != OFF)
         return ClipSubject(self.kind, self.file.sha256, taken.frames, taken.audio, taken.probe.has_audio)
 
 
@@ -194,8 +198,7 @@ def _deep_results(item: Item, policy: CompiledPolicy) -> list[Result]:
         return [Result(d.name, d.version, not_applicable=True) for d in deep_detectors()]
     with ExitStack() as stack:
         bench = _Workbench(item.media, ItemKind(item.kind), stack)
-        scan = partial(_scan, policy, item.language_detected or "und")
-        return [_interpreted(_result(d, bench), policy, scan) for d in deep_detectors()]
+        return [_interpreted(_result(d, bench), policy, item) for d in deep_detectors()]
 
 
 def _result(detector: DeepDetector, bench: _Workbench) -> Result:
@@ -213,7 +216,7 @@ def _result(detector: DeepDetector, bench: _Workbench) -> Result:
     result = _run_again(detector, bench.file) or _run(detector, bench)
     seconds = (timezone.now() - started).total_seconds()
     deep_age_seconds.labels(detector.name).observe(seconds)
-    if result.missing is None:
+    if result.missing is None or result.missing.why in _LASTING:
         _keep(result, bench.file, seconds)
     return result
 
@@ -233,22 +236,24 @@ def _run(detector: DeepDetector, bench: _Workbench) -> Result:
 
 
 def _keep(result: Result, file: MediaFile, seconds: float) -> None:
+    missing, status = result.missing, Status.NOT_APPLICABLE if result.not_applicable else Status.OK
     DetectorResult.objects.get_or_create(
         sha256=file.sha256,
         detector=result.detector,
         version=result.version,
         defaults={
-            "status": Status.NOT_APPLICABLE if result.not_applicable else Status.OK,
-            "payload": dict(result.payload),
+            "status": Status.MISSING if missing else status,
+            "why": missing.why if missing else "",
+            "payload": {**result.payload, "detail": missing.detail} if missing else dict(result.payload),
             "seconds": seconds,
         },
     )
 
 
 def _restored(kept: DetectorResult) -> Result:
-    return Result(
-        kept.detector, kept.version, not_applicable=kept.status == Status.NOT_APPLICABLE, payload=kept.payload
-    )
+    missing = Missing(kept.detector, kept.why, kept.payload.get("detail", "")) if kept.why else None
+    is_nothing = kept.status == Status.NOT_APPLICABLE
+    return Result(kept.detector, kept.version, missing=missing, not_applicable=is_nothing, payload=kept.payload)
 
 
 @lru_cache(maxsize=2)
@@ -267,17 +272,17 @@ def _scan(policy: CompiledPolicy, language: str, text: str, where: Mapping[str, 
     return found + tuple(f for f in joined if f.category not in known)
 
 
-def _interpreted(result: Result, policy: CompiledPolicy, scan: Any) -> Result:
+def _interpreted(result: Result, policy: CompiledPolicy, item: Item) -> Result:
     """Return a result with the findings that follow from its payload under the policy and banks of today."""
-    if result.missing or result.not_applicable:
+    if result.not_applicable or (result.missing and result.missing.why not in _LASTING):
         return result
+    text = text_detector(policy) if policy.counts("text", item.kind) else None
+    if result.detector == "speech":  # what was understood counts, also where the rest is missing
+        return heard_result(result, lambda words, where, language: _scan(policy, language, words, where), text)
+    if result.detector == "ocr":
+        return read_result(result, partial(_scan, policy, item.language_detected or "und"), text)
     findings: tuple[Finding, ...] = {
         "frames": lambda p: match_frames(p, bank_index(policy), known_clips),
-        "ocr": lambda p: read_findings(p, scan, classifier_scan(text_detector(policy))),
-        "speech": lambda p: heard_findings(p, scan),
         "vision": shown_findings,
     }[result.detector](result.payload)
-    missing = None
-    if result.detector == "ocr" and has_unread(result.payload, text_detector(policy)):
-        missing = Missing("ocr", "unsupported", "something is written in a language that the classifier does not read")
-    return Result(result.detector, result.version, findings=findings, missing=missing, payload=result.payload)
+    return replace(result, findings=findings)

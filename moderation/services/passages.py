@@ -1,16 +1,33 @@
-"""The text classifier on what was read in pictures: which passages it reads, and what it says of them."""
+"""What read words mean: `terms` and `text` over lines and passages of pictures, with the times and places they stood."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from moderation.detectors.base import Finding
-from moderation.detectors.ocr import Scan, passages
+from moderation.detectors.base import Finding, Missing, Result
+from moderation.detectors.ocr import Scan, passages, read_findings
 from moderation.detectors.text import TextDetector
 from moderation.language import detect
 
 #: A passage is in a language that nobody reads only where that is this likely: misread letters look like all languages.
 _SURE = 0.8
 _SURE_LETTERS = 24
+
+
+def read_result(result: Result, terms: Scan, text: TextDetector | None) -> Result:
+    """Return a reading's result with what the text detectors find in it.
+
+    `text`: None where the policy does not ask it. Where it is asked and a passage is surely in a language that it does not
+    read, `ocr` is missing as well: words that nobody judged are not harmless.
+    """
+    payload = result.payload
+    findings = read_findings(payload, terms, classifier_scan(text) if text else None)
+    missing = result.missing
+    if text and has_unread(payload, text):
+        missing = Missing(
+            "ocr", "unsupported", "something is written in a language that the text classifier does not read"
+        )
+    return replace(result, findings=findings, missing=missing)
 
 
 def classifier_scan(detector: TextDetector) -> Scan | None:
