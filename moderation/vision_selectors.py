@@ -13,8 +13,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from moderation.models import ClipEmbedding, FrameEmbedding, Item, Prompt, PromptSet
 from moderation.selectors import items_restricted, items_search
-from moderation.vision.model import Vectors, VisionModelInvalid, version_of, vision_folder
+from moderation.vision.model import STARTER, Vectors, VisionModelInvalid, version_of
 from moderation.vision.prompts import Prompts, PromptsInvalid, Sides, read_prompts
+from moderation.vision.source import vision_source
 
 #: A cosine from here on means the same footage, cut or encoded anew (measured: docs/deep.md).
 NEAR_DUPLICATE = 0.97
@@ -24,14 +25,19 @@ _MAX_READ = 400
 
 
 def folder_in_use() -> str:
-    """Return the folder of the model that this installation looks with; "" where it has none."""
-    return vision_folder(settings.VISION_MODEL_PATH)
+    """Return the folder of the model that this installation looks with; "" where it has none.
+
+    Raises:
+        VisionModelInvalid: the setting names no model that could ever be there.
+    """
+    folder = vision_source(settings.VISION_MODEL_PATH, Path(settings.MODELS_FOLDER)).folder
+    return str(folder) if folder else ""
 
 
 def model_in_use() -> str | None:
     """Return the version of the model; None where there is none or its folder is broken."""
-    folder = folder_in_use()
     try:
+        folder = folder_in_use()
         return version_of(Path(folder)) if folder else None
     except VisionModelInvalid:
         return None
@@ -66,12 +72,14 @@ def prompts_in_force() -> Prompts | None:
 
 
 def shipped_prompts() -> Prompts | None:
-    """Return the prompts that came with the model in use; None without any."""
+    """Return the prompts that came with the model in use, or the starter's where it came without; None without a model."""
     folder = folder_in_use()
-    try:
-        return _shipped(folder) if folder else None
-    except PromptsInvalid:
+    if not folder:
         return None
+    try:
+        return _shipped(folder)
+    except PromptsInvalid:
+        return _shipped(str(STARTER))
 
 
 @lru_cache(maxsize=4)

@@ -116,15 +116,6 @@ def _unit(vectors: npt.NDArray[Any]) -> Vectors:
     return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
 
-def vision_folder(setting: str) -> str:
-    """Return the folder that a setting means: empty for the starter model, `off` for none (then the folder is empty)."""
-    if setting.strip().lower() == "off":
-        return ""
-    if not setting:
-        return str(STARTER) if (STARTER / CHECKPOINT).is_file() else ""
-    return setting
-
-
 def checkpoint_of(folder: Path) -> Path:
     """Return the weights of a folder.
 

@@ -14,8 +14,9 @@ import pytest
 from moderation.detectors.deep import ClipSubject
 from moderation.detectors.vision import MAX_FRAMES, VisionDetector, frames_to_look_at, shown_findings
 from moderation.media.confined import SampledFrame
-from moderation.vision.model import CHECKPOINT, CONFIG, STARTER, Vectors, VisionModelInvalid, version_of, vision_folder
+from moderation.vision.model import CHECKPOINT, CONFIG, STARTER, Vectors, VisionModelInvalid, version_of
 from moderation.vision.prompts import Prompts, PromptsInvalid, Sides, prompts_of, read_prompts
+from moderation.vision.source import VisionSource, pull, verify, vision_source
 from policies.choices import ItemKind
 from tests.moderation.clips import jpeg, scene
 
@@ -85,10 +86,27 @@ def test_a_short_clip_is_looked_at_whole_and_a_long_one_evenly() -> None:
     assert max(np.diff(long)) <= 5
 
 
-def test_a_setting_means_a_folder_the_starter_model_or_none() -> None:
-    assert vision_folder("off") == ""
-    assert vision_folder("/somewhere") == "/somewhere"
-    assert vision_folder("") in {str(STARTER), ""}
+def test_a_setting_means_a_folder_the_starter_model_a_hub_or_none(tmp_path: Path) -> None:
+    assert vision_source(" OFF ", tmp_path).folder is None
+    assert vision_source("/somewhere", tmp_path).folder == Path("/somewhere")
+    assert vision_source("", tmp_path).folder in {STARTER, None}
+    pinned = vision_source(f"hub:owner/name@{'a' * 40}#{'b' * 64}", tmp_path)
+    assert pinned == VisionSource(tmp_path / f"owner--name-{'a' * 12}", "owner/name", "a" * 40, "b" * 64)
+    assert not pinned.is_present
+    with pytest.raises(VisionModelInvalid, match="full 40-digit revision"):
+        vision_source("hub:owner/name@main", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_pinned_model_is_checked_and_a_folder_is_not_pulled(folder: Path) -> None:
+    assert verify(VisionSource(folder)) == version_of(folder)
+    with pytest.raises(VisionModelInvalid, match="SHA-256 differs"):
+        verify(VisionSource(folder, "owner/name", "a" * 40, "b" * 64))
+    with pytest.raises(VisionModelInvalid, match="nothing to pull"):
+        pull(VisionSource(folder))
+    with pytest.raises(VisionModelInvalid, match="is off"):
+        verify(VisionSource(None))
 
 
 def test_a_folder_without_a_model_fails_says_what_to_do_and_downloads_nothing(tmp_path: Path) -> None:

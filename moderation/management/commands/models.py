@@ -13,6 +13,8 @@ from moderation.classifier import loading as text
 from moderation.classifier.model import ModelInvalid
 from moderation.speech import loading as speech
 from moderation.speech.pulling import pull as pull_speech
+from moderation.vision import source as vision
+from moderation.vision.model import VisionModelInvalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,21 @@ def _speech() -> Model | None:
     )
 
 
-_MODELS: dict[str, Callable[[], Model | None]] = {"text": _text, "speech": _speech}
+def _vision() -> Model | None:
+    source = vision.vision_source(settings.VISION_MODEL_PATH, Path(settings.MODELS_FOLDER))
+    if source.folder is None:
+        return None
+    return Model(
+        "vision",
+        source.repo,
+        source.folder,
+        source.is_present,
+        lambda: vision.verify(source),
+        lambda: vision.pull(source),
+    )
+
+
+_MODELS: dict[str, Callable[[], Model | None]] = {"text": _text, "speech": _speech, "vision": _vision}
 
 
 class Command(BaseCommand):
@@ -62,7 +78,7 @@ class Command(BaseCommand):
             models = [model for name in options["names"] or _MODELS if (model := _MODELS[name]())]
             for line in {"list": _listed, "pull": _pulled, "verify": _verified}[options["verb"]](models):
                 self.stdout.write(line)
-        except (ModelInvalid, speech.SpeechModelInvalid) as error:
+        except (ModelInvalid, speech.SpeechModelInvalid, VisionModelInvalid) as error:
             raise CommandError(str(error)) from error
 
 
