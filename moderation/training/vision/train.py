@@ -319,7 +319,7 @@ def export(checkpoint: Path, folder: Path) -> None:
     whole[kept["tokens"]] = learned
     state["token_embedding.weight"] = whole
     state["logit_scale"] = state["logit_scale"].clamp(max=math.log(50))
-    halved = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
+    halved = {k: (v.half() if v.ndim >= 2 else v).contiguous() for k, v in state.items()}  # statistics stay exact
     save_file(halved, str(folder / CHECKPOINT))
     print(f"{folder / CHECKPOINT}: {(folder / CHECKPOINT).stat().st_size / 2**20:.1f} MiB after {kept['step']} steps")
 
