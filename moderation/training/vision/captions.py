@@ -57,7 +57,7 @@ def with_article(name: str) -> str:
     bare = (name.endswith("s") and not name.endswith(("glass", "bus"))) or name in BARE
     if bare or name.startswith(("a ", "an ", "the ")):
         return name
-    return f"an {name}" if name[0].lower() in "aeio" else f"a {name}"
+    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
 
 
 BARE = frozenset(
