@@ -1,6 +1,6 @@
 """The evidence timeline: what was heard, read and seen in a clip, as one list by time. Pure functions over findings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -65,15 +65,14 @@ def moment_of(finding: Timed) -> Moment | None:
     """Return when and where a finding is in the clip; None for one without a time, such as a word of the caption."""
     where = finding.where
     track = str(where.get("source", finding.detector))
-    start = next((where[name] for name in _STARTS if name in where), None)
-    if track not in TRACKS or not _is_time(start):
+    start = _first_time(where, _STARTS)
+    if track not in TRACKS or start is None:
         return None
-    until = next((where[name] for name in _ENDS if name in where), start)
-    start = int(start or 0)
+    until = _first_time(where, _ENDS)
     return Moment(
         track=track,
         start_ms=start,
-        until_ms=max(start, int(until)) if _is_time(until) else start,
+        until_ms=start if until is None else max(start, until),
         category=finding.category,
         score=float(finding.score),
         detector=finding.detector,
@@ -82,8 +81,11 @@ def moment_of(finding: Timed) -> Moment | None:
     )
 
 
-def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+def _first_time(where: Mapping[str, Any], names: Sequence[str]) -> int | None:
+    """Return the first of these that is there, in ms; None where it is no time."""
+    value = next((where[name] for name in names if name in where), None)
+    is_time = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    return int(value) if is_time and value is not None else None
 
 
 def _what(track: str, where: Mapping[str, Any]) -> str:

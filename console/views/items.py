@@ -61,7 +61,7 @@ def item_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 def item_alike(request: HtmxRequest, key: UUID) -> HttpResponse:
     """List the items that look most like one."""
     item = item_visible(request.user, key)
-    context = {"item": item, "found": items_alike(request.user, item), "names": category_names()}
+    context = {"item": item, "found": items_alike(request.user, item)}
     return render_page(request, "alike.html", context)
 
 
