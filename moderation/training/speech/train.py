@@ -40,7 +40,7 @@ class Phase:
     helper: float
 
 
-PHASES = (Phase("short", 4_500, 32, 2.0e-3, 3e-4, 0.3), Phase("long", 700, 10, 5e-4, 1e-5, 0.1))
+PHASES = (Phase("short", 3_000, 32, 2.0e-3, 3e-4, 0.3), Phase("long", 400, 8, 5e-4, 1e-5, 0.1))
 _WARM_STEPS = 300
 
 
