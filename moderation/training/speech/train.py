@@ -117,6 +117,8 @@ def losses(learner: Learner, examples: list[Example], length: int | None) -> tup
 
 def _spelling(learner: Learner, heard: Tensor, examples: list[Example]) -> Tensor:
     chosen = [i for i, e in enumerate(examples) if e.letters]
+    if not chosen:
+        return heard.new_zeros(())
     logs = log_softmax(learner.speller(heard[chosen]), dim=-1).transpose(0, 1)
     spelt = [[_LETTERS.index(c) + 1 for c in examples[i].letters.lower()] for i in chosen]
     lengths = torch.tensor([(len(examples[i].mel) + 1) // 2 for i in chosen])
