@@ -15,7 +15,7 @@ from moderation.detectors.deep import LOOKS_AT, ClipSubject
 from moderation.speech import activity
 from moderation.speech.guards import Doubt, Segment, doubtful_seconds, too_doubtful
 from moderation.speech.hearing import Heard, Listener, hear_all
-from moderation.speech.loading import OFF, device_of, load, speech_source, trust_of, version_of
+from moderation.speech.loading import OFF, STARTER, device_of, load, speech_source, trust_of, version_of
 from policies.choices import Stage
 
 NAME = "speech"
@@ -42,7 +42,7 @@ class SpeechDetector:
     @property
     def is_configured(self) -> bool:
         """Whether it is not switched off; a model that is set but absent or broken fails loudly instead."""
-        return self.setting != OFF
+        return self.setting != OFF and (bool(self.setting) or STARTER.is_file())
 
     @property
     def version(self) -> str:

@@ -274,11 +274,11 @@ def _scan(policy: CompiledPolicy, language: str, text: str, where: Mapping[str, 
 
 def _interpreted(result: Result, policy: CompiledPolicy, item: Item) -> Result:
     """Return a result with the findings that follow from its payload under the policy and banks of today."""
-    if result.not_applicable or (result.missing and result.missing.why not in _LASTING):
-        return result
     text = text_detector(policy) if policy.counts("text", item.kind) else None
     if result.detector == "speech":  # what was understood counts, also where the rest is missing
         return heard_result(result, lambda words, where, language: _scan(policy, language, words, where), text)
+    if result.missing or result.not_applicable:
+        return result
     if result.detector == "ocr":
         return read_result(result, partial(_scan, policy, item.language_detected or "und"), text)
     findings: tuple[Finding, ...] = {

@@ -16,13 +16,14 @@ from moderation.speech.features import HOP, LOOK, RATE, STRIDE, decibels, descri
 Array = npt.NDArray[np.float32]
 VERSION = "a1"
 _WEIGHTS = Path(__file__).parent / "weights" / "activity.json"
-#: Frames this quiet, in decibels of full scale, are silence whatever they are.
-_SILENCE = -65.0
+#: Frames this quiet, in decibels of full scale, are silence whatever they are: 16-bit files round at about -100. Speech turned
+#: down by 60 dB is still louder, and whoever turns it up again hears it.
+_SILENCE = -85.0
 #: A look with at least the first score is speech, and so are those around it that reach the second. Of made speech, 0.2 % lies
 #: below -1 (`moderation.training.speech.fit_activity` tells).
 _SURE, _LIKELY = -1.0, -2.5
 #: A look this high is speech beyond doubt: a listener who heard nobody there is not believed.
-PLAIN = 3.0
+PLAIN = 0.5
 #: Seconds kept around speech; pauses shorter than the second are part of it.
 _MARGIN, _PAUSE = 0.25, 0.6
 _FRAMES = RATE // HOP

@@ -11,8 +11,8 @@ HOP, FRAME = 160, 512
 #: Frames in a look (1 s) and from one look to the next (0.25 s).
 LOOK, STRIDE = 100, 25
 N_BANDS = 24
-#: Decibels below full scale that count as nothing at all: the noise of 16-bit files.
-FLOOR = -80.0
+#: Decibels below full scale that count as nothing at all: below the rounding of 16-bit files.
+FLOOR = -110.0
 
 Array = npt.NDArray[np.float32]
 

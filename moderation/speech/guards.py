@@ -48,7 +48,7 @@ class Doubt:
 
 def repeats(text: str) -> bool:
     """Return whether a phrase comes over and over in a row."""
-    return _AGAIN.search(" ".join(text.lower().split())) is not None
+    return _AGAIN.search(" ".join(re.findall(r"\w+", text.lower()))) is not None
 
 
 def out_of_pace(segment: Segment, spoken: Sequence[Stretch]) -> bool:

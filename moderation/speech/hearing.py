@@ -30,6 +30,8 @@ _MIN_LANGUAGE = 0.5
 #: A window whose end was not reached is heard again from there, so many times.
 _MAX_PASSES = 8
 _FRAMES = 100
+#: Sounds are brought to this peak: a spectrogram tells loudness too, and models have heard little that is very soft.
+_PEAK = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,11 @@ def hear_all(listener: Listener, sounds: Sequence[Array]) -> list[Heard]:
 
 
 def _spectrogram(listener: Listener, samples: Array) -> Any:
+    """Return the log-mel spectrogram, as whisper.transcribe makes it, of a sound brought to one loudness."""
     from whisper.audio import N_SAMPLES, log_mel_spectrogram
 
-    return log_mel_spectrogram(samples, listener.model.dims.n_mels, padding=N_SAMPLES, device=listener.device)
+    evened = samples * np.float32(_PEAK / max(float(np.abs(samples).max()), 1e-6))
+    return log_mel_spectrogram(evened, listener.model.dims.n_mels, padding=N_SAMPLES, device=listener.device)
 
 
 def _heard_passes(listener: Listener, passes: list[_Pass], mels: list[Any], heard: list[Heard]) -> list[_Pass]:

@@ -40,7 +40,7 @@ class Phase:
     helper: float
 
 
-PHASES = (Phase("short", 4_500, 32, 2.0e-3, 3e-4, 0.3), Phase("long", 700, 10, 5e-4, 1e-5, 0.1))
+PHASES = (Phase("short", 3_000, 32, 2.0e-3, 3e-4, 0.3), Phase("long", 400, 8, 5e-4, 1e-5, 0.1))
 _WARM_STEPS = 300
 
 
@@ -117,6 +117,8 @@ def losses(learner: Learner, examples: list[Example], length: int | None) -> tup
 
 def _spelling(learner: Learner, heard: Tensor, examples: list[Example]) -> Tensor:
     chosen = [i for i, e in enumerate(examples) if e.letters]
+    if not chosen:
+        return heard.new_zeros(())
     logs = log_softmax(learner.speller(heard[chosen]), dim=-1).transpose(0, 1)
     spelt = [[_LETTERS.index(c) + 1 for c in examples[i].letters.lower()] for i in chosen]
     lengths = torch.tensor([(len(examples[i].mel) + 1) // 2 for i in chosen])
