@@ -43,3 +43,11 @@ class CampaignInvalid(ModerationError):
 
 class DomainInvalid(ModerationError):
     """A domain cannot be listed as given."""
+
+
+class RerunInvalid(ModerationError):
+    """A run over history cannot be begun or changed like this; `field` names what is wrong, "" for all of it."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field

@@ -5,11 +5,13 @@ from moderation.models.bank import HashBank, HashEntry, HashMatch, MatchFeedback
 from moderation.models.campaign import Campaign, CampaignMember, CaptionSignature
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
+from moderation.models.derived import DerivedFile
 from moderation.models.domain import ListedDomain
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
 from moderation.models.report import Report
+from moderation.models.rerun import DetectorRerun
 from moderation.models.review import Job, Queue
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "ClearanceRevision",
     "Creator",
     "Decision",
+    "DerivedFile",
+    "DetectorRerun",
     "DetectorResult",
     "Finding",
     "HashBank",
