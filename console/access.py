@@ -34,6 +34,7 @@ REDRIVE = "moderation.redrive_deadletters"
 DASHBOARDS = "moderation.view_dashboards"
 READ_AUDIT = "moderation.read_audit"
 MANAGE_BANKS = "moderation.manage_banks"
+RERUN = "moderation.rerun_detectors"
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]

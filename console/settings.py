@@ -148,11 +148,13 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+#: Where pages may load media from besides this server: the origin of a bucket's addresses.
+MEDIA_CSP_ORIGINS = env_list("MEDIA_CSP_ORIGINS")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "data:", *env_list("MEDIA_CSP_ORIGINS")],
-        "media-src": [SELF, *env_list("MEDIA_CSP_ORIGINS")],
+        "img-src": [SELF, "data:", *MEDIA_CSP_ORIGINS],
+        "media-src": [SELF, *MEDIA_CSP_ORIGINS],
         "object-src": [NONE],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],

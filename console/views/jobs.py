@@ -14,10 +14,10 @@ from console import evidence
 from console.access import REVIEW, holds, job_visible, requires, shows_media
 from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
+from console.media_panel import media_panel
 from moderation.bank_selectors import own_words
 from moderation.exceptions import DecisionInvalid, ItemNotOpen, LeaseLost
-from moderation.media_urls import media_url
-from moderation.models import Decision, Item
+from moderation.models import Decision
 from moderation.selectors import JobPage
 from moderation.services import jobs
 from policies.compiled import CompiledPolicy
@@ -133,7 +133,7 @@ def job_context(request: HtmxRequest, page: JobPage, form: DecisionForm | None) 
         "page": page,
         "job": page.job,
         "item": page.item,
-        "media": media_context(page.item, is_shown=shows_media(request.user, page)),
+        "media": media_panel(page.item, is_shown=shows_media(request.user, page)),
         "words": own_words(request.user.pk, page.item.pk),
         "decision": current,
         "parts": evidence.caption_parts(page.item.caption, page.findings, names),
@@ -162,13 +162,3 @@ def levels_of(decision: Decision | None, policy: CompiledPolicy | None) -> evide
     if policy is None:
         return evidence.levels_in(decision.reasons)
     return evidence.levels_under(policy, decision.evidence.get("context", {}))
-
-
-def media_context(item: Item, *, is_shown: bool) -> dict[str, Any]:
-    """Return how an item's media may be shown; not at all in the restricted partition."""
-    return {
-        "is_restricted": not is_shown,
-        "file": item.media,
-        "url": media_url(item.media.storage_key) if item.media and is_shown else "",
-        "cover_url": media_url(item.cover.storage_key) if item.cover and is_shown else "",
-    }

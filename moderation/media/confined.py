@@ -116,7 +116,8 @@ def examine(path: Path, workdir: Path, *, want_audio: bool, limits: MediaLimits 
     with _sense_expected():
         frames = tuple(_frame(workdir, **given) for given in answer["frames"])
         audio = workdir / Path(answer["audio"]).name if answer["audio"] else None
-        sheet, waveform = _sheet(workdir, **answer["sheet"]), _waveform(answer["waveform"])
+        sheet = _sheet(workdir, **answer["sheet"]) if answer.get("sheet") else None
+        waveform = _waveform(answer.get("waveform"))
         return Examination(Probe(**answer["probe"]), frames, audio, sheet, waveform)
 
 

@@ -96,6 +96,13 @@
     if (video) (video.paused ? video.play() : video.pause());
   });
 
+  // --- a moment of the clip: the player goes there, still veiled and muted ------------------------------------------
+  document.addEventListener("click", (event) => {
+    const moment = event.target.closest("[data-seek]");
+    const video = moment && document.querySelector(".veil video");
+    if (video) { video.currentTime = Number(moment.dataset.seek); say(`At ${moment.innerText.replace("Jump to ", "")}.`); }
+  });
+
   // --- the lease: counted down every second, renewed each minute while the reviewer is here ----------------------
   let lastSeen = Date.now();
   ["keydown", "pointerdown", "pointermove", "wheel"].forEach((kind) =>
