@@ -196,6 +196,9 @@ def file_rerun(message: OutboxMessage) -> None:
         file_result(detector, bench_for(file, kind, stack, attempt=message.attempts))
     with transaction.atomic():
         now = timezone.now()
+        row = OutboxMessage.objects.select_for_update().get(pk=message.pk)
+        if row.state == OutboxMessage.State.DONE:
+            return  # another worker took it for lost and was quicker; a file counts once
         for item in Item.objects.filter(media=file, withdrawn_at__isnull=True).exclude(deep_state="queued"):
             message_add(topic=TOPIC_EXAMINE, item=item, rank_at=now + _DECIDED_LATER)
         DetectorRerun.objects.filter(key=message.payload["rerun"]).update(n_done=F("n_done") + 1)
