@@ -38,7 +38,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path, settings: Settings) 
 
 def test_a_clip_plays_and_seeks_from_either_storage(
     storage: str,
-    page: Any,
+    page: Any,  # noqa: F811
     live_server: LiveServer,
     tmp_path: Path,
 ) -> None:
