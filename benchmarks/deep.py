@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def _stages(path: Path, folder: Path) -> dict[str, dict[str, Any]]:
             rows[f"deep pass, {detector.name}"] = _ABSENT
         elif detector.name != "frames":
             detector.run(subject)  # loads its model
-            rows[f"deep pass, {detector.name}"] = _row(_cpu(lambda d=detector: d.run(subject))[0], "s")
+            rows[f"deep pass, {detector.name}"] = _row(_cpu(partial(detector.run, subject))[0], "s")
     return rows
 
 

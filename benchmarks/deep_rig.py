@@ -78,7 +78,7 @@ class DeepRig:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return what a query gives."""
         with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
-            return connection.execute(sql).fetchall()  # type: ignore[arg-type]
+            return connection.execute(sql).fetchall()
 
     def n_open(self) -> int:
         """Return how many promises are not kept."""

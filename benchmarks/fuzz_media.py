@@ -60,9 +60,9 @@ def originals(folder: Path) -> list[bytes]:
 def _clip(path: Path, form: str, codec: str, sound: str | None, options: dict[str, str]) -> bytes:
     rng = np.random.default_rng(len(path.name) + len(codec))
     with av.open(str(path), "w", format=form, options=options) as out:
-        video = out.add_stream(codec, rate=10)
+        video: Any = out.add_stream(codec, rate=10)
         video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
-        audio = out.add_stream(sound, rate=48_000, layout="mono") if sound else None
+        audio: Any = out.add_stream(sound, rate=48_000, layout="mono") if sound else None
         for n in range(15):
             pixels = np.kron(rng.integers(40, 220, (6, 8, 3), dtype=np.uint8), np.ones((20, 20, 1), np.uint8))
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.roll(pixels, n, 1)), format="rgb24")
@@ -90,14 +90,14 @@ def damaged(whole: list[bytes], n: int, seed: int = 11) -> Iterator[tuple[str, b
         yield kind, damage(rng.choice(whole), whole, rng)
 
 
-def _flipped(data: bytes, _: list[bytes], rng: random.Random) -> bytes:
+def _flipped(data: bytes, whole: list[bytes], rng: random.Random) -> bytes:
     body = bytearray(data)
     for _ in range(rng.choice((1, 8, 64, 512))):
         body[rng.randrange(len(body))] ^= 1 << rng.randrange(8)
     return bytes(body)
 
 
-def _truncated(data: bytes, _: list[bytes], rng: random.Random) -> bytes:
+def _truncated(data: bytes, whole: list[bytes], rng: random.Random) -> bytes:
     return data[: rng.randrange(1, len(data))]
 
 
@@ -107,7 +107,7 @@ def _swapped(data: bytes, whole: list[bytes], rng: random.Random) -> bytes:
     return other[:at] + data[at:]
 
 
-def _absurd(data: bytes, _: list[bytes], rng: random.Random) -> bytes:
+def _absurd(data: bytes, whole: list[bytes], rng: random.Random) -> bytes:
     """Write sizes and counts that cannot be after the names of boxes, or anywhere where there are none."""
     body = bytearray(data)
     for _ in range(rng.choice((1, 2, 4))):
@@ -117,13 +117,13 @@ def _absurd(data: bytes, _: list[bytes], rng: random.Random) -> bytes:
     return bytes(body)
 
 
-def _doubled(data: bytes, _: list[bytes], rng: random.Random) -> bytes:
+def _doubled(data: bytes, whole: list[bytes], rng: random.Random) -> bytes:
     """Return a file with a stretch of it several times."""
     at, to = sorted(rng.sample(range(len(data)), 2))
     return data[:to] + data[at:to] * rng.choice((1, 3, 20)) + data[to:]
 
 
-def _noise(data: bytes, _: list[bytes], rng: random.Random) -> bytes:
+def _noise(data: bytes, whole: list[bytes], rng: random.Random) -> bytes:
     """Return a file whose first bytes promise a clip and whose rest is chance."""
     head = rng.choice((16, 48, 400))
     return data[:head] + rng.randbytes(rng.choice((64, 4_096, 65_536)))
