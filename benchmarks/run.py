@@ -14,7 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-NAMES = ("decide", "banks", "terms", "text", "onpath", "wave", "gate", "feed", "revocation", "claim", "vpdq")
+NAMES = (
+    "decide", "banks", "terms", "text", "onpath", "wave", "gate", "feed", "revocation", "claim", "deep", "deep_queue", "fuzz_media",
+    "vpdq",
+)  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 Rows = dict[str, dict[str, Any]]
 

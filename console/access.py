@@ -36,6 +36,7 @@ READ_AUDIT = "moderation.read_audit"
 MANAGE_BANKS = "moderation.manage_banks"
 EDIT_POLICIES = "policies.edit_versions"
 APPROVE_POLICIES = "policies.approve_versions"
+RERUN = "moderation.rerun_detectors"
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]

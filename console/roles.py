@@ -30,6 +30,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "moderation.view_dashboards",
         "moderation.read_audit",
         "moderation.manage_banks",
+        "moderation.rerun_detectors",
         "policies.edit_versions",
         "policies.approve_versions",
         "console.manage_keys",

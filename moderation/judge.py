@@ -16,7 +16,7 @@ from moderation.detectors.base import Finding, Missing, Result
 from moderation.fusion import fuse
 from policies.choices import BAND_MIN_AGES, DETECTORS, ItemKind, Outcome
 from policies.compiled import CompiledPolicy
-from policies.decide import EvidenceBatch, Reason, decide, explain
+from policies.decide import EvidenceBatch, Reason, VerdictBatch, decide, explain
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,16 @@ def judge(results: Sequence[Result], context: Context, policy: CompiledPolicy) -
 
     A detector that is not among the results counts as missing (pending).
     """
+    findings = tuple(f for r in results for f in r.findings)
+    return _verdict(_evidence(results, context, policy), policy, findings)
+
+
+def _evidence(results: Sequence[Result], context: Context, policy: CompiledPolicy) -> dict[str, Any]:
+    """Return what a decision stores of the results: all that `decide` is given, in words."""
     fused = fuse(results, policy, context.kind)
     scores = {c: round(float(s), 6) for c, s in zip(policy.categories, fused.scores, strict=True) if s != 0}
     hard = {c: int(h) for c, h in zip(policy.categories, fused.hard, strict=True) if h}
-    evidence = {
+    return {
         "scores": scores,
         "hard": hard,
         "unlabelled": fused.unlabelled,
@@ -71,8 +77,6 @@ def judge(results: Sequence[Result], context: Context, policy: CompiledPolicy) -
         "versions": {r.detector: r.version for r in results if not r.missing},
         "context": asdict(context),
     }
-    findings = tuple(f for r in results for f in r.findings)
-    return _verdict(evidence, policy, findings)
 
 
 def could_change(detector: str, results: Sequence[Result], context: Context, policy: CompiledPolicy) -> bool:
@@ -90,15 +94,16 @@ def could_change(detector: str, results: Sequence[Result], context: Context, pol
         Result(detector, version, findings=sure),
         Result(detector, version, missing=Missing(detector, "skipped")),
     )
-    verdicts = {_effect(judge([*others, end], context, policy)) for end in ends}
-    return len(verdicts) > 1
+    verdicts = decide(evidence_batch([_evidence([*others, end], context, policy) for end in ends], policy), policy)
+    return len({_effect(verdicts, i) for i in range(len(ends))}) > 1
 
 
-def _effect(judgement: Judgement) -> tuple[object, ...]:
+def _effect(verdicts: VerdictBatch, i: int) -> tuple[int, ...]:
     """Return what a verdict does; ages and territories only bear on what is served."""
-    if not judgement.outcome.is_servable:
-        return (judgement.outcome,)
-    return judgement.outcome, judgement.min_age, judgement.territories
+    outcome = Outcome(int(verdicts.outcome[i]))
+    if not outcome.is_servable:
+        return (outcome,)
+    return outcome, int(verdicts.min_age[i]), int(verdicts.territories[i])
 
 
 def replay(evidence: Mapping[str, Any], policy: CompiledPolicy) -> Judgement:

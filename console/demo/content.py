@@ -9,12 +9,12 @@ from pathlib import Path
 
 import av
 import numpy as np
-import pdqhash
 from PIL import Image
 
 from console.demo.clips import BANKED_CLIP, CLIPS, Clip, clip_write, cover_frame
 from console.demo.picture_list import BANKED_PICTURE
 from console.demo.pictures import picture_write, pictures
+from moderation.detectors.pdq import pdq_of
 
 BANK = ("known-scams", "spam_scam", "BLOCK")  # slug, category, outcome
 FRAME_STEP_SECONDS = 0.5
@@ -89,5 +89,4 @@ def frame_hashes(video: Path) -> list[tuple[float, str]]:
 
 def pdq_hex(image: Image.Image) -> tuple[str, int]:
     """Return an image's PDQ as 64 hexadecimal digits, and its quality 0..100."""
-    bits, quality = pdqhash.compute(np.asarray(image.convert("RGB")))
-    return np.packbits(bits).tobytes().hex(), int(quality)
+    return pdq_of(np.asarray(image.convert("RGB")))

@@ -13,8 +13,9 @@ from console import evidence, timeline
 from console.access import EXPLORE, OVERTURN, READ_AUDIT, is_restricted_by, item_visible, may, paced, requires
 from console.forms import ItemFilter, OverturnForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
+from console.media_panel import media_panel
 from console.paging import page_after
-from console.views.jobs import levels_of, media_context, policy_of
+from console.views.jobs import levels_of, policy_of
 from moderation import selectors
 from moderation.bank_selectors import words_in
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
@@ -102,7 +103,7 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
     initial = {"expected_decision": current.key if current else None}
     return {
         "item": item,
-        "media": media_context(
+        "media": media_panel(
             item, is_shown=is_shown, at=timeline.moment_asked(request.GET.get("at"), item.duration_ms)
         ),
         "chart": timeline.chart_of(

@@ -14,10 +14,10 @@ from console import evidence, timeline
 from console.access import REVIEW, holds, job_visible, requires, shows_media
 from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
+from console.media_panel import media_panel
 from moderation.bank_selectors import own_words
 from moderation.exceptions import DecisionInvalid, ItemNotOpen, LeaseLost
-from moderation.media_urls import media_url
-from moderation.models import Decision, Item
+from moderation.models import Decision
 from moderation.selectors import JobPage
 from moderation.services import jobs
 from moderation.timeline import timeline as moments_of
@@ -136,7 +136,7 @@ def job_context(request: HtmxRequest, page: JobPage, form: DecisionForm | None) 
         "page": page,
         "job": page.job,
         "item": page.item,
-        "media": media_context(page.item, is_shown=shows_media(request.user, page), at=at),
+        "media": media_panel(page.item, is_shown=shows_media(request.user, page), at=at),
         "chart": timeline.chart_of(moments_of(page.findings), page.item.duration_ms, levels, names),
         "words": own_words(request.user.pk, page.item.pk),
         "decision": current,
@@ -166,19 +166,3 @@ def levels_of(decision: Decision | None, policy: CompiledPolicy | None) -> evide
     if policy is None:
         return evidence.levels_in(decision.reasons)
     return evidence.levels_under(policy, decision.evidence.get("context", {}))
-
-
-def media_context(item: Item, *, is_shown: bool, at: int | None = None) -> dict[str, Any]:
-    """Return how an item's media may be shown; not at all in the restricted partition.
-
-    Args:
-        at: the moment (ms) that a clip is opened at; browsers understand it as a part of the address.
-    """
-    url = media_url(item.media.storage_key) if item.media and is_shown else ""
-    return {
-        "is_restricted": not is_shown,
-        "file": item.media,
-        "url": f"{url}#t={at / 1_000:.1f}" if url and at is not None else url,
-        "cover_url": media_url(item.cover.storage_key) if item.cover and is_shown else "",
-        "at": at,
-    }

@@ -1,26 +1,87 @@
-"""PDQ, the perceptual hash of stills: 256 bits and a quality from 0 to 100."""
+"""PDQ, the perceptual hash of stills: 256 bits and a quality from 0 to 100. Every step but the last is linear, so each is a small matrix.
+
+Source: "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", Facebook, 2019. Tested bit by bit against
+the package `pdqhash`, which takes four times as long and lets no other thread run meanwhile (docs/adr/0006).
+"""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import pdqhash
 
 #: Two pictures whose hashes differ in at most this many of 256 bits are the same (the hash's published threshold).
 PDQ_MAX_DISTANCE = 31
 #: Below this the picture has too little structure for its hash to mean anything (published threshold).
 PDQ_MIN_QUALITY = 50
+#: Side of the picture that is transformed, and of the part of its transform that is kept.
+_SIDE, _KEPT = 64, 16
+#: Weights of red, green and blue in brightness.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+#: Gradients are summed in hundredths of the whole range, and so many of them are full quality.
+_PER_QUALITY = 90
+
+F32 = npt.NDArray[np.float32]
+
+
+def _transform() -> F32:
+    """Return the rows 1 to 16 of the discrete cosine transform of 64 values; the mean, row 0, is left out."""
+    row, column = np.arange(1, _KEPT + 1)[:, None], np.arange(_SIDE)[None]
+    found: F32 = (np.sqrt(2 / _SIDE) * np.cos(np.pi / 2 / _SIDE * row * (2 * column + 1))).astype(np.float32)
+    return found
+
+
+_DCT = _transform()
+
+
+@lru_cache(maxsize=256)
+def _taps(n: int) -> tuple[npt.NDArray[np.intp], F32]:
+    """Return which of n values, and with which weights, make each of 64: blurred twice by a moving mean, then sampled.
+
+    Returns:
+        places and weights, each (64, taps).
+    """
+    window = (n + 2 * _SIDE - 1) // (2 * _SIDE)
+    after = (window + 2) // 2 - 1
+    place, source = np.arange(n)[:, None], np.arange(n)[None]
+    low, high = np.maximum(place - (window - 1 - after), 0), np.minimum(place + after, n - 1)
+    mean = ((source >= low) & (source <= high)) / (high - low + 1)
+    sampled = mean[((np.arange(_SIDE) + 0.5) * n / _SIDE).astype(np.intp)] @ mean
+    n_taps = int((sampled > 0).sum(axis=1).max())
+    first = np.minimum((sampled > 0).argmax(axis=1), n - n_taps)
+    places = first[:, None] + np.arange(n_taps)
+    return places, np.take_along_axis(sampled, places, axis=1).astype(np.float32)
+
+
+def _reduced(pixels: npt.NDArray[np.uint8]) -> F32:
+    """Return the picture's brightness, blurred and sampled to (64, 64), in [0, 255]."""
+    height, width = pixels.shape[:2]
+    brightness = pixels[..., 0] * _LUMA[0] + pixels[..., 1] * _LUMA[1] + pixels[..., 2] * _LUMA[2]
+    rows = np.zeros((_SIDE, width), np.float32)
+    for places, weights in zip(*(taps.T for taps in _taps(height)), strict=True):
+        rows += brightness[places] * weights[:, None]
+    found = np.zeros((_SIDE, _SIDE), np.float32)
+    for places, weights in zip(*(taps.T for taps in _taps(width)), strict=True):
+        found += rows[:, places] * weights
+    return found
+
+
+def _quality(reduced: F32) -> int:
+    steps = (np.diff(reduced, axis=0), np.diff(reduced, axis=1))
+    return min(100, int(sum(np.abs((step * 100 / 255).astype(np.int64)).sum() for step in steps) / _PER_QUALITY))
 
 
 def pdq_of(pixels: npt.NDArray[np.uint8]) -> tuple[str, int]:
     """Return the hash as 64 hexadecimal digits, and the quality.
 
     Args:
-        pixels: (height, width, 3) RGB. Time grows with the pixels (35 ms at 1080p, 3 ms at 512 x 288), and reducing to 512
-            on the long side by area first moves nothing: it is what the published hashes were made of.
+        pixels: (height, width, 3) RGB. Time grows with the pixels (0.7 ms at 640 x 360), and reducing to 512 on the long
+            side by area first moves nothing: it is what the published hashes were made of.
     """
-    bits, quality = pdqhash.compute(np.ascontiguousarray(pixels))
-    return np.packbits(bits.astype(np.uint8)).tobytes().hex(), int(quality)
+    reduced = _reduced(pixels)
+    transform = (_DCT @ reduced @ _DCT.T).ravel()[::-1]
+    bits = transform > np.partition(transform, transform.size // 2 - 1)[transform.size // 2 - 1]
+    return np.packbits(bits).tobytes().hex(), _quality(reduced)
 
 
 def hamming(a: str, b: str) -> int:

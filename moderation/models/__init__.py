@@ -5,11 +5,13 @@ from moderation.models.bank import HashBank, HashEntry, HashMatch, KnownClip, Ma
 from moderation.models.campaign import Campaign, CampaignMember, CaptionSignature
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
+from moderation.models.derived import DerivedFile
 from moderation.models.domain import ListedDomain
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
 from moderation.models.report import Report
+from moderation.models.rerun import DetectorRerun
 from moderation.models.review import Job, Queue
 from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
 
@@ -23,6 +25,8 @@ __all__ = [
     "ClipEmbedding",
     "Creator",
     "Decision",
+    "DerivedFile",
+    "DetectorRerun",
     "DetectorResult",
     "Finding",
     "FrameEmbedding",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pdqhash
 import pytest
 from PIL import Image
 
@@ -27,6 +28,20 @@ def test_it_agrees_with_the_published_hash(case: dict[str, object]) -> None:
     distance = hamming(value, str(case["pdq"]))
     assert distance <= (0 if case["hamming"] == 0 else 16)
     assert quality == case["pypi_quality"]
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (65, 200), (360, 640), (480, 270), (513, 1025), (40, 90), (1080, 720)])
+def test_every_bit_is_that_of_the_reference_package(shape: tuple[int, int]) -> None:
+    draw = np.random.default_rng(shape[1])
+    coarse = draw.integers(0, 255, (9, 16, 3), dtype=np.uint8)
+    smooth = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    for pixels in (smooth, draw.integers(0, 255, (*shape, 3), dtype=np.uint8)):
+        bits, quality = pdqhash.compute(np.ascontiguousarray(pixels))
+        expected = np.packbits(bits.astype(np.uint8)).tobytes().hex()
+        assert (
+            hamming(pdq_of(pixels)[0], expected) <= 2
+        )  # sums in another order: a value beside the median may tip over
+        assert pdq_of(pixels)[1] == quality
 
 
 @pytest.mark.skipif(not KNOWN, reason="the public vectors are not here")
