@@ -12,138 +12,235 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('moderation', '0004_list_domains'),
-        ('policies', '0003_require_term_consequence'),
+        ("moderation", "0004_list_domains"),
+        ("policies", "0003_require_term_consequence"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         pgvector.django.VectorExtension(),
         migrations.CreateModel(
-            name='FrameEmbedding',
+            name="FrameEmbedding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sha256', models.CharField(max_length=64)),
-                ('model', models.CharField(max_length=80)),
-                ('ms', models.PositiveIntegerField()),
-                ('vector', pgvector.django.vector.VectorField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sha256", models.CharField(max_length=64)),
+                ("model", models.CharField(max_length=80)),
+                ("ms", models.PositiveIntegerField()),
+                ("vector", pgvector.django.vector.VectorField()),
             ],
         ),
         migrations.CreateModel(
-            name='Prompt',
+            name="Prompt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_harmful', models.BooleanField()),
-                ('text', models.CharField(max_length=200)),
-                ('position', models.PositiveIntegerField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("is_harmful", models.BooleanField()),
+                ("text", models.CharField(max_length=200)),
+                ("position", models.PositiveIntegerField()),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='PromptSet',
+            name="PromptSet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('number', models.PositiveIntegerField(unique=True)),
-                ('title', models.CharField(max_length=120)),
-                ('note', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('active', 'In force'), ('retired', 'Retired')], default='draft', max_length=8)),
-                ('digest', models.CharField(blank=True, max_length=8)),
-                ('edited_at', models.DateTimeField()),
-                ('published_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("number", models.PositiveIntegerField(unique=True)),
+                ("title", models.CharField(max_length=120)),
+                ("note", models.TextField(blank=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("active", "In force"), ("retired", "Retired")],
+                        default="draft",
+                        max_length=8,
+                    ),
+                ),
+                ("digest", models.CharField(blank=True, max_length=8)),
+                ("edited_at", models.DateTimeField()),
+                ("published_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='ClipEmbedding',
+            name="ClipEmbedding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sha256', models.CharField(max_length=64)),
-                ('model', models.CharField(max_length=80)),
-                ('n_frames', models.PositiveIntegerField()),
-                ('vector', pgvector.django.vector.VectorField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sha256", models.CharField(max_length=64)),
+                ("model", models.CharField(max_length=80)),
+                ("n_frames", models.PositiveIntegerField()),
+                ("vector", pgvector.django.vector.VectorField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('sha256', 'model'), name='moderation_clipembedding_once'), models.CheckConstraint(condition=models.Q(('n_frames__gt', 0)), name='moderation_clipembedding_has_frames')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("sha256", "model"), name="moderation_clipembedding_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("n_frames__gt", 0)), name="moderation_clipembedding_has_frames"
+                    ),
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='clipembedding',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='c74aeace05c29960390d768c04c050cfc9743cbf', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_2d87d', table='moderation_clipembedding', when='BEFORE')),
+            model_name="clipembedding",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="c74aeace05c29960390d768c04c050cfc9743cbf",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_2d87d",
+                    table="moderation_clipembedding",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='frameembedding',
-            constraint=models.UniqueConstraint(fields=('sha256', 'model', 'ms'), name='moderation_frameembedding_once'),
+            model_name="frameembedding",
+            constraint=models.UniqueConstraint(fields=("sha256", "model", "ms"), name="moderation_frameembedding_once"),
         ),
         migrations.AddConstraint(
-            model_name='frameembedding',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='moderation_frameembedding_sha256_hex'),
+            model_name="frameembedding",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sha256__regex", "^[0-9a-f]{64}$")), name="moderation_frameembedding_sha256_hex"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='frameembedding',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='91b702051cab55e9d09cd29cff7fbcec99a7c13e', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_242cb', table='moderation_frameembedding', when='BEFORE')),
+            model_name="frameembedding",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="91b702051cab55e9d09cd29cff7fbcec99a7c13e",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_242cb",
+                    table="moderation_frameembedding",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddField(
-            model_name='prompt',
-            name='category',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='policies.category', to_field='slug'),
+            model_name="prompt",
+            name="category",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="policies.category",
+                to_field="slug",
+            ),
         ),
         migrations.AddField(
-            model_name='promptset',
-            name='author',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="promptset",
+            name="author",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='promptset',
-            name='publisher',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="promptset",
+            name="publisher",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='prompt',
-            name='prompt_set',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prompts', to='moderation.promptset'),
+            model_name="prompt",
+            name="prompt_set",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="prompts", to="moderation.promptset"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promptset',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'active', 'retired'])), name='moderation_promptset_state_known'),
+            model_name="promptset",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["draft", "active", "retired"])),
+                name="moderation_promptset_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promptset',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('state',), name='moderation_promptset_one_active'),
+            model_name="promptset",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "active")), fields=("state",), name="moderation_promptset_one_active"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promptset',
-            constraint=models.CheckConstraint(condition=models.Q(('publisher', None), models.Q(('publisher', models.F('author')), _negated=True), _connector='OR'), name='moderation_promptset_four_eyes'),
+            model_name="promptset",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("publisher", None), models.Q(("publisher", models.F("author")), _negated=True), _connector="OR"
+                ),
+                name="moderation_promptset_four_eyes",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promptset',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('digest', ''), ('published_at', None), ('publisher', None), ('state', 'draft')), models.Q(('published_at__isnull', False), ('publisher__isnull', False), ('state__in', ['active', 'retired']), models.Q(('digest', ''), _negated=True)), _connector='OR'), name='moderation_promptset_published_whole'),
+            model_name="promptset",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("digest", ""), ("published_at", None), ("publisher", None), ("state", "draft")),
+                    models.Q(
+                        ("published_at__isnull", False),
+                        ("publisher__isnull", False),
+                        ("state__in", ["active", "retired"]),
+                        models.Q(("digest", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="moderation_promptset_published_whole",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='promptset',
-            trigger=pgtrigger.compiler.Trigger(name='frozen_after_draft', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n    IF TG_OP = 'DELETE' THEN\n        IF OLD.state <> 'draft' THEN\n            RAISE EXCEPTION 'prompt set % was used; it cannot go', OLD.number USING ERRCODE = 'check_violation';\n        END IF;\n        RETURN OLD;\n    END IF;\n    IF OLD.state <> 'draft' AND (NEW.number, NEW.key, NEW.title, NEW.note, NEW.author_id, NEW.publisher_id, NEW.digest, NEW.created_at)\n       IS DISTINCT FROM (OLD.number, OLD.key, OLD.title, OLD.note, OLD.author_id, OLD.publisher_id, OLD.digest, OLD.created_at) THEN\n        RAISE EXCEPTION 'prompt set % was used; its content cannot change', OLD.number USING ERRCODE = 'check_violation';\n    END IF;\n    IF OLD.state <> 'draft' AND NEW.state = 'draft' THEN\n        RAISE EXCEPTION 'prompt set % was used; it is no draft again', OLD.number USING ERRCODE = 'check_violation';\n    END IF;\n    RETURN NEW;\n", hash='f6fa9681f6948a9ceed9bed0f04976013928db09', operation='UPDATE OR DELETE', pgid='pgtrigger_frozen_after_draft_dcb72', table='moderation_promptset', when='BEFORE')),
+            model_name="promptset",
+            trigger=pgtrigger.compiler.Trigger(
+                name="frozen_after_draft",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n    IF TG_OP = 'DELETE' THEN\n        IF OLD.state <> 'draft' THEN\n            RAISE EXCEPTION 'prompt set % was used; it cannot go', OLD.number USING ERRCODE = 'check_violation';\n        END IF;\n        RETURN OLD;\n    END IF;\n    IF OLD.state <> 'draft' AND (NEW.number, NEW.key, NEW.title, NEW.note, NEW.author_id, NEW.publisher_id, NEW.digest, NEW.created_at)\n       IS DISTINCT FROM (OLD.number, OLD.key, OLD.title, OLD.note, OLD.author_id, OLD.publisher_id, OLD.digest, OLD.created_at) THEN\n        RAISE EXCEPTION 'prompt set % was used; its content cannot change', OLD.number USING ERRCODE = 'check_violation';\n    END IF;\n    IF OLD.state <> 'draft' AND NEW.state = 'draft' THEN\n        RAISE EXCEPTION 'prompt set % was used; it is no draft again', OLD.number USING ERRCODE = 'check_violation';\n    END IF;\n    RETURN NEW;\n",
+                    hash="f6fa9681f6948a9ceed9bed0f04976013928db09",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_frozen_after_draft_dcb72",
+                    table="moderation_promptset",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.UniqueConstraint(fields=('prompt_set', 'category', 'is_harmful', 'text'), name='moderation_prompt_once', nulls_distinct=False),
+            model_name="prompt",
+            constraint=models.UniqueConstraint(
+                fields=("prompt_set", "category", "is_harmful", "text"),
+                name="moderation_prompt_once",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='moderation_prompt_says_something'),
+            model_name="prompt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("text", ""), _negated=True), name="moderation_prompt_says_something"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.CheckConstraint(condition=models.Q(('is_harmful', False), ('category__isnull', False), _connector='OR'), name='moderation_prompt_harm_has_category'),
+            model_name="prompt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("is_harmful", False), ("category__isnull", False), _connector="OR"),
+                name="moderation_prompt_harm_has_category",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='prompt',
-            trigger=pgtrigger.compiler.Trigger(name='frozen_after_draft', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE found text;', func="IF TG_OP <> 'INSERT' THEN \n    SELECT state INTO found FROM moderation_promptset WHERE id = OLD.prompt_set_id FOR SHARE;\n    IF found IS DISTINCT FROM 'draft' AND found IS NOT NULL THEN\n        RAISE EXCEPTION 'prompt set % is %; its prompts cannot change', OLD.prompt_set_id, found\n            USING ERRCODE = 'check_violation';\n    END IF;\n END IF;IF TG_OP <> 'DELETE' THEN \n    SELECT state INTO found FROM moderation_promptset WHERE id = NEW.prompt_set_id FOR SHARE;\n    IF found IS DISTINCT FROM 'draft' AND found IS NOT NULL THEN\n        RAISE EXCEPTION 'prompt set % is %; its prompts cannot change', NEW.prompt_set_id, found\n            USING ERRCODE = 'check_violation';\n    END IF;\n RETURN NEW; END IF;RETURN OLD;", hash='2884014a48db915ac17f052e55c028253dea3d2b', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_frozen_after_draft_fb67b', table='moderation_prompt', when='BEFORE')),
+            model_name="prompt",
+            trigger=pgtrigger.compiler.Trigger(
+                name="frozen_after_draft",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    declare="DECLARE found text;",
+                    func="IF TG_OP <> 'INSERT' THEN \n    SELECT state INTO found FROM moderation_promptset WHERE id = OLD.prompt_set_id FOR SHARE;\n    IF found IS DISTINCT FROM 'draft' AND found IS NOT NULL THEN\n        RAISE EXCEPTION 'prompt set % is %; its prompts cannot change', OLD.prompt_set_id, found\n            USING ERRCODE = 'check_violation';\n    END IF;\n END IF;IF TG_OP <> 'DELETE' THEN \n    SELECT state INTO found FROM moderation_promptset WHERE id = NEW.prompt_set_id FOR SHARE;\n    IF found IS DISTINCT FROM 'draft' AND found IS NOT NULL THEN\n        RAISE EXCEPTION 'prompt set % is %; its prompts cannot change', NEW.prompt_set_id, found\n            USING ERRCODE = 'check_violation';\n    END IF;\n RETURN NEW; END IF;RETURN OLD;",
+                    hash="2884014a48db915ac17f052e55c028253dea3d2b",
+                    operation="INSERT OR UPDATE OR DELETE",
+                    pgid="pgtrigger_frozen_after_draft_fb67b",
+                    table="moderation_prompt",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

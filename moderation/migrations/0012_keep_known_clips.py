@@ -11,31 +11,59 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('moderation', '0011_look_at_frames'),
+        ("moderation", "0011_look_at_frames"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='KnownClip',
+            name="KnownClip",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('sha256', models.CharField(max_length=64)),
-                ('title', models.CharField(max_length=200)),
-                ('times_ms', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), size=None)),
-                ('values', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), size=None)),
-                ('bank', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='clips', to='moderation.hashbank')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("sha256", models.CharField(max_length=64)),
+                ("title", models.CharField(max_length=200)),
+                (
+                    "times_ms",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), size=None),
+                ),
+                (
+                    "values",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), size=None),
+                ),
+                (
+                    "bank",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="clips", to="moderation.hashbank"
+                    ),
+                ),
             ],
             options={
-                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['values'], name='moderation_knownclip_values')],
-                'constraints': [models.UniqueConstraint(fields=('bank', 'sha256'), name='moderation_knownclip_once_per_bank'), models.CheckConstraint(condition=models.Q(('times_ms__len', models.F('values__len')), ('values__len__gt', 0)), name='moderation_knownclip_a_time_each')],
+                "indexes": [
+                    django.contrib.postgres.indexes.GinIndex(fields=["values"], name="moderation_knownclip_values")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("bank", "sha256"), name="moderation_knownclip_once_per_bank"),
+                    models.CheckConstraint(
+                        condition=models.Q(("times_ms__len", models.F("values__len")), ("values__len__gt", 0)),
+                        name="moderation_knownclip_a_time_each",
+                    ),
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='knownclip',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='881861d9ea164bdce8967643a5016d4655503b12', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_5ba5e', table='moderation_knownclip', when='BEFORE')),
+            model_name="knownclip",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="881861d9ea164bdce8967643a5016d4655503b12",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_5ba5e",
+                    table="moderation_knownclip",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
