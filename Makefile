@@ -2,11 +2,11 @@
 PY := .venv/bin/python
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset test lint format types imports migrations check train-text evaluate-text bench
+.PHONY: help setup demo demo-reset test lint format types imports migrations check train-text train-speech train-vision evaluate-text evaluate-starters bench
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make .venv with everything pinned, for work on Gatehouse
 	@tools/setup.sh dev
@@ -49,8 +49,17 @@ check: lint types imports migrations test ## all that CI runs
 train-text: ## train, calibrate and measure the text classifier anew (hours on two cores); DATA=folder of public sets
 	@tools/setup.sh train && GATEHOUSE_DATA=$(or $(DATA),../shared/data) tools/train_text.sh
 
+train-vision: ## draw scenes and train the starter vision model anew (half an hour on one core)
+	@tools/setup.sh run && $(PY) -m moderation.training.vision.train
+
 evaluate-text: ## the shipped classifier's report on held-out sources, into docs/models/text
 	@tools/setup.sh train && GATEHOUSE_DATA=$(or $(DATA),../shared/data) $(PY) -m moderation.training.report
+
+train-speech: ## make the starter Whisper anew: sounds, training, export, scores (about an hour on two cores; needs espeak-ng)
+	@tools/setup.sh train && tools/train_speech.sh
+
+evaluate-starters: ## what the shipped starter models score; the speech half needs espeak-ng
+	@tools/setup.sh train && $(PY) -m moderation.training.evaluate_starters $(if $(ONLY),--only $(ONLY))
 
 bench: ## measured speed, into var/bench.json; ONLY=name for one of them
 	@tools/setup.sh dev && $(PY) -m benchmarks.run $(if $(ONLY),--only $(ONLY))

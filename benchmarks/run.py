@@ -29,6 +29,10 @@ NAMES = (
     "slider_page",
     "canary",
     "activation",
+    "deep",
+    "deep_queue",
+    "fuzz_media",
+    "vpdq",
 )
 ROOT = Path(__file__).resolve().parent.parent
 Rows = dict[str, dict[str, Any]]

@@ -19,7 +19,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
-from moderation import selectors
+from moderation import selectors, vision_selectors
 from moderation.models import (
     AuditEvent,
     Campaign,
@@ -29,6 +29,7 @@ from moderation.models import (
     Item,
     Job,
     OutboxMessage,
+    PromptSet,
     ShadowVerdict,
     SimulationRun,
 )
@@ -53,6 +54,7 @@ MANAGE_BANKS = "moderation.manage_banks"
 EDIT_POLICIES = "policies.edit_versions"
 APPROVE_POLICIES = "policies.approve_versions"
 ADD_EMERGENCY = "moderation.add_emergency_terms"
+RERUN = "moderation.rerun_detectors"
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -294,6 +296,18 @@ def agreement_visible(user: User, agreement: Agreement) -> list[tuple[str, int, 
     """Return a shadow's agreement by category, without the category whose items the person may not count."""
     shown = may(user, REVIEW_RESTRICTED)
     return [row for row in agreement.categories if shown or row[0] != selectors.CHILD_SAFETY]
+
+
+def prompt_set_visible(number: int) -> PromptSet:
+    """Return one set of prompts.
+
+    Raises:
+        Http404: there is none.
+    """
+    prompt_set = vision_selectors.prompt_sets().filter(number=number).first()
+    if prompt_set is None:
+        raise Http404
+    return prompt_set
 
 
 def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:

@@ -10,7 +10,7 @@ from django.core.checks import Warning as CheckWarning
 @register(deploy=False)
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the settings as a whole."""
-    return [*_check_secret(), *_check_gate(), *_check_media(), *_check_production()]
+    return [*_check_secret(), *_check_gate(), *_check_media(), *_check_speech(), *_check_production()]
 
 
 def _check_secret() -> list[CheckMessage]:
@@ -33,7 +33,16 @@ def _check_media() -> list[CheckMessage]:
     options = settings.STORAGES["default"].get("OPTIONS", {})
     if settings.MEDIA_BACKEND == "s3" and not options.get("bucket_name"):
         return [Error("MEDIA_BACKEND=s3 without a bucket.", hint="Set MEDIA_S3_BUCKET.", id="gatehouse.E004")]
+    if settings.MEDIA_BACKEND == "s3" and not settings.MEDIA_CSP_ORIGINS:
+        hint = "Set MEDIA_CSP_ORIGINS to the origin of the bucket's addresses, or browsers refuse to load media from there."
+        return [CheckWarning("MEDIA_BACKEND=s3 without MEDIA_CSP_ORIGINS.", hint=hint, id="gatehouse.W002")]
     return []
+
+
+def _check_speech() -> list[CheckMessage]:
+    if settings.WHISPER_DEVICE in {"auto", "cpu", "cuda"}:
+        return []
+    return [Error(f"WHISPER_DEVICE={settings.WHISPER_DEVICE!r}.", hint="Use auto, cpu or cuda.", id="gatehouse.E007")]
 
 
 def _check_production() -> list[CheckMessage]:

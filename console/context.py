@@ -9,7 +9,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from console.access import EXPLORE, MANAGE_BANKS, OVERTURN, READ_AUDIT, REDRIVE, REVIEW, holds, may
+from console.access import (
+    DASHBOARDS,
+    EDIT_POLICIES,
+    EXPLORE,
+    MANAGE_BANKS,
+    OVERTURN,
+    READ_AUDIT,
+    REDRIVE,
+    REVIEW,
+    holds,
+    may,
+)
 from moderation.models import Job, RollbackNotice
 from moderation.rollout_selectors import rollback_notices
 from moderation.services.jobs import job_held
@@ -31,8 +42,10 @@ _PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("Queues", "queue_list", "q", (REVIEW,)),
     ("Items", "item_list", "i", (EXPLORE,)),
     ("Policies", "policy_list", "p", (EXPLORE,)),
+    ("Prompts", "prompt_list", "t", (EDIT_POLICIES,)),
     ("Banks", "bank_list", "b", (MANAGE_BANKS,)),
     ("Matches", "match_debugger", "m", (MANAGE_BANKS, OVERTURN)),
+    ("Deep pass", "deep_page", "w", (DASHBOARDS,)),
     ("Dead letters", "deadletter_list", "d", (REDRIVE,)),
     ("Audit", "audit_list", "a", (READ_AUDIT,)),
 )

@@ -59,3 +59,18 @@ def env_int(name: str, default: int, *, minimum: int | None = None) -> int:
 def env_list(name: str, default: str = "") -> list[str]:
     """Return NAME split at commas, blanks removed."""
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def env_map(name: str, default: str = "", *, values: tuple[str, ...]) -> dict[str, str]:
+    """Return NAME, written as `key=value,key=value`, as a dictionary.
+
+    Raises:
+        EnvError: an entry without one of the values.
+    """
+    found: dict[str, str] = {}
+    for entry in env_list(name, default):
+        key, _, value = (part.strip() for part in entry.partition("="))
+        if not key or value not in values:
+            raise EnvError(f"{name}: {entry!r} must be key=value, with a value of {', '.join(values)}.")
+        found[key] = value
+    return found

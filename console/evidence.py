@@ -19,6 +19,7 @@ WHY = {
     "failed": "it failed",
     "pending": "it has not run yet",
     "open_circuit": "it keeps failing, so it was not asked",
+    "uncertain": "it could not tell: too much of it was not understood",
 }
 
 
@@ -29,8 +30,14 @@ LEVEL_NAMES = ("restrict to 13", "restrict to 16", "restrict to 18", "escalate",
 #: What `where_words` says in words of its own; anything else it tells by name. A line of text repeats its hit.
 _TOLD = frozenset(
     {"bank", "entry", "algorithm", "distance", "role", "quality", "field", "source", "text", "span", "line", "box",
-     "frame_ms", "until_ms", "start_ms", "end_ms", "n_frames", "n_frames_seen", "parts"}
+     "frame_ms", "until_ms", "start_ms", "end_ms", "at_ms", "segment", "n_segments", "n_frames", "n_frames_seen", "parts",
+     "prompt", "peak_ms", "clip", "clip_key", "share_known", "share_seen", "offset_ms", "run_from_ms", "run_until_ms",
+     "n_frames_run", "median_distance"}
 )  # fmt: skip
+
+
+#: A known clip that begins so much later or earlier than here was cut or put into another one.
+_SHIFT_WORTH_TELLING_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,8 @@ def levels_in(reasons: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str,
 
 def where_words(where: Mapping[str, Any]) -> str:
     """Return where something was found, as words."""
-    words = [_bank(where), _text(where), _parts(where), _moment(where), _seen(where), _counts(where)]
+    words = [_bank(where), _clip(where), _prompt(where), _text(where), _parts(where), _moment(where), _seen(where)]
+    words.append(_counts(where))
     return ", ".join(word for word in words if word)
 
 
@@ -148,6 +156,22 @@ def _bank(where: Mapping[str, Any]) -> str:
     how = "same bytes" if where.get("algorithm") == "sha256" else f"distance {distance} of 31"
     role = {"media": "the file", "cover": "the cover"}.get(str(where.get("role", "")), "")
     return f"matches bank {where['bank']} ({how})" + (f", {role}" if role else "")
+
+
+def _clip(where: Mapping[str, Any]) -> str:
+    """Return how much of which known clip is in there, and how it lies."""
+    if not where.get("clip"):
+        return ""
+    share, shift = float(where.get("share_known", 0.0)), int(where.get("offset_ms", 0))
+    run = f"{clock(int(where.get('run_from_ms', 0)))} to {clock(int(where.get('run_until_ms', 0)))}"
+    words = f"{share:.0%} of the known clip “{where['clip']}”, longest run {run}"
+    if abs(shift) < _SHIFT_WORTH_TELLING_MS:
+        return words
+    return f"{words}, {clock(abs(shift))} {'later' if shift > 0 else 'earlier'} than there"
+
+
+def _prompt(where: Mapping[str, Any]) -> str:
+    return f"looks like “{where['prompt']}”" if where.get("prompt") else ""
 
 
 def _parts(where: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "moderation.read_audit",
         "moderation.manage_banks",
         "moderation.add_emergency_terms",
+        "moderation.rerun_detectors",
         "policies.edit_versions",
         "policies.approve_versions",
         "console.manage_keys",

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import structlog
 from csp.constants import NONE, SELF
 
-from console.env import env_bool, env_int, env_list, env_str
+from console.env import env_bool, env_int, env_list, env_map, env_str
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env_str("VAR_DIR", str(BASE_DIR / "var")))
@@ -152,11 +152,13 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+#: Where pages may load media from besides this server: the origin of a bucket's addresses.
+MEDIA_CSP_ORIGINS = env_list("MEDIA_CSP_ORIGINS")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "data:", *env_list("MEDIA_CSP_ORIGINS")],
-        "media-src": [SELF, *env_list("MEDIA_CSP_ORIGINS")],
+        "img-src": [SELF, "data:", *MEDIA_CSP_ORIGINS],
+        "media-src": [SELF, *MEDIA_CSP_ORIGINS],
         "object-src": [NONE],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
@@ -249,10 +251,19 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 300  # seconds; a task that hangs is killed and its message goes back
 CELERY_TASK_SOFT_TIME_LIMIT = 240
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_connect_timeout": 1, "socket_timeout": 5}
+#: Of the deep pass alone: ten minutes of sound take long on one core. The soft limit comes a minute earlier.
+DEEP_TIME_LIMIT_SECONDS = env_int("DEEP_TIME_LIMIT_SECONDS", 600, minimum=90)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 2 * DEEP_TIME_LIMIT_SECONDS,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "queue_order_strategy": "priority",  # a worker of several queues reads them in the order in which it names them
+}
 CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
 CELERY_TASK_ROUTES = {
-    "moderation.tasks.item_examine": {"queue": "deep"},
+    "moderation.tasks.item_examine": {"queue": "deep.io"},
+    "moderation.tasks.detector_run": {"queue": "deep.cpu"},
+    "moderation.tasks.file_rerun": {"queue": "deep.rerun"},
     "moderation.tasks.item_reexamine": {"queue": "intake"},
 }
 CELERY_BEAT_SCHEDULE = {
@@ -267,6 +278,9 @@ CELERY_BEAT_SCHEDULE = {
     "shadows": {"task": "moderation.tasks.shadows_record", "schedule": 5.0, "options": {"expires": 5}},
     "canary": {"task": "moderation.tasks.canary_guard", "schedule": 60.0, "options": {"expires": 60}},
     "simulations-expire": {"task": "moderation.tasks.simulations_expire", "schedule": 60.0, "options": {"expires": 60}},
+    "reruns": {"task": "moderation.tasks.reruns_advance", "schedule": 10.0, "options": {"expires": 10}},
+    "samples": {"task": "moderation.tasks.samples_sweep", "schedule": 600.0, "options": {"expires": 600}},
+    "reach": {"task": "console.tasks.reach_refresh", "schedule": 300.0, "options": {"expires": 300}},
     "feed-popularity": {"task": "feed.tasks.popularity_refresh", "schedule": 20.0, "options": {"expires": 20}},
 }
 
@@ -317,7 +331,25 @@ CANARY_MARGIN_PERMILLE = {
 ACTIVATION_CLAIM_SECONDS = env_int("ACTIVATION_CLAIM_SECONDS", 30, minimum=1)
 #: Stored evidence that web and worker processes keep in memory for simulations: a million items take about 150 MB.
 SIMULATION_DAYS = env_int("SIMULATION_DAYS", 90, minimum=1)
+#: Detector -> resource, whose queue its tasks wait in: io, cpu or gpu. What is not named runs on cpu.
+DEEP_PLACES = env_map("DEEP_PLACES", "frames=io", values=("io", "cpu", "gpu"))
+#: What this worker has. A detector of one of these runs at once on a clip that lies on its bench; others get a task each.
+DEEP_HERE = frozenset(env_list("DEEP_HERE", "io,cpu,gpu"))
+#: So many messages of one deep queue are with the broker at a time; all others wait in the database, in order.
+DEEP_WINDOW = env_int("DEEP_WINDOW", 32, minimum=1)
+#: So far the upload of a creator whom nobody watches waits behind one of a creator whom millions do, if both came at once.
+DEEP_SPREAD_SECONDS = env_int("DEEP_SPREAD_SECONDS", 600, minimum=0)
+#: A deep queue that is later than this is pressed: what few people wait for then waits this much longer, held.
+DEEP_PRESSURE_SECONDS = env_int("DEEP_PRESSURE_SECONDS", 300, minimum=1)
+DEEP_SHED_SECONDS = env_int("DEEP_SHED_SECONDS", 3_600, minimum=0)
+#: What `deep_wanted_workers` aims at: a clip waits no longer than this.
+DEEP_TARGET_SECONDS = env_int("DEEP_TARGET_SECONDS", 60, minimum=1)
+#: Samples for other workers are removed after so many hours; they can be made again.
+DEEP_SAMPLES_HOURS = env_int("DEEP_SAMPLES_HOURS", 24, minimum=1)
+#: Empty for the shipped starter, a file, a name of openai-whisper's, URL#SHA256, or "off"; see docs/deep.md.
 WHISPER_MODEL_PATH = env_str("WHISPER_MODEL_PATH")
+WHISPER_DEVICE = env_str("WHISPER_DEVICE", "auto")  # cpu, cuda, or auto: CUDA where there is one
+#: Empty for the shipped starter model, a folder with an open_clip model, or `off`; see docs/deep.md.
 VISION_MODEL_PATH = env_str("VISION_MODEL_PATH")
 #: Empty for the shipped classifier, a folder, or hub:owner/name@REVISION#SHA256; see docs/detectors.md.
 TEXT_MODEL_PATH = env_str("TEXT_MODEL_PATH")

@@ -28,7 +28,12 @@ from console.embedded import EmbeddedError, Servers, servers_in
 from console.supervisor import Program, Supervisor, die_with_parent, end_process
 
 ROOT = Path(__file__).resolve().parent.parent
-QUEUES = ("intake", "deep", "housekeeping")
+#: Worker -> the queues it reads, the first ones first.
+WORKERS = {
+    "intake": "intake",
+    "deep": "deep.io,deep.cpu,deep.gpu,deep.rerun",
+    "housekeeping": "housekeeping",
+}
 _DISK_MB = 1024
 _FIRST_PORT = 8000
 _N_PORTS = 20
@@ -316,9 +321,9 @@ def programs(place: Place) -> list[Program]:
     ]  # fmt: skip
     workers = [
         Program(
-            f"worker-{queue}", [*celery, "worker", "-Q", queue, "-n", f"{queue}@%h", "--concurrency", "1", *quiet], 2
+            f"worker-{name}", [*celery, "worker", "-Q", queues, "-n", f"{name}@%h", "--concurrency", "1", *quiet], 2
         )
-        for queue in QUEUES
+        for name, queues in WORKERS.items()
     ]
     schedule = [*celery, "beat", "--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile", ""]
     return [

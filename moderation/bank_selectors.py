@@ -9,12 +9,15 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, JSONObject
 
-from moderation.models import HashBank, HashEntry, HashMatch, MatchFeedback
+from moderation.detectors.vpdq import KnownFrames
+from moderation.models import HashBank, HashEntry, HashMatch, KnownClip, MatchFeedback
 
 #: Matches are counted over so many days: the page shall cost the same after years.
 COUNT_DAYS = 30
 #: Entries that a bank's page lists of each sort.
 LISTED = 50
+#: Known clips that one upload is compared with, whole against whole.
+_CLIPS_COMPARED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +150,13 @@ def own_words_column(person_id: int) -> ArraySubquery:
 def words_in(column: Iterable[Mapping[str, Any]]) -> dict[str, bool]:
     """Return what `own_words_column` found, as `own_words` does."""
     return {str(word["entry"]): bool(word["is_right"]) for word in column}
+
+
+def known_clips(slugs: frozenset[str], values: frozenset[str]) -> list[KnownFrames]:
+    """Return the known clips of these banks that have a frame with one of these hashes, those that share most of them first."""
+    rows = KnownClip.objects.filter(bank__slug__in=slugs, values__overlap=sorted(values)).select_related("bank")
+    likeliest = sorted(rows[: _CLIPS_COMPARED * 10], key=lambda clip: -len(values.intersection(clip.values)))
+    return [
+        KnownFrames(clip.bank.slug, str(clip.key), clip.title, clip.times_ms, clip.values)
+        for clip in likeliest[:_CLIPS_COMPARED]
+    ]

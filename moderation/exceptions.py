@@ -51,3 +51,15 @@ class SimulationInvalid(ModerationError):
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)
         self.field = field
+
+
+class PromptSetChanged(ModerationError):
+    """The set of prompts is no draft (any more), or somebody else changed it."""
+
+
+class RerunInvalid(ModerationError):
+    """A run over history cannot be begun or changed like this; `field` names what is wrong, "" for all of it."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field

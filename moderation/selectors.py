@@ -15,6 +15,7 @@ from moderation.media_urls import media_url
 from moderation.models import AuditEvent, Decision, Finding, Item, Job, OutboxMessage, Queue, Report
 from moderation.models.clearance import ClearanceRevision
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
+from moderation.timeline import Moment, timeline
 from policies.choices import Outcome
 
 #: The category whose items form the restricted partition.
@@ -129,6 +130,11 @@ def decision_trail(item: Item) -> QuerySet[Decision]:
         .prefetch_related(Prefetch("findings", Finding.objects.order_by("-hard", "-score")))
         .order_by("id")
     )
+
+
+def item_timeline(item: Item) -> list[Moment]:
+    """Return what was heard, read and seen in an item, by time, as its newest decision with any findings has it."""
+    return timeline(_latest_findings(list(decision_trail(item))))
 
 
 # --- queues and jobs ---------------------------------------------------------------------------------------------

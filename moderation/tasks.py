@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from moderation.models import OutboxMessage
@@ -18,16 +19,22 @@ from moderation.services import (
     campaigns,
     canary,
     clearances,
+    derived,
     emergency,
     examination,
     jobs,
     outbox,
     reconcile,
+    reruns,
     shadows,
     simulations,
 )
 
 log = structlog.get_logger(__name__)
+
+#: Deep work gets more time than other tasks. At the soft limit it fails like any other attempt, a minute later it is killed.
+_HARD = settings.DEEP_TIME_LIMIT_SECONDS
+_SOFT = _HARD - 60
 
 
 def _work(message_key: str, act: Callable[[OutboxMessage], None]) -> None:
@@ -46,10 +53,34 @@ def _work(message_key: str, act: Callable[[OutboxMessage], None]) -> None:
         structlog.contextvars.unbind_contextvars("message", "item")
 
 
-@shared_task(name="moderation.tasks.item_examine")
+@shared_task(name="moderation.tasks.item_examine", time_limit=_HARD, soft_time_limit=_SOFT)
 def item_examine(message_key: str) -> None:
     """Run the deep detectors on an item and decide again."""
     _work(message_key, examination.item_examine)
+
+
+@shared_task(name="moderation.tasks.detector_run", time_limit=_HARD, soft_time_limit=_SOFT)
+def detector_run(message_key: str) -> None:
+    """Run one deep detector on an item; the last one to end promises the decision."""
+    _work(message_key, examination.detector_run)
+
+
+@shared_task(name="moderation.tasks.file_rerun", time_limit=_HARD, soft_time_limit=_SOFT)
+def file_rerun(message_key: str) -> None:
+    """Run one deep detector on a file of the past."""
+    _work(message_key, reruns.file_rerun)
+
+
+@shared_task(name="moderation.tasks.reruns_advance")
+def reruns_advance() -> None:
+    """Promise the next files of runs over history."""
+    reruns.reruns_advance(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.samples_sweep")
+def samples_sweep() -> None:
+    """Remove samples that no worker waits for any more."""
+    derived.samples_sweep(now=timezone.now())
 
 
 @shared_task(name="moderation.tasks.item_reexamine")

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -16,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from console.api.numbers import registry
 from console.celery import app as celery_app
 from moderation import bank_follower, gate
+from moderation.deep.pressure import lags
 from policies.selectors import compiled_active
 
 
@@ -77,12 +79,19 @@ def _policy() -> dict[str, Any]:
     return {"version": compiled_active().number}
 
 
+def _deep() -> dict[str, Any]:
+    """Look at the deep queues. Late ones are no reason to take no uploads: these wait, held, and are told here."""
+    latest = max(lags(timezone.now()).values())
+    return {"is_pressed": latest > settings.DEEP_PRESSURE_SECONDS, "lag_seconds": round(latest, 1)}
+
+
 _CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "database": _database,
     "broker": _broker,
     "gate": _gate,
     "policy": _policy,
     "banks": _banks,
+    "deep": _deep,
 }
 
 

@@ -1,7 +1,7 @@
 """The numbers that Prometheus collects: counters of the process, and what waits, read from the database when asked."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.db import DatabaseError
 from django.utils import timezone
@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from moderation.deep.progress import DeepQueue, deep_queues
 from moderation.rollout_selectors import activation_age_seconds
 from moderation.selectors import backlog, job_ages
 
@@ -42,7 +43,8 @@ class _Backlog(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
             now = timezone.now()
-            waiting, ages, activation_age = backlog(), job_ages(now), activation_age_seconds(now)
+            waiting, ages, queues = backlog(), job_ages(now), deep_queues(now)
+            activation_age = activation_age_seconds(now)
         except DatabaseError:
             return
         oldest = waiting.oldest_message_at
@@ -60,3 +62,23 @@ class _Backlog(Collector):
         for slug, age in ages.items():
             by_queue.add_metric([slug], age)
         yield by_queue
+        yield from _deep(queues)
+
+
+#: What is told of each deep queue: name, help, and where it comes from. Autoscalers follow `deep_wanted_workers`.
+_DEEP: tuple[tuple[str, str, Callable[[DeepQueue], float]], ...] = (
+    ("deep_queue_age_seconds", "Age of the oldest message that waits", lambda q: q.age_seconds),
+    ("deep_queue_lag_seconds", "Time since the turn of the first message that waits", lambda q: q.lag_seconds),
+    ("deep_queue_waiting", "Messages that wait for a worker", lambda q: q.n_waiting),
+    ("deep_queue_running", "Messages that a worker is at", lambda q: q.n_running),
+    ("deep_wanted_workers", "Workers that bring the wait down to DEEP_TARGET_SECONDS", lambda q: q.n_wanted),
+    ("deep_queue_pressed", "1 while the queue is later than DEEP_PRESSURE_SECONDS", lambda q: q.is_pressed),
+)
+
+
+def _deep(queues: list[DeepQueue]) -> Iterator[GaugeMetricFamily]:
+    for name, text, value_of in _DEEP:
+        family = GaugeMetricFamily(name, text, labels=["queue"])
+        for queue in queues:
+            family.add_metric([queue.name], float(value_of(queue)))
+        yield family

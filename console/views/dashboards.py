@@ -10,6 +10,7 @@ from console.access import DASHBOARDS, REDRIVE, REVIEW, may, requires
 from console.http import HtmxRequest, render_page
 from console.numbers import today
 from moderation import selectors
+from moderation.deep.pressure import is_pressed
 
 
 @require_GET
@@ -26,5 +27,5 @@ def home(request: HtmxRequest) -> HttpResponse:
             "n_overdue": sum(d.n_overdue for d in depths),
         }
     if may(request.user, REDRIVE) or may(request.user, DASHBOARDS):
-        context["backlog"] = selectors.backlog()
+        context |= {"backlog": selectors.backlog(), "is_pressed": is_pressed()}
     return render_page(request, "home.html", context, fragment="live")

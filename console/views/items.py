@@ -9,17 +9,20 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from console import evidence
-from console.access import EXPLORE, OVERTURN, READ_AUDIT, is_restricted_by, item_visible, may, requires
+from console import evidence, timeline
+from console.access import EXPLORE, OVERTURN, READ_AUDIT, is_restricted_by, item_visible, may, paced, requires
 from console.forms import ItemFilter, OverturnForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
+from console.media_panel import media_panel
 from console.paging import page_after
-from console.views.jobs import levels_of, media_context, policy_of
+from console.views.jobs import levels_of, policy_of
 from moderation import selectors
 from moderation.bank_selectors import words_in
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.models import Decision, Item
 from moderation.services import decisions
+from moderation.timeline import timeline as moments_of
+from moderation.vision_selectors import items_alike
 
 _PAGE_SIZE = 50
 
@@ -51,6 +54,16 @@ def _before(cursor: str) -> Q | None:
 def item_page(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Show everything that happened to an item."""
     return _page(request, item_visible(request.user, key))
+
+
+@require_GET
+@requires(EXPLORE)
+@paced("item_alike", 60)
+def item_alike(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """List the items that look most like one."""
+    item = item_visible(request.user, key)
+    context = {"item": item, "found": items_alike(request.user, item)}
+    return render_page(request, "alike.html", context)
 
 
 @require_POST
@@ -86,11 +99,17 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
     trail = list(selectors.decision_trail(item))[::-1]
     jobs = list(item.jobs.select_related("queue").order_by("-id"))
     findings = next((list(d.findings.all()) for d in trail if d.findings.all()), [])
-    current = item.current_decision
+    current, is_shown = item.current_decision, not is_restricted_by(trail, jobs)
     initial = {"expected_decision": current.key if current else None}
     return {
         "item": item,
-        "media": media_context(item, is_shown=not is_restricted_by(trail, jobs)),
+        "media": media_panel(
+            item, is_shown=is_shown, at=timeline.moment_asked(request.GET.get("at"), item.duration_ms)
+        ),
+        "chart": timeline.chart_of(
+            moments_of(findings), item.duration_ms, levels_of(current, policy_of(current)), names
+        ),
+        "may_find_alike": item.media is not None and is_shown,
         "words": words_in(getattr(item, "own_words", ())),
         "names": names,
         "parts": evidence.caption_parts(item.caption, findings, names),

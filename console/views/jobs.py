@@ -10,16 +10,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import push_url
 
-from console import evidence
+from console import evidence, timeline
 from console.access import REVIEW, holds, job_visible, requires, shows_media
 from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
+from console.media_panel import media_panel
 from moderation.bank_selectors import own_words
 from moderation.exceptions import DecisionInvalid, ItemNotOpen, LeaseLost
-from moderation.media_urls import media_url
-from moderation.models import Decision, Item
+from moderation.models import Decision
 from moderation.selectors import JobPage
 from moderation.services import jobs
+from moderation.timeline import timeline as moments_of
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import compiled_version
@@ -127,17 +128,20 @@ def job_context(request: HtmxRequest, page: JobPage, form: DecisionForm | None) 
     names = category_names(known)
     current = page.item.current_decision
     policy = policy_of(current)
+    levels = levels_of(current, policy)
     chosen = form["category"].value() if form else page.job.category
     initial = {"category": page.job.category, "lease_token": page.job.lease_token}
+    at = timeline.moment_asked(request.GET.get("at"), page.item.duration_ms)
     return {
         "page": page,
         "job": page.job,
         "item": page.item,
-        "media": media_context(page.item, is_shown=shows_media(request.user, page)),
+        "media": media_panel(page.item, is_shown=shows_media(request.user, page), at=at),
+        "chart": timeline.chart_of(moments_of(page.findings), page.item.duration_ms, levels, names),
         "words": own_words(request.user.pk, page.item.pk),
         "decision": current,
         "parts": evidence.caption_parts(page.item.caption, page.findings, names),
-        "rows": evidence.rows_of(page.findings, levels_of(current, policy), names),
+        "rows": evidence.rows_of(page.findings, levels, names),
         "missing": evidence.missing_words(current, policy),
         "names": names,
         "guidelines": sorted((c for c in known if c.guideline), key=lambda c: c.slug != chosen),
@@ -162,13 +166,3 @@ def levels_of(decision: Decision | None, policy: CompiledPolicy | None) -> evide
     if policy is None:
         return evidence.levels_in(decision.reasons)
     return evidence.levels_under(policy, decision.evidence.get("context", {}))
-
-
-def media_context(item: Item, *, is_shown: bool) -> dict[str, Any]:
-    """Return how an item's media may be shown; not at all in the restricted partition."""
-    return {
-        "is_restricted": not is_shown,
-        "file": item.media,
-        "url": media_url(item.media.storage_key) if item.media and is_shown else "",
-        "cover_url": media_url(item.cover.storage_key) if item.cover and is_shown else "",
-    }

@@ -81,8 +81,9 @@ class Missing:
 
 #: not_configured: no model or data; unsupported: language or kind it cannot judge; late: past the deadline;
 #: failed: raised or returned nonsense; pending: still to run; open_circuit: failing lately, so not asked;
+#: uncertain: it looked and could not tell, and looking again would not help;
 #: skipped: no answer could have changed the verdict, and it is asked afterwards, off the path.
-WHY_MISSING = ("not_configured", "unsupported", "late", "failed", "pending", "open_circuit", "skipped")
+WHY_MISSING = ("not_configured", "unsupported", "late", "failed", "pending", "open_circuit", "uncertain", "skipped")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,20 @@
-"""Known pictures inside clips: the PDQ of sampled frames against the banks, with times and distances."""
+"""Known pictures and known clips inside clips: the PDQ of sampled frames against the banks, with times, distances and runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from moderation.detectors.base import Finding, Result
 from moderation.detectors.deep import LOOKS_AT, ClipSubject
 from moderation.detectors.hashes import BankIndex, Match, finding_of
+from moderation.detectors.pdq import PDQ_MIN_QUALITY
+from moderation.detectors.vpdq import ClipMatch, KnownFrames, compared
 from policies.choices import Outcome, Stage
 
 NAME = "frames"
 VERSION = "frames-pdq-1280-1"
+
+#: (bank slugs, hashes that matched) -> the known clips of these banks that have one of the hashes.
+ClipLookUp = Callable[[frozenset[str], frozenset[str]], Iterable[KnownFrames]]
 
 
 class FramesDetector:
@@ -27,8 +32,15 @@ class FramesDetector:
         return Result(NAME, VERSION, payload={"frames": frames})
 
 
-def match_frames(payload: Mapping[str, Any], banks: BankIndex) -> tuple[Finding, ...]:
-    """Return one finding per known entry: its nearest frame, and in how many frames it was seen."""
+def _no_clips(_banks: frozenset[str], _values: frozenset[str]) -> Iterable[KnownFrames]:
+    return ()
+
+
+def match_frames(
+    payload: Mapping[str, Any], banks: BankIndex, known_clips: ClipLookUp = _no_clips
+) -> tuple[Finding, ...]:
+    """Return one finding per bank and outcome: its nearest frame, in how many frames it was seen, and, of the known clip that
+    is in there most, how much of it, where, and at which offset."""
     best: dict[str, tuple[Match, int]] = {}
     n_seen: dict[str, int] = {}
     for frame in payload["frames"]:
@@ -37,12 +49,29 @@ def match_frames(payload: Mapping[str, Any], banks: BankIndex) -> tuple[Finding,
             n_seen[key] = n_seen.get(key, 0) + 1
             if key not in best or match.distance < best[key][0].distance:
                 best[key] = (match, frame["ms"])
-    n_frames = len(payload["frames"])
-    return _one_per_bank(best, n_seen, n_frames)
+    if not best:
+        return ()
+    clips = _clips_found(payload["frames"], [match for match, _ in best.values()], known_clips)
+    return _one_per_bank(best, n_seen, len(payload["frames"]), clips)
+
+
+def _clips_found(
+    frames: Sequence[Mapping[str, Any]], matches: Sequence[Match], known_clips: ClipLookUp
+) -> dict[str, ClipMatch]:
+    """Return, per bank, the known clip of which most is seen."""
+    usable = [frame for frame in frames if frame["quality"] >= PDQ_MIN_QUALITY]
+    times, values = [frame["ms"] for frame in usable], [frame["pdq"] for frame in usable]
+    slugs = frozenset(match.entry.bank for match in matches)
+    found: dict[str, ClipMatch] = {}
+    for known in known_clips(slugs, frozenset(match.entry.value for match in matches)):
+        match = compared(times, values, known)
+        if match and (known.bank not in found or match.share_known > found[known.bank].share_known):
+            found[known.bank] = match
+    return found
 
 
 def _one_per_bank(
-    best: Mapping[str, tuple[Match, int]], n_seen: Mapping[str, int], n_frames: int
+    best: Mapping[str, tuple[Match, int]], n_seen: Mapping[str, int], n_frames: int, clips: Mapping[str, ClipMatch]
 ) -> tuple[Finding, ...]:
     """Return the nearest match of each bank and outcome: a known clip has many entries, and a reviewer needs one line.
 
@@ -64,6 +93,7 @@ def _one_per_bank(
                 "n_frames_seen": n_seen[match.entry.entry_key],
                 "n_frames": n_frames,
                 "n_entries_matched": n_entries[kind],
+                **(clips[match.entry.bank].as_where() if match.entry.bank in clips else {}),
             },
         )
         for kind, (match, ms) in nearest.items()

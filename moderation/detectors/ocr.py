@@ -1,6 +1,7 @@
-"""Text in pictures: RapidOCR over the frames that differ, as lines with boxes and times."""
+"""Text in pictures: RapidOCR over the frames that differ, as lines with boxes and times, each line once."""
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache
 from importlib.metadata import version as package_version
 from itertools import pairwise
@@ -26,6 +27,15 @@ _MIN_CONFIDENCE = 0.5
 _WORD_GAP = 0.2
 #: In lines set wide, also this many times farther apart than letters mostly are.
 _WIDE_GAP = 2.5
+#: Two readings in one place are of one line where so much of their letters agrees; elsewhere only where all do.
+_SAME_LINE = 0.75
+#: Boxes whose common part is this share of the smaller one are in one place.
+_SAME_PLACE = 0.5
+#: A text classifier needs a sentence: fewer letters say nothing, and terms have looked at them already.
+_MIN_LETTERS = 12
+
+#: What a detector finds in a text; `where` says which.
+Scan = Callable[[str, Mapping[str, Any]], Sequence[Finding]]
 
 
 @lru_cache(maxsize=1)
@@ -46,16 +56,68 @@ class OcrDetector:
     @property
     def version(self) -> str:
         """The package brings its models, so its version names them."""
-        return f"rapidocr-{package_version('rapidocr-onnxruntime')}-3"
+        return f"rapidocr-{package_version('rapidocr-onnxruntime')}-4"
 
     def run(self, clip: ClipSubject) -> Result:
-        """Return `{"lines": [{"text", "words", "ms", "until_ms", "box": [x0, y0, x1, y1], "confidence"}]}` as payload."""
-        lines: dict[str, dict[str, Any]] = {}
-        for frame in frames_to_read(clip.frames):
-            for line in _read(frame):
-                known = lines.setdefault(line["text"].casefold(), line)
-                known["until_ms"] = max(known["until_ms"], line["ms"])
-        return Result(NAME, self.version, payload={"lines": list(lines.values())})
+        """Return `{"lines": [{"text", "words", "spans": [[ms, until_ms]], "ms", "until_ms", "box", "confidence"}]}` as payload.
+
+        `box` is [x0, y0, x1, y1] in pixels of the frame as it was read, `ms` the first moment and `until_ms` the last.
+        """
+        read = [(frame.ms, _read(frame)) for frame in frames_to_read(clip.frames)]
+        return Result(NAME, self.version, payload={"lines": merged_lines(read)})
+
+
+def merged_lines(frames: Sequence[tuple[int, Sequence[Mapping[str, Any]]]]) -> list[dict[str, Any]]:
+    """Return each line once, with all times that it stood there; of several readings, the surest.
+
+    The same text anywhere is the same line (it may move). In the same place, nearly the same text is, too: letters are read
+    a little differently from frame to frame.
+
+    Args:
+        frames: (time in ms, lines read there), by time.
+    """
+    known: list[dict[str, Any]] = []
+    before: int | None = None
+    for ms, lines in frames:
+        for line in lines:
+            same = next((k for k in known if _is_same(k, line)), None)
+            if same is None:
+                known.append({**line, "ms": ms, "until_ms": ms, "spans": [[ms, ms]]})
+            else:
+                _see_again(same, line, ms, before)
+        before = ms
+    return known
+
+
+def _see_again(known: dict[str, Any], line: Mapping[str, Any], ms: int, before: int | None) -> None:
+    """Note that a line stands there at a time; it stood there all the while if the frame before had it."""
+    last = known["spans"][-1]
+    if last[1] in {before, ms}:
+        last[1] = ms
+    else:
+        known["spans"].append([ms, ms])
+    known["until_ms"] = ms
+    if line["confidence"] > known["confidence"]:
+        known.update({name: line[name] for name in ("text", "words", "box", "confidence")})
+
+
+def _is_same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    one, other = _plain(a["text"]), _plain(b["text"])
+    if one == other:
+        return True
+    return _overlap(a["box"], b["box"]) >= _SAME_PLACE and SequenceMatcher(None, one, other).ratio() >= _SAME_LINE
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split()).casefold()
+
+
+def _overlap(a: Sequence[int], b: Sequence[int]) -> float:
+    """Return which share of the smaller box both have in common, 0 to 1."""
+    wide = min(a[2], b[2]) - max(a[0], b[0])
+    high = min(a[3], b[3]) - max(a[1], b[1])
+    smaller = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
+    return max(wide, 0) * max(high, 0) / smaller if smaller > 0 else 0.0
 
 
 def frames_to_read(frames: Sequence[SampledFrame]) -> list[SampledFrame]:
@@ -77,8 +139,6 @@ def _read(frame: SampledFrame) -> list[dict[str, Any]]:
         {
             "text": text,
             "words": _spaced(text, corners, places, chars),
-            "ms": frame.ms,
-            "until_ms": frame.ms,
             "box": _rectangle(corners),
             "confidence": round(float(confidence), 3),
         }
@@ -107,21 +167,40 @@ def _rectangle(corners: Sequence[Sequence[float]]) -> list[int]:
     return [int(min(xs)), int(min(ys)), int(max(xs)), int(max(ys))]
 
 
-def read_findings(
-    payload: Mapping[str, Any], scan: Callable[[str, Mapping[str, Any]], Sequence[Finding]]
-) -> tuple[Finding, ...]:
-    """Return what a text detector finds in the lines, each with the time and place of its line.
+def read_findings(payload: Mapping[str, Any], scan: Scan, classify: Scan | None = None) -> tuple[Finding, ...]:
+    """Return what term lists (`scan`) and a text classifier (`classify`) find in the lines, each with time and place.
 
-    Lines seen together are also read as one text, so that a phrase broken over two lines is still caught.
+    Lines seen together are also read as one text, so that a phrase broken over two lines is still caught. Of the classifier
+    only the highest score per category is kept: it says something of every text.
     """
     lines = payload["lines"]
     texts = [(text, line) for line in lines for text in _readings(line)]
     texts += [(" ".join(line["text"] for line in group), group[0]) for group in _together(lines)]
-    found: dict[tuple[str, str], Finding] = {}
+    found: dict[tuple[str, str, str], Finding] = {}
     for text, line in texts:
         for finding in scan(text, _where(line)):
-            found.setdefault((finding.category, _letters(finding)), finding)
-    return tuple(found.values())
+            # An emergency term's find is kept beside the version's own: either may end without the other.
+            key = (finding.category, _letters(finding), finding.where.get("emergency", ""))
+            found.setdefault(key, finding)
+    return (*found.values(), *(_classified(lines, classify) if classify else ()))
+
+
+def _classified(lines: Sequence[Mapping[str, Any]], classify: Scan) -> tuple[Finding, ...]:
+    highest: dict[str, Finding] = {}
+    for text, line in passages(lines):
+        for finding in classify(text, {**_where(line), "text": text}):
+            known = highest.get(finding.category)
+            if known is None or finding.score > known.score:
+                highest[finding.category] = finding
+    return tuple(highest.values())
+
+
+def passages(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the texts long enough to be judged as such, each once, with the line that they begin with."""
+    whole = [(line.get("words", line["text"]), line) for line in lines]
+    whole += [(" ".join(one.get("words", one["text"]) for one in group), group[0]) for group in _together(lines)]
+    long_enough = {text: line for text, line in whole if sum(map(str.isalpha, text)) >= _MIN_LETTERS}
+    return list(long_enough.items())
 
 
 def _letters(finding: Finding) -> str:
@@ -135,16 +214,25 @@ def _readings(line: Mapping[str, Any]) -> list[str]:
 
 
 def _where(line: Mapping[str, Any]) -> dict[str, Any]:
+    spans = _spans(line)
+    more = {"n_times_seen": len(spans)} if len(spans) > 1 else {}
     return {
         "source": "ocr",
-        "frame_ms": line["ms"],
-        "until_ms": line["until_ms"],
+        "frame_ms": spans[0][0],
+        "until_ms": spans[0][1],
         "box": line["box"],
         "line": line["text"],
+        **more,
     }
+
+
+def _spans(line: Mapping[str, Any]) -> list[list[int]]:
+    spans: list[list[int]] = line.get("spans") or [[line["ms"], line["until_ms"]]]
+    return spans
 
 
 def _together(lines: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     """Return, for each time a line appears, the lines that stand there then, top to bottom; one alone says nothing new."""
-    groups = [[line for line in lines if line["ms"] <= ms <= line["until_ms"]] for ms in {line["ms"] for line in lines}]
+    moments = sorted({start for line in lines for start, _ in _spans(line)})
+    groups = [[line for line in lines if any(a <= ms <= b for a, b in _spans(line))] for ms in moments]
     return [sorted(g, key=lambda line: (line["box"][1], line["box"][0])) for g in groups if len(g) > 1]

@@ -1,112 +1,153 @@
-"""What is said: openai-whisper over the sound, as segments with times. Needs a checkpoint in WHISPER_MODEL_PATH."""
+"""What is said: openai-whisper over the parts of the sound where somebody speaks, as segments with times.
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+What was not understood is missing, never harmless; what the words mean is for `terms` and `text` (moderation/speech/reading.py).
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from moderation.detectors.base import Finding, Missing, Result
+import numpy as np
+import numpy.typing as npt
+
+from moderation.detectors.base import Missing, Result
 from moderation.detectors.deep import LOOKS_AT, ClipSubject
+from moderation.speech import activity
+from moderation.speech.guards import Doubt, Segment, doubtful_seconds, too_doubtful
+from moderation.speech.hearing import Heard, Listener, hear_all
+from moderation.speech.loading import OFF, STARTER, device_of, load, speech_source, trust_of, version_of
 from policies.choices import Stage
 
 NAME = "speech"
-#: A segment is not believed when Whisper gives its words less than this mean log probability (the library's own limit),
-#: or thinks more likely than this that nobody spoke.
-_MIN_LOG_PROBABILITY, _MAX_NO_SPEECH = -1.0, 0.6
-#: When less than this share of the spoken time is believed, the whole counts as not understood.
-_MIN_BELIEVED = 0.5
-
-
-@lru_cache(maxsize=1)
-def _model(path: str) -> Any:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"WHISPER_MODEL_PATH names no file: {path}")  # a model's name would start a download
-    import whisper
-
-    return whisper.load_model(path, device="cpu")
+#: Of the rules in moderation/speech: other rules give other results.
+_RULES = "r1"
 
 
 class SpeechDetector:
     """Transcribes; what the words mean is for `terms` and `text`.
 
     Args:
-        model_path: a checkpoint in Whisper's own format; "" when none is configured.
+        setting: as WHISPER_MODEL_PATH: "" for the shipped starter, a path, a model's name, URL#SHA256, or "off".
+        models_folder: where pulled models lie.
+        device: "cpu", "cuda" or "auto".
     """
 
     name = NAME
     stage = Stage.DEEP
     kinds = LOOKS_AT[NAME]
 
-    def __init__(self, model_path: str) -> None:
-        self.model_path = model_path
+    def __init__(self, setting: str, models_folder: Path = Path("models"), device: str = "cpu") -> None:
+        self.setting, self.models_folder, self.device = setting, models_folder, device
 
     @property
     def is_configured(self) -> bool:
-        """Whether a path is set; one that is set but broken fails loudly instead."""
-        return bool(self.model_path)
+        """Whether it is not switched off; a model that is set but absent or broken fails loudly instead."""
+        return self.setting != OFF and (bool(self.setting) or STARTER.is_file())
 
     @property
     def version(self) -> str:
-        """The checkpoint's name and size: another file is another version."""
-        if not self.model_path:
+        """The checkpoint by name and checksum, and the rules by number: another of either is another version."""
+        if not self.is_configured:
             return "none"
-        path = Path(self.model_path)
-        return f"whisper-{path.stem}-{path.stat().st_size if path.exists() else 0}"
+        checkpoint = version_of(speech_source(self.setting, self.models_folder).file)
+        return f"{checkpoint}-{activity.VERSION}-{_RULES}"
 
     def run(self, clip: ClipSubject) -> Result:
-        """Return `{"language", "segments": [{"start_ms", "end_ms", "text", "log_probability"}]}` as payload.
+        """Return what is said in one clip, see `run_batch`."""
+        return self.run_batch([clip])[0]
 
-        Missing when most of what was said was not understood; not applicable to silent clips.
+    def run_batch(self, clips: Sequence[ClipSubject]) -> list[Result]:
+        """Return one result per clip, in order; their windows go through the model together.
+
+        The payload: `{"language", "language_probability", "segments": [{"start_ms", "end_ms", "text", "log_probability"}],
+        "doubtful": [{"start_ms", "end_ms", "why", "text"}], "spoken_ms", "doubtful_ms", "other_ms", "silent_ms"}`.
+        Not applicable, with `why` in the payload, to clips without sound, with silence only, or where nobody speaks. Missing
+        where too much of what is said was not understood ("uncertain") or is in a language that the model does not know
+        ("unsupported"); the payload keeps what was understood all the same.
+
+        Raises:
+            FileNotFoundError, SpeechModelInvalid: the model that is set is not there.
         """
+        results = {i: r for i, clip in enumerate(clips) if (r := self._without_listening(clip)) is not None}
+        left = [i for i in range(len(clips)) if i not in results]
+        if left:
+            sounds = [samples_of(audio) for i in left if (audio := clips[i].audio)]
+            for i, heard in zip(left, hear_all(self._listener(), sounds), strict=True):
+                results[i] = self._result(heard)
+        return [results[i] for i in range(len(clips))]
+
+    def _without_listening(self, clip: ClipSubject) -> Result | None:
         if clip.has_audio is False:
-            return Result(NAME, self.version, not_applicable=True)
+            return Result(NAME, self.version, not_applicable=True, payload={"why": "no sound track"})
         if clip.audio is None:
-            return Result(NAME, self.version, missing=Missing(NAME, "failed", "the sound could not be decoded"))
-        heard = _model(self.model_path).transcribe(_samples(clip.audio), fp16=False, condition_on_previous_text=False)
-        return self._result(heard)
+            missing = Missing(NAME, "failed", "the sound could not be decoded")
+            return Result(NAME, self.version, missing=missing, payload={"is_final": True})
+        return None
 
-    def _result(self, heard: Mapping[str, Any]) -> Result:
-        spoken = [s for s in heard["segments"] if s["no_speech_prob"] <= _MAX_NO_SPEECH]
-        believed = [s for s in spoken if s["avg_logprob"] >= _MIN_LOG_PROBABILITY]
-        if _seconds(believed) < _MIN_BELIEVED * _seconds(spoken):
-            return Result(NAME, self.version, missing=Missing(NAME, "failed", "most of the speech was not understood"))
-        return Result(
-            NAME, self.version, payload={"language": heard["language"], "segments": [_segment(s) for s in believed]}
+    def _listener(self) -> Listener:
+        file = speech_source(self.setting, self.models_folder).file
+        device = device_of(self.device)
+        return Listener(load(file, device), trust_of(file), device)
+
+    def _result(self, heard: Heard) -> Result:
+        payload = _payload(heard)
+        why = heard.activity.why_nothing
+        if not why and not heard.segments and not heard.doubts:
+            why = "no speech"
+        if why:
+            return Result(NAME, self.version, not_applicable=True, payload={**payload, "why": why})
+        return Result(NAME, self.version, missing=_missing(heard), payload=payload)
+
+
+def _missing(heard: Heard) -> Missing | None:
+    """Return why the speech of a clip counts as not heard, or None where it was understood."""
+    foreign = [d for d in heard.doubts if d.why == "language"]
+    if too_doubtful(foreign, heard.spoken_seconds):
+        languages = ", ".join(sorted({d.text for d in foreign}))
+        return Missing(NAME, "unsupported", f"the model does not understand {languages}")
+    if too_doubtful(heard.doubts, heard.spoken_seconds):
+        of = f"{doubtful_seconds(heard.doubts):.0f} s of {heard.spoken_seconds:.0f} s"
+        return Missing(
+            NAME, "uncertain", f"{of} of speech not understood: {', '.join(sorted({d.why for d in heard.doubts}))}"
         )
+    return None
 
 
-def _samples(path: Path) -> Any:
+def samples_of(path: Path) -> npt.NDArray[np.float32]:
     """Return 16 kHz mono samples in [-1, 1]; the file is ours, written by the confined child."""
     import wave
-
-    import numpy as np
 
     with wave.open(str(path), "rb") as sound:
         raw = sound.readframes(sound.getnframes())
     return np.frombuffer(raw, dtype=np.int16).astype(np.float32) / 32_768.0
 
 
-def _seconds(segments: list[Any]) -> float:
-    return float(sum(s["end"] - s["start"] for s in segments))
-
-
-def _segment(segment: Mapping[str, Any]) -> dict[str, Any]:
+def _payload(heard: Heard) -> dict[str, Any]:
+    found = heard.activity
     return {
-        "start_ms": int(segment["start"] * 1_000),
-        "end_ms": int(segment["end"] * 1_000),
-        "text": segment["text"].strip(),
-        "log_probability": round(float(segment["avg_logprob"]), 3),
+        "language": heard.language,
+        "language_probability": round(heard.probability, 3),
+        "segments": [_segment(s) for s in heard.segments],
+        "doubtful": [_doubt(d) for d in heard.doubts],
+        "spoken_ms": _ms(heard.spoken_seconds),
+        "doubtful_ms": _ms(doubtful_seconds(heard.doubts)),
+        "other_ms": _ms(found.other_seconds),
+        "silent_ms": _ms(found.silent_seconds),
     }
 
 
-def heard_findings(
-    payload: Mapping[str, Any], scan: Callable[[str, Mapping[str, Any]], Sequence[Finding]]
-) -> tuple[Finding, ...]:
-    """Return what a text detector finds in the segments, each with the time it was said."""
-    return tuple(
-        finding
-        for segment in payload["segments"]
-        for finding in scan(
-            segment["text"], {"source": "speech", "start_ms": segment["start_ms"], "end_ms": segment["end_ms"]}
-        )
-    )
+def _ms(seconds: float) -> int:
+    return round(seconds * 1_000)
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "start_ms": _ms(segment.start),
+        "end_ms": _ms(segment.end),
+        "text": segment.text,
+        "log_probability": round(segment.log_probability, 3),
+    }
+
+
+def _doubt(doubt: Doubt) -> dict[str, Any]:
+    return {"start_ms": _ms(doubt.start), "end_ms": _ms(doubt.end), "why": doubt.why, "text": doubt.text}

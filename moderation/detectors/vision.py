@@ -1,116 +1,143 @@
-"""What is shown: open_clip, zero-shot over prompts that policy writes. Needs a folder in VISION_MODEL_PATH.
+"""What is shown: open_clip, zero-shot, over prompts that policy writes and edits. The starter model ships with the project."""
 
-The folder holds `prompts.json`: `{"model": open_clip model name, "checkpoint": file, "categories": {slug: {"harmful": [...],
-"harmless": [...]}}}`, and the checkpoint in open_clip's own format.
-"""
-
-import json
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from moderation.detectors.base import Finding, Result
 from moderation.detectors.deep import LOOKS_AT, ClipSubject
-from moderation.torchvision_ops import declare_missing_operators
+from moderation.media.confined import SampledFrame
+from moderation.vision.compiled import CompiledPrompts, compiled
+from moderation.vision.model import Vectors, VisionModelInvalid, loaded, version_of
+from moderation.vision.prompts import Prompts
+from moderation.vision.scoring import Fused, Scores, fused, scored
 from policies.choices import Stage
 
 NAME = "vision"
-#: Frames looked at: evenly spread over the clip.
-_MAX_FRAMES = 16
+#: Frames looked at: evenly spread over the clip where there are more.
+MAX_FRAMES = 120
+#: Scores below say nothing and are not reported: no policy has a threshold there.
+_MIN_REPORTED = 0.02
 
 
-class _Loaded:
-    """A model with its prompts as unit vectors."""
+class FrameStore(Protocol):
+    """Where vectors of frames are kept between looks."""
 
-    def __init__(self, folder: str) -> None:
-        config = json.loads((Path(folder) / "prompts.json").read_text(encoding="utf-8"))
-        checkpoint = Path(folder) / config["checkpoint"]
-        if not checkpoint.is_file():
-            raise FileNotFoundError(
-                f"VISION_MODEL_PATH has no checkpoint {checkpoint}"
-            )  # a name would start a download
-        declare_missing_operators()
-        import open_clip
-        import torch
+    def load(self, sha256: str, model: str) -> tuple[Sequence[int], Vectors] | None:
+        """Return the times (ms) and unit vectors (n, d) of a file's frames; None where it was not looked at by this model."""
+        ...
 
-        self.model, _, self.preprocess = open_clip.create_model_and_transforms(
-            config["model"], pretrained=str(checkpoint)
-        )
-        self.model.eval()
-        tokenizer = open_clip.get_tokenizer(config["model"])
-        with torch.no_grad():
-            self.prompts = {
-                category: (self._embed(tokenizer, sides["harmful"]), self._embed(tokenizer, sides["harmless"]))
-                for category, sides in config["categories"].items()
-            }
-
-    def _embed(self, tokenizer: Any, texts: list[str]) -> Any:
-        vectors = self.model.encode_text(tokenizer(texts))
-        mean = (vectors / vectors.norm(dim=-1, keepdim=True)).mean(dim=0)
-        return mean / mean.norm()
-
-    def probabilities(self, path: Path) -> dict[str, float]:
-        """Return, per category, how much likelier the harmful prompts are than the harmless ones."""
-        import torch
-        from PIL import Image
-
-        with torch.no_grad(), Image.open(path) as image:
-            vector = self.model.encode_image(self.preprocess(image.convert("RGB"))[None])[0]
-            vector = vector / vector.norm()
-            scale = self.model.logit_scale.exp()
-            return {
-                category: float(torch.sigmoid(scale * (vector @ harmful - vector @ harmless)))
-                for category, (harmful, harmless) in self.prompts.items()
-            }
-
-
-@lru_cache(maxsize=1)
-def _loaded(folder: str) -> _Loaded:
-    return _Loaded(folder)
+    def save(self, sha256: str, model: str, times_ms: Sequence[int], vectors: Vectors) -> None:
+        """Keep them. Saving the same twice changes nothing."""
+        ...
 
 
 class VisionDetector:
-    """Compares frames with policy's prompts; the clip's score is its worst frame's.
+    """Holds frames against prompts.
 
     Args:
-        model_path: the folder described above; "" when none is configured.
+        folder: of the model; "" when there is none, and then the detector is missing.
+        prompts: what is asked; None where none could be read, which fails loudly.
+        store: where vectors are kept; without one, every set of prompts looks at the frames anew.
     """
 
     name = NAME
     stage = Stage.DEEP
     kinds = LOOKS_AT[NAME]
 
-    def __init__(self, model_path: str) -> None:
-        self.model_path = model_path
+    def __init__(self, folder: str, prompts: Prompts | None = None, store: FrameStore | None = None) -> None:
+        self.folder = folder
+        self.prompts = prompts
+        self.store = store
 
     @property
     def is_configured(self) -> bool:
-        """Whether a path is set; one that is set but broken fails loudly instead."""
-        return bool(self.model_path)
+        """Whether a folder is set; one that is set but broken fails loudly instead."""
+        return bool(self.folder)
 
     @property
     def version(self) -> str:
-        """The folder's name and when its prompts were last changed."""
-        prompts = Path(self.model_path) / "prompts.json"
-        if not self.model_path or not prompts.exists():
+        """The model and the prompts: other prompts are another version, whose results are made anew."""
+        if not self.folder:
             return "none"
-        return f"open_clip-{Path(self.model_path).name}-{prompts.stat().st_mtime_ns}"
+        try:
+            return f"{version_of(Path(self.folder))}-p{self.prompts.digest if self.prompts else 'none'}"
+        except VisionModelInvalid:
+            return "broken"
 
     def run(self, clip: ClipSubject) -> Result:
-        """Return `{"scores": {category: {"score", "ms"}}}` as payload: each category's worst frame."""
-        step = max(1, -(-len(clip.frames) // _MAX_FRAMES))
-        worst: dict[str, tuple[float, int]] = {}
-        for frame in clip.frames[::step]:
-            for category, probability in _loaded(self.model_path).probabilities(frame.path).items():
-                worst[category] = max(worst.get(category, (0.0, 0)), (probability, frame.ms))
-        scores = {category: {"score": round(score, 6), "ms": ms} for category, (score, ms) in worst.items()}
-        return Result(NAME, self.version, payload={"scores": scores, "version": self.version})
+        """Look at a clip's frames, keep their vectors, and score them.
+
+        Raises:
+            VisionModelInvalid: the folder holds no model.
+        """
+        shown = frames_to_look_at(clip.frames)
+        model = loaded(self.folder)
+        vectors = model.embed([frame.path for frame in shown])
+        times = [frame.ms for frame in shown]
+        if self.store:
+            self.store.save(clip.sha256, model.version, times, vectors)
+        return self._result(times, vectors)
+
+    def rerun(self, sha256: str) -> Result | None:
+        """Score the kept vectors of a file without opening it; None where this model never looked at it."""
+        kept = self.store.load(sha256, version_of(Path(self.folder))) if self.store and self.folder else None
+        return self._result(*kept) if kept else None
+
+    def _result(self, times_ms: Sequence[int], vectors: Vectors) -> Result:
+        if self.prompts is None:
+            raise VisionModelInvalid(f"{self.folder} came without prompts, and none are in force.")
+        prompts = compiled(self.folder, self.prompts)
+        scores = scored(vectors, prompts.categories, loaded(self.folder).scale)
+        payload = {
+            "version": self.version,
+            "n_frames": len(times_ms),
+            "scores": {c: _told(fused(times_ms, s), prompts, c, vectors, s) for c, s in scores.items()},
+        }
+        return Result(NAME, self.version, payload=payload)
+
+
+def frames_to_look_at(frames: Sequence[SampledFrame]) -> list[SampledFrame]:
+    """Return at most MAX_FRAMES frames, the first and the last among them, evenly spread."""
+    if len(frames) <= MAX_FRAMES:
+        return list(frames)
+    step = (len(frames) - 1) / (MAX_FRAMES - 1)
+    return [frames[round(i * step)] for i in range(MAX_FRAMES)]
+
+
+def _told(of: Fused, prompts: CompiledPrompts, category: str, vectors: Vectors, scores: Scores) -> dict[str, Any]:
+    """Return what is kept of one category: plain numbers, and the prompt that the highest frame is nearest to."""
+    return {
+        "score": round(of.score, 6),
+        "peak": round(of.peak, 6),
+        "held": round(of.held, 6),
+        "peak_ms": of.peak_ms,
+        "start_ms": of.start_ms,
+        "until_ms": of.until_ms,
+        "n_seen": of.n_seen,
+        "prompt": prompts.categories[category].nearest(vectors[int(np.argmax(scores))]),
+    }
 
 
 def shown_findings(payload: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Return one finding per category: its probability in the worst frame, and that frame's time."""
+    """Return one finding per category that is likely at all: its score over the clip, and the stretch where it is seen."""
     return tuple(
-        Finding(NAME, payload["version"], category, worst["score"], {"frame_ms": worst["ms"]})
-        for category, worst in payload["scores"].items()
+        Finding(NAME, payload["version"], category, of["score"], _where(of, payload["n_frames"]))
+        for category, of in payload["scores"].items()
+        if not of["score"] < _MIN_REPORTED  # a NaN is reported, and refused as no probability
     )
+
+
+def _where(of: Mapping[str, Any], n_frames: int) -> dict[str, Any]:
+    return {
+        "source": "vision",
+        "frame_ms": of["start_ms"],
+        "until_ms": of["until_ms"],
+        "peak_ms": of["peak_ms"],
+        "n_frames_seen": of["n_seen"],
+        "n_frames": n_frames,
+        "prompt": of["prompt"],
+        "parts": {"highest frame": of["peak"], "held for 2 s": of["held"]},
+    }

@@ -21,13 +21,14 @@ from typing import Any
 
 import av
 
-from moderation.media.taking_apart import OutputFull, Refused, inspected, taken_apart
+from moderation.media.taking_apart import OutputFull, Refused, inspected, previewed, taken_apart
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 #: A worker that got less than this share of a core had no chance: that says nothing about the file.
 _STARVED_SHARE = 0.25
 _REQUEST_SECONDS = 5.0
+_VERBS = {"probe": inspected, "examine": taken_apart, "preview": previewed}
 
 
 def serve(path: str) -> None:
@@ -140,7 +141,7 @@ def _give_up_rights() -> None:
 
 def _act(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return taken_apart(request) if request["verb"] == "examine" else inspected(request)
+        return _VERBS[request["verb"]](request)
     except Refused as error:
         return {"refused": error.code, "detail": error.detail}
     except MemoryError:

@@ -1,4 +1,4 @@
-"""Asking the confined child about a clip: what it is (probe), or its frames and sound (examine)."""
+"""Asking the confined child about a clip: what it is (probe), its frames and sound (examine), a copy for browsers (preview)."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class Probe:
     duration_ms: int
     has_audio: bool
     n_streams: int
+    pixel_format: str = ""  # as libav names it
+    audio_codec: str = ""  # "" without sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,43 @@ class SampledFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """A contact sheet: one WebP of cells of a size in pixels, row by row, with the time in ms that each shows."""
+
+    path: Path
+    columns: int
+    width: int
+    height: int
+    times: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waveform:
+    """How loud a sound track is over time: two hexadecimal digits (0..255) for each of at most 300 equal stretches."""
+
+    peaks: str
+    duration_ms: int
+    is_silent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Examination:
     """A clip taken apart. The files live in the caller's working folder."""
 
     probe: Probe
     frames: tuple[SampledFrame, ...]
     audio: Path | None  # 16 kHz mono WAV; None without a sound track, or when nobody asked
+    sheet: Sheet | None = None
+    waveform: Waveform | None = None  # None without a sound track that can be decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A small MP4 that every browser plays, and its size in pixels."""
+
+    path: Path
+    width: int
+    height: int
 
 
 def probe(path: Path, limits: MediaLimits = DEFAULT_LIMITS) -> Probe:
@@ -83,7 +116,22 @@ def examine(path: Path, workdir: Path, *, want_audio: bool, limits: MediaLimits 
     with _sense_expected():
         frames = tuple(_frame(workdir, **given) for given in answer["frames"])
         audio = workdir / Path(answer["audio"]).name if answer["audio"] else None
-        return Examination(Probe(**answer["probe"]), frames, audio)
+        sheet = _sheet(workdir, **answer["sheet"]) if answer.get("sheet") else None
+        waveform = _waveform(answer.get("waveform"))
+        return Examination(Probe(**answer["probe"]), frames, audio, sheet, waveform)
+
+
+def preview(path: Path, workdir: Path, limits: MediaLimits = DEFAULT_LIMITS) -> Preview:
+    """Return a copy of a clip for browsers, written into `workdir`.
+
+    Raises:
+        MediaRejected, MediaExaminationFailed: as `probe`.
+    """
+    request = {"verb": "preview", "path": str(path), "workdir": str(workdir)}
+    answer = _ask(request, limits, limits.preview_seconds)
+    with _sense_expected():
+        made = answer["preview"]
+        return Preview(workdir / Path(made["file"]).name, int(made["width"]), int(made["height"]))
 
 
 def _frame(workdir: Path, *, ms: int, why: str, file: str, pdq: str, quality: int) -> SampledFrame:
@@ -91,6 +139,18 @@ def _frame(workdir: Path, *, ms: int, why: str, file: str, pdq: str, quality: in
     if not (isinstance(ms, int) and isinstance(quality, int) and len(bytes.fromhex(pdq)) == 32):
         raise ValueError("not a frame")
     return SampledFrame(ms, why, workdir / Path(file).name, pdq, quality)
+
+
+def _sheet(workdir: Path, *, file: str, columns: int, width: int, height: int, times: list[int]) -> Sheet:
+    if not all(isinstance(n, int) and n >= 0 for n in (columns, width, height, *times)):
+        raise ValueError("not a sheet")
+    return Sheet(workdir / Path(file).name, columns, width, height, tuple(times))
+
+
+def _waveform(answer: dict[str, Any] | None) -> Waveform | None:
+    if answer is None:
+        return None
+    return Waveform(bytes.fromhex(answer["peaks"]).hex(), int(answer["duration_ms"]), bool(answer["is_silent"]))
 
 
 @contextmanager

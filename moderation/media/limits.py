@@ -44,6 +44,16 @@ class MediaLimits:
     child_output_bytes: int = 256 * 2**20  # 240 frames of noise take half of it
     probe_seconds: int = 5
     examine_seconds: int = 180  # ten minutes at 1080p take about 90 on a quiet core
+    preview_seconds: int = 120  # for reviewers' comfort only: a clip that takes longer has no preview
 
 
 DEFAULT_LIMITS = MediaLimits()
+
+
+def web_safe(mime: str, codec: str, pixel_format: str, audio_codec: str) -> bool:
+    """Return whether every current browser plays a file: by its type as we found it, and its codecs as libav names them."""
+    if mime == "video/mp4":
+        return codec in {"h264"} and pixel_format in {"yuv420p", "yuvj420p"} and audio_codec in {"", "aac", "mp3"}
+    if mime == "video/webm":
+        return codec in {"vp8", "vp9", "av1"} and audio_codec in {"", "opus", "vorbis"}
+    return False

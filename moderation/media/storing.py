@@ -30,9 +30,9 @@ class StoredFile:
     is_new: bool
 
 
-def key_of(sha256: str) -> str:
+def key_of(sha256: str, *, folder: str = "media") -> str:
     """Return where content is stored: two levels of folders keep each small."""
-    return f"media/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+    return f"{folder}/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
 def hash_file(file: IO[bytes]) -> tuple[str, int]:
@@ -46,14 +46,17 @@ def hash_file(file: IO[bytes]) -> tuple[str, int]:
     return digest.hexdigest(), n_bytes
 
 
-def save_upload(file: IO[bytes], *, storage: Storage = default_storage) -> StoredFile:
+def save_upload(file: IO[bytes], *, storage: Storage = default_storage, folder: str = "media") -> StoredFile:
     """Store a file under its hash. It appears under its key whole, or not at all.
+
+    Args:
+        folder: what was made from uploads lies in one of its own, so that removing it can never remove an upload.
 
     Raises:
         MediaStorageFull: the disk has no room; nothing is left behind.
     """
     sha256, n_bytes = hash_file(file)
-    key = key_of(sha256)
+    key = key_of(sha256, folder=folder)
     if storage.exists(key):
         return StoredFile(sha256, n_bytes, key, is_new=False)
     try:

@@ -1,4 +1,4 @@
-"""What the confined child does with a clip: describe and check it, sample its frames, extract its sound."""
+"""What the confined child does with a clip: describe and check it, sample its frames, extract its sound, show it to people."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from moderation.detectors.pdq import pdq_of
+from moderation.media.reviewing import preview_of, sheet_of, waveform_of
 
 #: Only local files, and only the containers we take: a playlist could name other files of this machine.
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"}
@@ -59,7 +60,7 @@ def inspected(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def taken_apart(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer `examine`: as `probe`, and frames and sound as files in the work folder.
+    """Answer `examine`: as `probe`, frames and sound as files in the work folder, and what reviewers see of them.
 
     Raises:
         Refused: as `inspected`.
@@ -76,8 +77,28 @@ def taken_apart(request: dict[str, Any]) -> dict[str, Any]:
             frames.append(_written(frame, Path(request["workdir"]), len(frames)))
     if not frames:
         raise _no_picture()
-    audio = _audio(request) if described["has_audio"] and request["want_audio"] else None
-    return {"probe": described, "frames": frames, "audio": audio}
+    workdir = Path(request["workdir"])
+    audio = _audio(request) if described["has_audio"] else None
+    waveform = waveform_of(workdir / audio) if audio else None
+    if audio and not request["want_audio"]:
+        (workdir / audio).unlink()
+        audio = None
+    sheet = sheet_of(frames, workdir)
+    return {"probe": described, "frames": frames, "audio": audio, "sheet": sheet, "waveform": waveform}
+
+
+def previewed(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer `preview`: a small copy of the clip that every browser plays, in the work folder.
+
+    Raises:
+        Refused: as `inspected`.
+    """
+    limits = request["limits"]
+    with av.open(request["path"], options=_OPTIONS) as container:
+        _describe(container, limits)
+        video = _single_threaded(container)
+        made = preview_of(container, video, Path(request["workdir"]) / "preview.mp4", limits["max_seconds"])
+    return {"preview": made}
 
 
 # --- describing ----------------------------------------------------------------------------------------------------
@@ -100,6 +121,8 @@ def _describe(container: Any, limits: dict[str, Any]) -> dict[str, Any]:
         "duration_ms": _duration_ms(container, video),
         "has_audio": bool(container.streams.audio),
         "n_streams": len(container.streams),
+        "pixel_format": video.codec_context.pix_fmt or "",
+        "audio_codec": container.streams.audio[0].codec_context.name if container.streams.audio else "",
     }
     _check_limits(described, limits)  # before anything is decoded
     return described

@@ -2,11 +2,12 @@
 
 from moderation.models.activation import Activation
 from moderation.models.audit import AuditEvent
-from moderation.models.bank import HashBank, HashEntry, HashMatch, MatchFeedback
+from moderation.models.bank import HashBank, HashEntry, HashMatch, KnownClip, MatchFeedback
 from moderation.models.calibration import ScoreWeek
 from moderation.models.campaign import Campaign, CampaignMember, CaptionSignature
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
+from moderation.models.derived import DerivedFile
 from moderation.models.domain import ListedDomain
 from moderation.models.emergency import EmergencyTerm
 from moderation.models.evidence import ItemEvidence
@@ -14,9 +15,11 @@ from moderation.models.finding import DetectorResult, Finding
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
 from moderation.models.report import Report
+from moderation.models.rerun import DetectorRerun
 from moderation.models.review import Job, Queue
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
 from moderation.models.simulation import SimulationRun
+from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
 
 __all__ = [
     "Activation",
@@ -27,21 +30,28 @@ __all__ = [
     "CaptionSignature",
     "Clearance",
     "ClearanceRevision",
+    "ClipEmbedding",
     "Creator",
     "Decision",
+    "DerivedFile",
+    "DetectorRerun",
     "DetectorResult",
     "EmergencyTerm",
     "Finding",
+    "FrameEmbedding",
     "HashBank",
     "HashEntry",
     "HashMatch",
     "Item",
     "ItemEvidence",
     "Job",
+    "KnownClip",
     "ListedDomain",
     "MatchFeedback",
     "MediaFile",
     "OutboxMessage",
+    "Prompt",
+    "PromptSet",
     "Queue",
     "Report",
     "RollbackNotice",

@@ -3,8 +3,9 @@
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from moderation.models.base import PublicKeyModel, append_only
 from policies.choices import Outcome
@@ -160,6 +161,34 @@ class HashEntry(PublicKeyModel):
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.value[:12]}"
+
+
+class KnownClip(PublicKeyModel):
+    """A clip whose frames are in a bank, in their order: so that "how much of it is in there" can be answered.
+
+    Matching goes by the entries alone; one that is retired matches no more, whatever clip it came from.
+    """
+
+    bank = models.ForeignKey(HashBank, on_delete=models.PROTECT, related_name="clips")
+    sha256 = models.CharField(max_length=64)
+    title = models.CharField(max_length=200)
+    times_ms = ArrayField(models.PositiveIntegerField())
+    values = ArrayField(models.CharField(max_length=64))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["bank", "sha256"], name="moderation_knownclip_once_per_bank"),
+            models.CheckConstraint(
+                name="moderation_knownclip_a_time_each",
+                condition=Q(times_ms__len=F("values__len"), values__len__gt=0),
+            ),
+        ]
+        # match_frames: the clips that have one of the hashes that just matched
+        indexes = [GinIndex(fields=["values"], name="moderation_knownclip_values")]
+        triggers = [append_only()]
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class HashMatch(models.Model):

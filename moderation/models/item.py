@@ -15,6 +15,10 @@ class Creator(PublicKeyModel):
     display_name = models.CharField(max_length=128, blank=True)
     region = models.CharField(max_length=2, blank=True)
     standing = models.PositiveSmallIntegerField(choices=Standing.choices, default=Standing.NEW)
+    expected_views = models.PositiveIntegerField(
+        null=True,
+        help_text="Views of one upload lately; empty where nothing is known. Decides who waits, never what is decided.",
+    )
 
     class Meta:
         constraints = [

@@ -11,7 +11,10 @@ from moderation.models.base import PublicKeyModel
 
 
 class OutboxMessage(PublicKeyModel):
-    """One task to run at least once. `dead` is a dead letter: visible, alarmed, and re-driven by a person."""
+    """One task to run at least once. `dead` is a dead letter: visible, alarmed, and re-driven by a person.
+
+    Work with a `queue` of its own (the deep pass) stays here, ordered by `rank_at`, and only a few of it are with the broker.
+    """
 
     class State(models.TextChoices):
         """Where the message is."""
@@ -22,6 +25,11 @@ class OutboxMessage(PublicKeyModel):
         DEAD = "dead", "Dead letter"
 
     topic = models.CharField(max_length=80)
+    part = models.CharField(
+        max_length=20, blank=True, help_text="One detector's share of the work; empty for all of it."
+    )
+    queue = models.CharField(max_length=20, blank=True, help_text="Where it waits for workers; empty: its topic's own.")
+    rank_at = models.DateTimeField(default=timezone.now, help_text="Deep work goes by this moment, earliest first.")
     payload = models.JSONField(default=dict)
     item = models.ForeignKey("moderation.Item", on_delete=models.PROTECT, null=True, related_name="outbox")
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
@@ -39,7 +47,7 @@ class OutboxMessage(PublicKeyModel):
             ),
             # One unfinished promise of a kind for an item: two producers cannot make the work run twice at once.
             models.UniqueConstraint(
-                fields=["item", "topic"],
+                fields=["item", "topic", "part"],
                 condition=Q(state__in=["pending", "sent"]),
                 name="moderation_outbox_one_open",
             ),
@@ -50,6 +58,14 @@ class OutboxMessage(PublicKeyModel):
                 fields=["available_at"], name="moderation_outbox_due", condition=Q(state__in=["pending", "sent"])
             ),
             models.Index(fields=["-id"], name="moderation_outbox_dead", condition=Q(state="dead")),  # dead letters page
+            # outbox_relay: what is next in a queue of the deep pass; pressure: how late that queue is
+            models.Index(
+                fields=["queue", "rank_at"],
+                name="moderation_outbox_next",
+                condition=Q(state__in=["pending", "sent"], queue__gt=""),
+            ),
+            # outbox_relay: how much of a queue the broker holds already
+            models.Index(fields=["queue"], name="moderation_outbox_carried", condition=Q(state="sent", queue__gt="")),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from moderation.exceptions import BankInvalid
-from moderation.models import HashBank, HashEntry
+from moderation.models import HashBank, HashEntry, KnownClip
 from moderation.models.bank import ShareLevel
 from moderation.services.audit import Actor, audit_write
 from policies.choices import Outcome
@@ -84,6 +84,45 @@ def bank_add_entries(*, actor: Actor, bank: HashBank, entries: Iterable[NewEntry
     if n_new:
         bank.save(update_fields=["updated_at"])
         audit_write(actor=actor, action="bank.extended", object_type="bank", object_key=bank.slug, n=n_new)
+    return n_new
+
+
+@dataclass(frozen=True, slots=True)
+class NewClip:
+    """A clip to add: SHA-256 of its file, a title for people, times (ms) and PDQ of its frames, by time."""
+
+    sha256: str
+    title: str
+    times_ms: tuple[int, ...]
+    values: tuple[str, ...]
+
+
+@transaction.atomic
+def bank_add_clip(*, actor: Actor, bank: HashBank, clip: NewClip) -> int:
+    """Add a clip: its file, its frames, and their order. Returns how many hashes are new.
+
+    Raises:
+        BankInvalid: no frame, frames and times that do not belong together, or a hash that is none; then nothing is added.
+    """
+    if not clip.values or len(clip.values) != len(clip.times_ms):
+        raise BankInvalid(f"{clip.title}: every frame needs a time and a hash, and there must be one.")
+    frames = [
+        NewEntry("pdq", value, f"{clip.title} at {ms} ms") for ms, value in zip(clip.times_ms, clip.values, strict=True)
+    ]
+    n_new = bank_add_entries(actor=actor, bank=bank, entries=[NewEntry("sha256", clip.sha256, clip.title), *frames])
+    _, is_new = KnownClip.objects.get_or_create(
+        bank=bank,
+        sha256=clip.sha256,
+        defaults={
+            "title": clip.title[:200],
+            "times_ms": list(clip.times_ms),
+            "values": [value.lower() for value in clip.values],
+        },
+    )
+    if is_new:
+        audit_write(
+            actor=actor, action="bank.clip_added", object_type="bank", object_key=bank.slug, n_frames=len(clip.values)
+        )
     return n_new
 
 

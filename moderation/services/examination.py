@@ -1,12 +1,12 @@
-"""The deep pass: takes a file apart, runs the slow detectors (or finds their results), and decides again on all evidence.
+"""The deep pass: runs the slow detectors on a file (or finds their results), and decides again on all evidence.
 
-Results are kept per file and detector version without any policy in them, so a second pass costs a few look-ups.
+Results are kept per file and detector version without any policy in them, so a second pass costs a few look-ups, and tasks
+on several machines are joined by what the database holds.
 """
 
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,30 +16,32 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from PIL import Image
 
+from moderation.bank_selectors import known_clips
+from moderation.deep.places import queue_of, runs_here
 from moderation.detectors.base import Finding, Missing, Picture, Result, Subject
-from moderation.detectors.deep import ClipSubject, DeepDetector
+from moderation.detectors.deep import DeepDetector
 from moderation.detectors.frames import FramesDetector, match_frames
-from moderation.detectors.ocr import OcrDetector, read_findings
-from moderation.detectors.pdq import pdq_of
-from moderation.detectors.speech import SpeechDetector, heard_findings
+from moderation.detectors.ocr import OcrDetector
+from moderation.detectors.speech import SpeechDetector
 from moderation.detectors.terms import TermsDetector
 from moderation.detectors.unspaced import UnspacedPhrases
 from moderation.detectors.vision import VisionDetector, shown_findings
 from moderation.judge import Context, judge
-from moderation.media.confined import SampledFrame, examine
 from moderation.media.limits import MediaRejected
-from moderation.media.stills import decode_image
-from moderation.media.storing import local_copy
 from moderation.metrics import deep_age_seconds, verdict_total
 from moderation.models import DetectorResult, Item, MediaFile, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
-from moderation.onpath import bank_index, onpath_run, terms_detector
+from moderation.onpath import bank_index, onpath_run, terms_detector, text_detector
 from moderation.selectors import creator_history
 from moderation.services.decisions import decision_by_machine
-from moderation.services.outbox import message_done
+from moderation.services.frame_vectors import FrameVectors
+from moderation.services.outbox import TOPIC_DETECT, item_joined, message_add, message_done
+from moderation.services.passages import read_result
+from moderation.services.workbench import Workbench
+from moderation.speech.reading import heard_result
+from moderation.vision_selectors import folder_in_use, prompts_in_force
 from policies.choices import ItemKind
 from policies.compiled import CompiledPolicy
 from policies.selectors import policy_for
@@ -51,18 +53,21 @@ Status = DetectorResult.Status
 _UNHURRIED_SECONDS = 5.0
 #: Missing for one of these reasons may be there at the next attempt.
 _PASSING = frozenset({"late", "failed", "open_circuit"})
-#: Long side in pixels at which stills are read.
-_READ_SIDE = 960
 
 
 class EvidenceIncomplete(Exception):
     """A required detector is missing for a reason that may pass; the message is tried again."""
 
 
+class VersionDiffers(Exception):
+    """The workers do not all have the same version of a detector; the message is tried again."""
+
+
 def item_examine(message: OutboxMessage) -> None:
     """Examine the message's item and decide it again on all evidence.
 
-    1. run or find the deep detectors' results, outside any transaction,
+    1. run or find the deep detectors' results, outside any transaction; one that runs elsewhere gets a task of its own,
+       and the last of these to end promises this work again (item_joined), which then finds all results,
     2. run the on-path detectors again, without hurry: what was late at upload is there now,
     3. before the last attempt, what may still come is waited for,
     4. decide, mark the item and finish the message, in one transaction.
@@ -71,11 +76,13 @@ def item_examine(message: OutboxMessage) -> None:
         EvidenceIncomplete, MediaExaminationFailed, OSError: the attempt failed and is repeated by the outbox, as is one
             whose policy version was replaced while the detectors ran (IntegrityError).
     """
-    item = Item.objects.select_related("media", "cover", "creator", "current_decision").get(pk=message.item_id or 0)
+    item = _item_of(message)
     policy = policy_for(item.creator.external_id)
-    results = [*_onpath_results(item, policy), *_deep_results(item, policy)]
-    is_last = message.attempts >= settings.OUTBOX_MAX_ATTEMPTS
-    if not is_last:
+    deep = _deep_results(item, policy, message)
+    if deep is None:
+        return
+    results = [*_onpath_results(item, policy), *deep]
+    if message.attempts < settings.OUTBOX_MAX_ATTEMPTS:
         _check_complete(results, policy, item.kind)
     judgement = judge(results, context_of(item), policy)
     with transaction.atomic():
@@ -83,17 +90,27 @@ def item_examine(message: OutboxMessage) -> None:
         decision_by_machine(
             item=item, judgement=judgement, policy=policy, stage=DecisionStage.DEEP, is_final=True, now=now
         )
-        Item.objects.filter(pk=item.pk).exclude(deep_state=DeepState.NOT_NEEDED).update(deep_state=DeepState.DONE)
+        state = DeepState.FAILED if _has_dead_letter(item) else DeepState.DONE
+        Item.objects.filter(pk=item.pk).exclude(deep_state=DeepState.NOT_NEEDED).update(deep_state=state)
         message_done(message=message, now=now)
     deep_age_seconds.labels("decided").observe((now - item.created_at).total_seconds())
     verdict_total.labels(judgement.outcome.name, judgement.decided_by).inc()
+
+
+def _item_of(message: OutboxMessage) -> Item:
+    return Item.objects.select_related("media", "cover", "creator", "current_decision").get(pk=message.item_id or 0)
+
+
+def _has_dead_letter(item: Item) -> bool:
+    """Whether a detector's task failed for good: the item is decided on the rest, and stays marked."""
+    return OutboxMessage.objects.filter(item=item, topic=TOPIC_DETECT, state=OutboxMessage.State.DEAD).exists()
 
 
 def _check_complete(results: list[Result], policy: CompiledPolicy, kind: int) -> None:
     waiting = [
         f"{r.detector} ({r.missing.why})"
         for r in results
-        if r.missing and r.missing.why in _PASSING and policy.counts(r.detector, kind) and not r.payload.get("is_final")
+        if r.missing and _may_pass(r) and policy.counts(r.detector, kind)
     ]
     if waiting:
         raise EvidenceIncomplete(f"missing for now: {', '.join(waiting)}")
@@ -137,66 +154,99 @@ def deep_detectors() -> tuple[DeepDetector, ...]:
     return (
         FramesDetector(),
         OcrDetector(),
-        SpeechDetector(settings.WHISPER_MODEL_PATH),
-        VisionDetector(settings.VISION_MODEL_PATH),
+        SpeechDetector(settings.WHISPER_MODEL_PATH, Path(settings.MODELS_FOLDER), settings.WHISPER_DEVICE),
+        VisionDetector(folder_in_use(), prompts_in_force(), FrameVectors()),
     )
 
 
-@dataclass
-class _Workbench:
-    """One file on the bench: it is fetched and taken apart when the first detector without a kept result asks."""
-
-    file: MediaFile
-    kind: ItemKind
-    stack: ExitStack
-    clip: ClipSubject | None = None
-    rejected: MediaRejected | None = field(default=None)
-
-    def subject(self) -> ClipSubject:
-        """Return the file taken apart.
-
-        Raises:
-            MediaRejected: it cannot be decoded, now or ever.
-        """
-        if self.rejected:
-            raise self.rejected
-        if self.clip is None:
-            try:
-                self.clip = self._taken_apart()
-            except MediaRejected as error:
-                self.rejected = error
-                raise
-        return self.clip
-
-    def _taken_apart(self) -> ClipSubject:
-        path = self.stack.enter_context(local_copy(self.file.storage_key))
-        workdir = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="gh-deep-")))
-        if not self.file.is_video:
-            return ClipSubject(self.kind, self.file.sha256, (_still(path, workdir),), None, has_audio=False)
-        taken = examine(path, workdir, want_audio=bool(settings.WHISPER_MODEL_PATH))
-        return ClipSubject(self.kind, self.file.sha256, taken.frames, taken.audio, taken.probe.has_audio)
-
-
-def _still(path: Path, workdir: Path) -> SampledFrame:
-    """Return an image as a clip of one frame."""
-    pixels = decode_image(path, side=_READ_SIDE).pixels
-    copy = workdir / "still.jpg"
-    Image.fromarray(pixels).save(copy, "JPEG", quality=92)
-    return SampledFrame(0, "scene", copy, *pdq_of(decode_image(path).pixels))
-
-
-def _deep_results(item: Item, policy: CompiledPolicy) -> list[Result]:
-    """Return one result per deep detector that looks at this kind of item."""
+def _deep_results(item: Item, policy: CompiledPolicy, message: OutboxMessage) -> list[Result] | None:
+    """Return one result per deep detector that looks at this kind of item; None where some run elsewhere."""
+    detectors = deep_detectors()
     if item.media is None:
-        return [Result(d.name, d.version, not_applicable=True) for d in deep_detectors()]
+        return [Result(d.name, d.version, not_applicable=True) for d in detectors]
     with ExitStack() as stack:
-        bench = _Workbench(item.media, ItemKind(item.kind), stack)
-        scan = partial(_scan, policy, item.language_detected or "und")
-        return [_interpreted(_result(d, bench), policy, scan) for d in deep_detectors()]
+        bench = bench_for(item.media, ItemKind(item.kind), stack, attempt=message.attempts)
+        known = {d.name: _known(d, bench) or _given_up(d, item) for d in detectors}
+        elsewhere = [d for d in detectors if known[d.name] is None and not runs_here(d.name)]
+        here = {d.name: known[d.name] or result_run(d, bench) for d in detectors if d not in elsewhere}
+        if elsewhere and bench.share():
+            _hand_off(item, elsewhere, message)
+            return None
+        results = [here.get(d.name) or result_run(d, bench) for d in detectors]
+    return [_interpreted(result, policy, item) for result in results]
 
 
-def _result(detector: DeepDetector, bench: _Workbench) -> Result:
-    """Return a kept result of this file and version, or run the detector and keep what it gives."""
+def bench_for(file: MediaFile, kind: ItemKind, stack: ExitStack, *, attempt: int = 1) -> Workbench:
+    """Return a bench for one file; it stays as it is until the stack closes."""
+    want_audio = any(d.name == "speech" and d.is_configured for d in deep_detectors())
+    return Workbench(file, kind, stack, want_audio=want_audio, attempt=attempt)
+
+
+def _hand_off(item: Item, detectors: Sequence[DeepDetector], message: OutboxMessage) -> None:
+    """Promise one task for each detector that runs elsewhere, and finish this message, in one transaction."""
+    with transaction.atomic():
+        Item.objects.select_for_update(of=("self",)).get(pk=item.pk)
+        for detector in detectors:
+            message_add(
+                topic=TOPIC_DETECT, item=item, part=detector.name, queue=queue_of(detector.name),
+                payload={"version": detector.version}, rank_at=message.rank_at,
+            )  # fmt: skip
+        message_done(message=message, now=timezone.now())
+
+
+def detector_run(message: OutboxMessage) -> None:
+    """Run one detector on the message's item, keep its result, and promise the decision where it was the last.
+
+    Raises:
+        VersionDiffers: this worker has another version of the detector than it was asked for.
+        EvidenceIncomplete, MediaExaminationFailed, OSError: the attempt failed and is repeated by the outbox.
+    """
+    item = _item_of(message)
+    detector = detector_named(message.part)
+    if message.payload.get("version") != detector.version:
+        raise VersionDiffers(
+            f"This worker has {detector.name} {detector.version} and was asked for {message.payload.get('version')}: "
+            "give all workers the same release, models and settings."
+        )
+    if item.media is not None:
+        with ExitStack() as stack:
+            file_result(detector, bench_for(item.media, ItemKind(item.kind), stack, attempt=message.attempts))
+    with transaction.atomic():
+        Item.objects.select_for_update(of=("self",)).get(pk=item.pk)
+        message_done(message=message, now=timezone.now())
+        item_joined(item=item)
+
+
+def detector_named(name: str) -> DeepDetector:
+    """Return a deep detector.
+
+    Raises:
+        LookupError: there is none of this name.
+    """
+    found = next((d for d in deep_detectors() if d.name == name), None)
+    if found is None:
+        raise LookupError(f"There is no deep detector {name!r}.")
+    return found
+
+
+def file_result(detector: DeepDetector, bench: Workbench) -> Result:
+    """Return a detector's result for a file, kept or new.
+
+    Raises:
+        EvidenceIncomplete: it gave none, for a reason that may pass.
+    """
+    result = _known(detector, bench) or result_run(detector, bench)
+    if result.missing and _may_pass(result):
+        raise EvidenceIncomplete(f"missing for now: {detector.name} ({result.missing.why})")
+    return result
+
+
+def _may_pass(result: Result) -> bool:
+    return result.missing is not None and result.missing.why in _PASSING and not result.payload.get("is_final")
+
+
+def _known(detector: DeepDetector, bench: Workbench) -> Result | None:
+    """Return what is known without running a detector: that there is nothing to look at, no model, or a kept result."""
     if bench.kind not in detector.kinds:
         return Result(detector.name, detector.version, not_applicable=True)
     if not detector.is_configured:
@@ -204,18 +254,38 @@ def _result(detector: DeepDetector, bench: _Workbench) -> Result:
     kept = DetectorResult.objects.filter(
         sha256=bench.file.sha256, detector=detector.name, version=detector.version
     ).first()
-    if kept:
-        return _restored(kept)
+    return _restored(kept) if kept else None
+
+
+def _given_up(detector: DeepDetector, item: Item) -> Result | None:
+    """Return that a detector failed for good where its task for this item is a dead letter; a person may drive it again."""
+    dead = OutboxMessage.objects.filter(
+        item=item, topic=TOPIC_DETECT, part=detector.name, state=OutboxMessage.State.DEAD,
+        payload__version=detector.version,
+    )  # fmt: skip
+    if not dead.exists():
+        return None
+    missing = Missing(detector.name, "failed", "its task failed on every attempt")
+    return Result(detector.name, detector.version, missing=missing, payload={"is_final": True})
+
+
+def result_run(detector: DeepDetector, bench: Workbench) -> Result:
+    """Run a detector and keep what it gives, unless that may be otherwise the next time."""
     started = timezone.now()
-    result = _run(detector, bench)
+    result = _run_again(detector, bench.file) or _run(detector, bench)
     seconds = (timezone.now() - started).total_seconds()
     deep_age_seconds.labels(detector.name).observe(seconds)
-    if result.missing is None:
+    if not _may_pass(result):
         _keep(result, bench.file, seconds)
     return result
 
 
-def _run(detector: DeepDetector, bench: _Workbench) -> Result:
+def _run_again(detector: DeepDetector, file: MediaFile) -> Result | None:
+    """Return what a detector makes of a file that it has looked at before: other prompts need no second look."""
+    return detector.rerun(file.sha256) if isinstance(detector, VisionDetector) else None
+
+
+def _run(detector: DeepDetector, bench: Workbench) -> Result:
     """Run a detector; a file that cannot be decoded is final, anything else is tried again."""
     try:
         return detector.run(bench.subject())
@@ -225,22 +295,27 @@ def _run(detector: DeepDetector, bench: _Workbench) -> Result:
 
 
 def _keep(result: Result, file: MediaFile, seconds: float) -> None:
+    status = Status.NOT_APPLICABLE if result.not_applicable else Status.MISSING if result.missing else Status.OK
+    payload = dict(result.payload)
+    if result.missing:
+        payload |= {"is_final": True, "detail": result.missing.detail}
     DetectorResult.objects.get_or_create(
         sha256=file.sha256,
         detector=result.detector,
         version=result.version,
         defaults={
-            "status": Status.NOT_APPLICABLE if result.not_applicable else Status.OK,
-            "payload": dict(result.payload),
+            "status": status,
+            "why": result.missing.why if result.missing else "",
+            "payload": payload,
             "seconds": seconds,
         },
     )
 
 
 def _restored(kept: DetectorResult) -> Result:
-    return Result(
-        kept.detector, kept.version, not_applicable=kept.status == Status.NOT_APPLICABLE, payload=kept.payload
-    )
+    missing = Missing(kept.detector, kept.why, kept.payload.get("detail", "")) if kept.why else None
+    is_absent = kept.status == Status.NOT_APPLICABLE
+    return Result(kept.detector, kept.version, not_applicable=is_absent, missing=missing, payload=kept.payload)
 
 
 @lru_cache(maxsize=2)
@@ -259,14 +334,17 @@ def _scan(policy: CompiledPolicy, language: str, text: str, where: Mapping[str, 
     return found + tuple(f for f in joined if f.category not in known)
 
 
-def _interpreted(result: Result, policy: CompiledPolicy, scan: Any) -> Result:
+def _interpreted(result: Result, policy: CompiledPolicy, item: Item) -> Result:
     """Return a result with the findings that follow from its payload under the policy and banks of today."""
+    text = text_detector(policy) if policy.counts("text", item.kind) else None
+    if result.detector == "speech":  # what was understood counts, also where the rest is missing
+        return heard_result(result, lambda words, where, language: _scan(policy, language, words, where), text)
     if result.missing or result.not_applicable:
         return result
+    if result.detector == "ocr":
+        return read_result(result, partial(_scan, policy, item.language_detected or "und"), text)
     findings: tuple[Finding, ...] = {
-        "frames": lambda p: match_frames(p, bank_index(policy)),
-        "ocr": lambda p: read_findings(p, scan),
-        "speech": lambda p: heard_findings(p, scan),
+        "frames": lambda p: match_frames(p, bank_index(policy), known_clips),
         "vision": shown_findings,
     }[result.detector](result.payload)
-    return Result(result.detector, result.version, findings=findings, payload=result.payload)
+    return replace(result, findings=findings)

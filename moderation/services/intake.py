@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from moderation.campaign_source import LiveCampaign, campaign_like
+from moderation.deep.pressure import rank_of
 from moderation.detectors.base import Picture, Result, Subject
 from moderation.detectors.deep import nothing_to_look_at
 from moderation.exceptions import ItemConflict
@@ -25,7 +26,7 @@ from moderation.onpath import onpath_run
 from moderation.selectors import creator_history, item_exists
 from moderation.services.audit import audit_write
 from moderation.services.decisions import decision_on_arrival, is_version_outdated
-from moderation.services.outbox import message_add
+from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_add
 from policies.choices import DEEP_DETECTORS, Band, ItemKind, Outcome, Standing
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
@@ -35,8 +36,6 @@ from policies.selectors import invalidate, policy_for
 _CREATOR = "SELECT * FROM moderation_creator WHERE external_id = %s"
 #: How often an upload is judged anew because the version was replaced while it was judged.
 _MAX_TRIES = 3
-TOPIC_EXAMINE = "moderation.tasks.item_examine"
-TOPIC_REEXAMINE = "moderation.tasks.item_reexamine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +241,7 @@ def _store(
 def _promise(item: Item, judgement: Judgement, needs_deep: bool) -> None:
     """Promise what is left to do: the deep pass, or another try at what was missing on the path."""
     if needs_deep:
-        message_add(topic=TOPIC_EXAMINE, item=item)
+        message_add(topic=TOPIC_EXAMINE, item=item, rank_at=rank_of(item.creator, item.created_at))
     elif judgement.outcome == Outcome.HOLD and judgement.decided_by.startswith("missing."):
         message_add(topic=TOPIC_REEXAMINE, item=item)
     elif "skipped" in judgement.evidence["missing"].values():

@@ -2,6 +2,7 @@
 
 A message's life: pending -> sent -> (claimed) -> done, or dead after OUTBOX_MAX_ATTEMPTS begun attempts.
 Attempts are counted when work begins, so a message that kills its worker is bounded as well.
+Work of the deep pass waits here in the order of its ranks; the broker holds only the next few of each queue.
 """
 
 import threading
@@ -14,9 +15,10 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
+from moderation.deep.places import FIRST_QUEUE, QUEUES
 from moderation.exceptions import DeadLetterInvalid
 from moderation.models import Item, OutboxMessage
 from moderation.models.item import DeepState, ItemState
@@ -29,19 +31,40 @@ from policies.selectors import compiled_active
 log = structlog.get_logger(__name__)
 State = OutboxMessage.State
 
-#: Sends (task name, message key); raises on a broker that is away.
-Sender = Callable[[str, str], None]
+#: Sends (task name, message key, queue or "" for the task's own); raises on a broker that is away.
+Sender = Callable[[str, str, str], None]
 _BATCH = 100
 
+TOPIC_EXAMINE = "moderation.tasks.item_examine"
+TOPIC_REEXAMINE = "moderation.tasks.item_reexamine"
+TOPIC_DETECT = "moderation.tasks.detector_run"
+TOPIC_RERUN = "moderation.tasks.file_rerun"
+#: Where messages wait that say nothing else.
+_QUEUE_OF = {TOPIC_EXAMINE: FIRST_QUEUE}
 
-def message_add(*, topic: str, item: Item | None, payload: dict[str, Any] | None = None) -> OutboxMessage:
+
+def message_add(
+    *,
+    topic: str,
+    item: Item | None,
+    payload: dict[str, Any] | None = None,
+    part: str = "",
+    queue: str = "",
+    rank_at: datetime | None = None,
+) -> OutboxMessage:
     """Promise a task, inside the caller's transaction; an unfinished promise of the same kind is returned instead.
 
     Work on no item is of the same kind where its payload is the same.
+
+    Args:
+        part: the detector whose share of the work this is; empty for all of it.
+        queue: one of the deep pass's; empty for the topic's own.
+        rank_at: deep work goes by this moment, earliest first; now by default.
     """
     same = {"item": item} if item else {"item": None, "payload": payload or {}}
+    made = {"payload": payload or {}, "queue": queue or _QUEUE_OF.get(topic, ""), "rank_at": rank_at or timezone.now()}
     message, _ = OutboxMessage.objects.get_or_create(
-        **same, topic=topic, state__in=[State.PENDING, State.SENT], defaults={"payload": payload or {}}
+        **same, topic=topic, part=part, state__in=[State.PENDING, State.SENT], defaults=made
     )
     return message
 
@@ -50,11 +73,16 @@ def relay_once(*, send: Sender, now: datetime) -> int:
     """Send what is due; return how many were sent.
 
     1. lock due rows that nobody else relays (SKIP LOCKED: any number of relays may run),
-    2. send each; a broker that fails ends the round and leaves the rest pending,
-    3. mark it sent, due again later in case the broker loses it.
+    2. of each deep queue only as many as its window has room for, the first by rank: what waits with the broker can no
+       longer be overtaken, and is sent again and again while it waits,
+    3. send each; a broker that fails ends the round and leaves the rest pending,
+    4. mark it sent, due again later in case the broker loses it.
     """
     with transaction.atomic():
-        due = _due(now).select_for_update(skip_locked=True).order_by("available_at")[:_BATCH]
+        due = [*_due(now).filter(queue="").select_for_update(skip_locked=True).order_by("available_at")[:_BATCH]]
+        for queue, room in _rooms(now).items():
+            ready = _due(now).filter(queue=queue).select_for_update(skip_locked=True)
+            due += ready.order_by("rank_at", "pk")[:room]
         sent = list(_send_all(due, send))
         OutboxMessage.objects.filter(pk__in=sent).update(
             state=State.SENT, available_at=now + timedelta(seconds=settings.OUTBOX_RESEND_AFTER_SECONDS)
@@ -62,15 +90,26 @@ def relay_once(*, send: Sender, now: datetime) -> int:
     return len(sent)
 
 
+def _rooms(now: datetime) -> dict[str, int]:
+    """Return how many more messages of each deep queue may go to the broker. What is being worked on has left it."""
+    carried = OutboxMessage.objects.filter(_free(now), state=State.SENT, queue__in=QUEUES, available_at__gt=now)
+    counts = dict(carried.values_list("queue").annotate(n=Count("pk")))
+    rooms = {queue: settings.DEEP_WINDOW - counts.get(queue, 0) for queue in QUEUES}
+    return {queue: room for queue, room in rooms.items() if room > 0}
+
+
+def _free(now: datetime) -> Q:
+    return Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
+
+
 def _due(now: datetime) -> Any:
-    free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
-    return OutboxMessage.objects.filter(free, state__in=[State.PENDING, State.SENT], available_at__lte=now)
+    return OutboxMessage.objects.filter(_free(now), state__in=[State.PENDING, State.SENT], available_at__lte=now)
 
 
 def _send_all(messages: Any, send: Sender) -> Iterator[int]:
     for message in messages:
         try:
-            send(message.topic, str(message.key))
+            send(message.topic, str(message.key), message.queue)
         except Exception as error:  # whatever the broker's client raises, the row stays and is sent later
             log.warning("outbox_send_failed", topic=message.topic, error=type(error).__name__)
             return
@@ -82,9 +121,8 @@ def message_begin(*, key: str, now: datetime) -> OutboxMessage | None:
 
     Concurrency: one guarded UPDATE decides; a duplicate delivery finds no row.
     """
-    free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
     claimed = OutboxMessage.objects.filter(
-        free, key=key, state__in=[State.PENDING, State.SENT], attempts__lt=settings.OUTBOX_MAX_ATTEMPTS
+        _free(now), key=key, state__in=[State.PENDING, State.SENT], attempts__lt=settings.OUTBOX_MAX_ATTEMPTS
     ).update(attempts=F("attempts") + 1, claimed_until=now + timedelta(seconds=settings.OUTBOX_CLAIM_SECONDS))
     message = OutboxMessage.objects.select_related("item").filter(key=key).first()
     if claimed:
@@ -157,10 +195,22 @@ def _alarm(message: OutboxMessage) -> None:
     if item is not None:
         Item.objects.filter(pk=item.pk).update(deep_state=DeepState.FAILED)
         _give_to_person(item)
+        if message.topic == TOPIC_DETECT:
+            item_joined(item=item)
     audit_write(
         actor="system", action="message.died", object_type="message", object_key=message.key, topic=message.topic
     )
     log.error("dead_letter", topic=message.topic, message=str(message.key), attempts=message.attempts)
+
+
+def item_joined(*, item: Item) -> OutboxMessage | None:
+    """Promise the decision on an item when the last of its detectors has ended, well or not; inside the caller's transaction.
+
+    The caller holds the item's lock and has ended its own message, so of two that end at once the second sees both.
+    """
+    if OutboxMessage.objects.filter(item=item, topic=TOPIC_DETECT, state__in=[State.PENDING, State.SENT]).exists():
+        return None
+    return message_add(topic=TOPIC_EXAMINE, item=item, rank_at=item.created_at)
 
 
 def _give_to_person(item: Item) -> None:
@@ -193,7 +243,7 @@ def dead_letter_redrive(*, actor: AbstractBaseUser, message_key: str, now: datet
     if message is None:
         raise DeadLetterInvalid("This is no dead letter any more; reload the list.")
     twin = OutboxMessage.objects.filter(
-        item_id=message.item_id or 0, topic=message.topic, state__in=[State.PENDING, State.SENT]
+        item_id=message.item_id or 0, topic=message.topic, part=message.part, state__in=[State.PENDING, State.SENT]
     )
     if message.item_id and twin.exists():
         raise DeadLetterInvalid("The same work is already under way for this item.")

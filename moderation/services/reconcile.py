@@ -8,8 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from moderation.models import Item, OutboxMessage
 from moderation.models.item import DeepState, ItemState
-from moderation.services.intake import TOPIC_EXAMINE
-from moderation.services.outbox import message_add
+from moderation.services.outbox import TOPIC_EXAMINE, message_add
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +26,6 @@ def items_reconcile(*, now: datetime, limit: int = 500) -> int:
     lost = Item.objects.filter(waiting, ~Exists(under_way), created_at__lt=now - GRACE, withdrawn_at__isnull=True)
     for item in lost[:limit]:
         with transaction.atomic():
-            message_add(topic=TOPIC_EXAMINE, item=item)
+            message_add(topic=TOPIC_EXAMINE, item=item, rank_at=item.created_at)
         log.error("item_without_promise", item=str(item.key))
     return len(lost[:limit])

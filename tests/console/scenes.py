@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from django.contrib.auth.models import Group, User
 from django.core.files.base import ContentFile
@@ -15,12 +16,15 @@ from django.utils import timezone
 from console.roles import ROLES, roles_sync
 from moderation.detectors.base import Finding, Missing, Result
 from moderation.judge import Context, judge
-from moderation.models import Creator, Item, Job, MediaFile, OutboxMessage
+from moderation.media.confined import examine
+from moderation.models import Creator, DerivedFile, Item, Job, MediaFile, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.services.decisions import decision_by_machine
+from moderation.services.derived import views_keep
 from moderation.services.jobs import job_claim
 from policies.choices import DETECTORS, ItemKind, Outcome, Standing
 from policies.selectors import compiled_active, invalidate
+from tests.moderation.clips import clip, scene
 
 PASSWORD = "correct-horse-battery"
 #: A made-up token: what these tests do in the child-safety partition is opaque.
@@ -148,3 +152,32 @@ def stored(content: bytes, *, mime: str = "video/mp4", width: int = 720, height:
         sha256=sha256,
         defaults={"storage_key": key, "mime": mime, "n_bytes": len(content), "width": width, "height": height},
     )[0]
+
+
+def derived(
+    file: MediaFile, kind: str, content: bytes = b"", *, mime: str = "", data: dict[str, object] | None = None
+) -> DerivedFile:
+    """Return something made from a file, stored under its own hash where it has content."""
+    sha256 = hashlib.sha256(content).hexdigest() if content else ""
+    key = f"derived/{sha256}" if content else ""
+    if content and not default_storage.exists(key):
+        default_storage.save(key, ContentFile(content))
+    return DerivedFile.objects.create(
+        file=file,
+        kind=kind,
+        version="1",
+        sha256=sha256,
+        storage_key=key,
+        mime=mime,
+        n_bytes=len(content),
+        data=data or {},
+    )
+
+
+def filmed(folder: Path, *, sound: bool = True) -> MediaFile:
+    """Return a real clip with the sheet and waveform that the confined child makes of it."""
+    path = clip(folder / "filmed.mp4", [scene(n, size=(320, 568)) for n in range(8)], sound=sound)
+    file = stored(path.read_bytes(), width=320, height=568)
+    taken = examine(path, folder, want_audio=False)
+    views_keep(file=file, taken=taken, path=path, workdir=folder)
+    return file

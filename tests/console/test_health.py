@@ -59,7 +59,7 @@ def test_livez_needs_no_database(client: Client) -> None:
 def test_readyz_says_what_is_usable_and_how_old_the_gate_is(client: Client) -> None:
     status, checks = _checks(client)
     assert status == 200, checks
-    assert set(checks) == {"database", "broker", "gate", "policy", "banks"}
+    assert set(checks) == {"database", "broker", "gate", "policy", "banks", "deep"}
     assert all(check["ok"] for check in checks.values())
     assert checks["gate"]["age_ms"] == 50
     assert checks["policy"]["version"] == 1
@@ -118,6 +118,7 @@ def test_metrics_answers_this_machine_with_counters_and_what_waits(client: Clien
         "jobs_active",
         "activation_age_seconds",
         "gate_age_seconds",
+        "deep_wanted_workers",
     ):
         assert name in text
 

@@ -93,3 +93,33 @@ def test_addresses_made_within_minutes_are_equal_so_that_browsers_cache(monkeypa
     early = media_url("some/key")
     monkeypatch.setattr(time, "time", lambda: 1_800_000_500.0)
     assert media_url("some/key") == early
+
+
+def test_a_range_of_another_content_gets_the_whole(client: Client, url: str) -> None:
+    etag = client.head(url)["ETag"]
+    same = client.get(url, headers={"Range": "bytes=0-9", "If-Range": etag})
+    assert (same.status_code, _body(same)) == (206, CONTENT[:10])
+    for other in ('"another"', f"W/{etag}", "Wed, 25 Nov 2026 12:00:00 GMT"):
+        response = client.get(url, headers={"Range": "bytes=0-9", "If-Range": other})
+        assert (response.status_code, _body(response)) == (200, CONTENT)
+
+
+def test_a_browser_that_has_the_content_is_told_so(client: Client, url: str) -> None:
+    etag = client.head(url)["ETag"]
+    response = client.get(url, headers={"If-None-Match": etag})
+    assert (response.status_code, response.content) == (304, b"")
+
+
+def test_head_of_a_range_says_which_it_would_be(client: Client, url: str) -> None:
+    response = client.head(url, headers={"Range": "bytes=10-19"})
+    assert (response.status_code, response.content, response["Content-Length"]) == (206, b"", "10")
+    assert response["Content-Range"] == f"bytes 10-19/{len(CONTENT)}"
+
+
+def test_what_was_made_from_a_file_has_addresses_too_but_samples_have_none(client: Client, db: None) -> None:
+    original = scenes.stored(CONTENT)
+    sheet = scenes.derived(original, "sheet", b"RIFF----WEBP", mime="image/webp")
+    response = client.get(media_url(sheet.storage_key))
+    assert (_body(response), response["Content-Type"]) == (b"RIFF----WEBP", "image/webp")
+    samples = scenes.derived(original, "samples", b"PK--", mime="application/zip")
+    assert client.get(media_url(samples.storage_key)).status_code == 404

@@ -74,7 +74,7 @@ class Rig:
             "console",
             "worker",
             "-Q",
-            "intake,deep,housekeeping",
+            "intake,deep.io,deep.cpu,deep.gpu,deep.rerun,housekeeping",
             "-c",
             "1",
         ]

@@ -9,7 +9,7 @@ from django.utils import timezone
 from moderation import onpath
 from moderation.models import Clearance, Decision, DetectorResult, Finding, Item, Job, OutboxMessage
 from moderation.models.item import DeepState
-from moderation.services import examination, outbox
+from moderation.services import outbox, workbench
 from moderation.services.intake import Submission, UploadedMedia, item_submit
 from moderation.tasks import item_examine
 from policies import selectors as policy_selectors
@@ -85,7 +85,7 @@ def test_a_known_picture_in_a_clip_blocks_it_with_time_and_distance(tmp_path: Pa
 def test_a_second_pass_over_the_same_file_runs_no_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = clip(tmp_path / "c.mp4", [scene(4), scene(5)])
     work(submit(path))
-    monkeypatch.setattr(examination, "examine", lambda *_, **__: pytest.fail("taken apart again"))
+    monkeypatch.setattr(workbench, "examine", lambda *_, **__: pytest.fail("taken apart again"))
     assert work(submit(path, "clip-2")).deep_state == DeepState.DONE
 
 
@@ -103,7 +103,7 @@ def test_an_examination_that_always_fails_becomes_a_dead_letter_with_a_job_and_c
     settings.OUTBOX_MAX_ATTEMPTS = 2
     item = submit(clip(tmp_path / "e.mp4", [scene(4)]))
     with monkeypatch.context() as patched:
-        patched.setattr(examination, "examine", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("poison")))
+        patched.setattr(workbench, "examine", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("poison")))
         for _ in range(2):
             OutboxMessage.objects.update(available_at=timezone.now())
             item_examine(str(OutboxMessage.objects.get(item=item).key))

@@ -10,7 +10,7 @@ import pytest
 
 from moderation.detectors.base import Finding
 from moderation.detectors.deep import ClipSubject
-from moderation.detectors.ocr import OcrDetector, frames_to_read, read_findings
+from moderation.detectors.ocr import OcrDetector, frames_to_read, merged_lines, passages, read_findings
 from moderation.detectors.pdq import pdq_of
 from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
 from moderation.media.confined import SampledFrame, examine
@@ -72,6 +72,54 @@ def test_lines_that_came_at_different_times_but_stand_together_are_read_together
 def test_lines_that_never_stood_together_are_not() -> None:
     lines = [line("buy cheap", 0, 3_000, 20), line("followers here", 4_000, 8_000, 60)]
     assert read_findings({"lines": lines}, scan) == ()
+
+
+def seen(text: str, top: int = 0, confidence: float = 0.9, left: int = 0) -> dict[str, Any]:
+    return {"text": text, "words": text, "box": [left, top, left + 100, top + 20], "confidence": confidence}
+
+
+def test_a_line_that_stays_is_one_line_with_its_time() -> None:
+    (line,) = merged_lines([(0, [seen("hello")]), (1_000, [seen("Hello")]), (2_000, [])])
+    assert (line["ms"], line["until_ms"], line["spans"]) == (0, 1_000, [[0, 1_000]])
+
+
+def test_a_line_that_comes_back_has_two_times() -> None:
+    (line,) = merged_lines([(0, [seen("hello")]), (4_000, []), (8_000, [seen("hello")])])
+    assert line["spans"] == [[0, 0], [8_000, 8_000]]
+    (found,) = read_findings(
+        {"lines": merged_lines([(0, [seen("cheap followers")]), (4_000, []), (8_000, [seen("cheap followers")])])}, scan
+    )
+    assert (found.where["frame_ms"], found.where["until_ms"], found.where["n_times_seen"]) == (0, 0, 2)
+
+
+def test_of_readings_that_differ_a_little_in_one_place_the_surest_stays() -> None:
+    frames = [(0, [seen("cheap fo11owers", confidence=0.6)]), (500, [seen("cheap followers", confidence=0.95)])]
+    (line,) = merged_lines(frames)
+    assert (line["text"], line["confidence"], line["spans"]) == ("cheap followers", 0.95, [[0, 500]])
+
+
+def test_similar_lines_in_other_places_stay_apart() -> None:
+    lines = merged_lines([(0, [seen("cheap followers"), seen("cheap follower", top=60)])])
+    assert [line["text"] for line in lines] == ["cheap followers", "cheap follower"]
+
+
+def test_a_line_that_moves_is_still_one() -> None:
+    assert len(merged_lines([(0, [seen("breaking")]), (500, [seen("breaking", left=300)])])) == 1
+
+
+def test_other_words_in_the_same_place_are_another_line() -> None:
+    assert len(merged_lines([(0, [seen("one thing")]), (500, [seen("what else")])])) == 2
+
+
+def classify(text: str, where: Mapping[str, Any]) -> tuple[Finding, ...]:
+    return (Finding("text", "1", "hate", min(1.0, len(text) / 100), where),)
+
+
+def test_the_classifier_reads_passages_and_its_highest_score_is_kept() -> None:
+    lines = [line("you are not", 0, 4_000, 10), line("welcome in here", 0, 4_000, 40), line("ok", 9_000, 9_000)]
+    assert [text for text, _ in passages(lines)] == ["welcome in here", "you are not welcome in here"]
+    (found,) = read_findings({"lines": lines}, lambda *_: (), classify)
+    assert (found.detector, found.where["text"], found.where["frame_ms"]) == ("text", "you are not welcome in here", 0)
 
 
 def test_its_version_names_the_package() -> None:

@@ -1,40 +1,38 @@
-"""Speech is transcribed by a real Whisper where one is configured, and believed only where it is sure."""
+"""Speech is heard by a real Whisper, the shipped starter among them, and believed only where it is sure."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-import wave
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from moderation.detectors import speech
-from moderation.detectors.base import Finding
+from moderation.detectors.base import WHY_MISSING, Result
 from moderation.detectors.deep import ClipSubject
-from moderation.detectors.speech import SpeechDetector, heard_findings
-from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
+from moderation.detectors.speech import SpeechDetector, samples_of
+from moderation.speech.loading import STARTER, trust_of
 from policies.choices import ItemKind
+from tests.moderation.spoken import SAID, Samples, chord, loaded, silence, spoken, tune, wav
+
+CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "speech_clips"
 
 
 def subject(audio: Path | None, has_audio: bool | None = True) -> ClipSubject:
     return ClipSubject(ItemKind.VIDEO, "0" * 64, (), audio, has_audio)
 
 
-@pytest.fixture
-def sound(tmp_path: Path) -> Path:
-    """Return three seconds of a rising tone."""
-    path = tmp_path / "audio.wav"
-    t = np.arange(48_000) / 16_000
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(16_000)
-        out.writeframes((np.sin(2 * np.pi * (200 + 100 * t) * t) * 9_000).astype(np.int16).tobytes())
-    return path
+def heard(folder: Path, *sounds: Samples, setting: str = "") -> list[Result]:
+    """Return what a detector makes of some sounds in one batch."""
+    clips = [subject(wav(folder / f"{i}.wav", samples)) for i, samples in enumerate(sounds)]
+    return SpeechDetector(setting).run_batch(clips)
+
+
+def words(result: Result) -> list[str]:
+    return [s["text"] for s in result.payload["segments"]]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +48,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for weight in model.parameters():  # some are left as memory happens to hold them
         torch.nn.init.normal_(weight, std=0.02)
     end_of_text = 50_257
-    with torch.no_grad():  # else it would write the longest text it can, six times over
+    with torch.no_grad():  # else it would write the longest text it can, several times over
         model.decoder.ln.weight.zero_()
         model.decoder.ln.bias.fill_(1.0)
         model.decoder.token_embedding.weight[end_of_text] = 3.0
@@ -58,27 +56,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def segment(start: float, end: float, text: str, sure: float = -0.2, silence: float = 0.1) -> dict[str, Any]:
-    return {"start": start, "end": end, "text": text, "avg_logprob": sure, "no_speech_prob": silence}
-
-
-def heard(monkeypatch: pytest.MonkeyPatch, *segments: dict[str, Any]) -> None:
-    """Let the model hear these segments."""
-
-    class Model:
-        def transcribe(self, samples: np.ndarray, **_: Any) -> dict[str, Any]:
-            assert samples.dtype == np.float32
-            assert np.abs(samples).max() <= 1.0
-            return {"language": "en", "segments": list(segments)}
-
-    monkeypatch.setattr(speech, "_model", lambda _: Model())
+# --- without listening -----------------------------------------------------------------------------------------------
 
 
 def test_without_a_model_nothing_heavy_is_imported() -> None:
     code = (
         "import sys; from moderation.detectors.speech import SpeechDetector; from moderation.detectors.vision import "
-        "VisionDetector; assert not SpeechDetector('').is_configured and not VisionDetector('').is_configured; "
-        "print(SpeechDetector('').version, VisionDetector('').version); "
+        "VisionDetector; assert not SpeechDetector('off').is_configured and not VisionDetector('').is_configured; "
+        "print(SpeechDetector('off').version, VisionDetector('').version); SpeechDetector('').version; "
         "assert not {'torch', 'whisper', 'open_clip'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -89,73 +74,139 @@ def test_a_clip_without_sound_has_nothing_to_hear() -> None:
     result = SpeechDetector("anything.pt").run(subject(None, has_audio=False))
     assert result.not_applicable
     assert result.missing is None
+    assert result.payload["why"] == "no sound track"
 
 
 @pytest.mark.parametrize("has_audio", [True, None])
-def test_sound_that_cannot_be_decoded_is_missing(has_audio: bool | None) -> None:
+def test_sound_that_cannot_be_decoded_is_missing_for_good(has_audio: bool | None) -> None:
     result = SpeechDetector("anything.pt").run(subject(None, has_audio))
     assert result.missing is not None
     assert result.missing.why == "failed"
+    assert result.payload["is_final"]
     assert not result.not_applicable
 
 
-def test_segments_come_with_their_times(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard(monkeypatch, segment(0.0, 1.5, " Good morning. "), segment(1.5, 3.0, "Welcome back."))
-    result = SpeechDetector("m.pt").run(subject(sound))
-    assert result.payload["language"] == "en"
-    assert result.payload["segments"] == [
-        {"start_ms": 0, "end_ms": 1_500, "text": "Good morning.", "log_probability": -0.2},
-        {"start_ms": 1_500, "end_ms": 3_000, "text": "Welcome back.", "log_probability": -0.2},
-    ]
-
-
-def test_what_is_mostly_not_understood_is_missing(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard(monkeypatch, segment(0, 1, "clear"), segment(1, 3, "mumble", sure=-1.4))
-    result = SpeechDetector("m.pt").run(subject(sound))
-    assert result.missing is not None
-    assert result.missing.why == "failed"
-    assert not result.payload
-
-
-def test_a_doubtful_part_is_left_out(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard(monkeypatch, segment(0, 2, "clear"), segment(2, 3, "mumble", sure=-1.4), segment(3, 9, "hum", silence=0.9))
-    payload = SpeechDetector("m.pt").run(subject(sound)).payload
-    assert [s["text"] for s in payload["segments"]] == ["clear"]
-
-
-def test_sound_without_speech_is_an_answer(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard(monkeypatch, segment(0, 3, "la la", sure=-3, silence=0.95))
-    result = SpeechDetector("m.pt").run(subject(sound))
+@pytest.mark.parametrize(
+    ("samples", "why"), [(silence(3), "silence"), (chord(3), "no speech"), (tune(4), "no speech")],
+    ids=["silence", "chord", "tune"],
+)  # fmt: skip
+def test_silence_and_music_are_not_applicable_and_say_why(samples: Samples, why: str, tmp_path: Path) -> None:
+    (result,) = heard(tmp_path, samples)
+    assert result.not_applicable
     assert result.missing is None
-    assert result.payload["segments"] == []
-
-
-def test_a_term_is_found_with_the_time_it_was_said() -> None:
-    detector = TermsDetector(TermIndex.build([TermEntry("cheap followers", "spam_scam", score=0.8)]), "t")
-
-    def scan(text: str, where: Mapping[str, Any]) -> tuple[Finding, ...]:
-        return detector.findings_for(text, where)
-
-    segments = [
-        {"start_ms": 0, "end_ms": 900, "text": "Hello", "log_probability": -0.1},
-        {"start_ms": 900, "end_ms": 2_100, "text": "Get cheap followers", "log_probability": -0.1},
-    ]
-    (found,) = heard_findings({"segments": segments}, scan)
-    assert (found.where["source"], found.where["start_ms"], found.where["end_ms"]) == ("speech", 900, 2_100)
-    assert found.where["text"] == "cheap followers"
+    assert result.payload["why"] == why
 
 
 @pytest.mark.parametrize("name", ["tiny", "does/not/exist.pt"])
-def test_a_model_that_is_not_there_fails_and_is_never_downloaded(sound: Path, name: str) -> None:
+def test_a_model_that_is_not_there_fails_and_is_never_downloaded(name: str, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="WHISPER_MODEL_PATH"):
-        SpeechDetector(name).run(subject(sound))
+        SpeechDetector(name, tmp_path).run(subject(wav(tmp_path / "a.wav", spoken("harmless"))))
 
 
+def test_samples_come_back_as_written(tmp_path: Path) -> None:
+    samples = samples_of(wav(tmp_path / "a.wav", spoken("harmless")))
+    assert samples.dtype == np.float32
+    assert np.abs(samples - spoken("harmless")).max() < 1e-3
+
+
+# --- the starter -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_the_starter_hears_unseen_lines_at_the_right_second(name: str, tmp_path: Path) -> None:
+    (result,) = heard(tmp_path, spoken(name))
+    assert result.missing is None, (result.missing, result.payload)
+    said = SAID[name]
+    assert " ".join(words(result)) == " ".join(line for line, _, _ in said)
+    first, last = result.payload["segments"][0], result.payload["segments"][-1]
+    assert first["start_ms"] / 1_000 == pytest.approx(said[0][1], abs=1.0)
+    assert last["end_ms"] / 1_000 == pytest.approx(said[-1][2], abs=1.0)
+    assert result.payload["language"] == "en"
+
+
+def test_several_items_are_heard_together_as_each_alone(tmp_path: Path) -> None:
+    sounds = [spoken("threat"), silence(2), spoken("harmless"), tune(3)]
+    together = heard(tmp_path, *sounds)
+    alone = [heard(tmp_path, samples)[0] for samples in sounds]
+    for a, b in zip(together, alone, strict=True):
+        assert a.not_applicable == b.not_applicable
+        assert [(s["text"], s["start_ms"]) for s in a.payload["segments"]] == [
+            (s["text"], s["start_ms"]) for s in b.payload["segments"]
+        ]
+
+
+def test_times_are_those_of_the_whole_clip(tmp_path: Path) -> None:
+    (result,) = heard(tmp_path, np.concatenate([silence(35), spoken("harmless"), silence(20), spoken("threat")]))
+    assert words(result)[0] == SAID["harmless"][0][0]
+    assert result.payload["segments"][0]["start_ms"] / 1_000 == pytest.approx(35.4, abs=1.0)
+    assert result.payload["segments"][-1]["end_ms"] / 1_000 == pytest.approx(35 + 4.2 + 20 + 6.2, abs=1.0)
+
+
+def test_another_language_is_unsupported(tmp_path: Path) -> None:
+    (result,) = heard(tmp_path, spoken("german"))
+    assert result.missing is not None
+    assert result.missing.why in {"unsupported", "uncertain"}
+    assert not result.not_applicable
+
+
+def test_speech_backwards_is_not_believed(tmp_path: Path) -> None:
+    (result,) = heard(tmp_path, spoken("harmless")[::-1].copy())
+    assert result.missing is not None
+    assert result.missing.why in WHY_MISSING
+
+
+@pytest.mark.skipif(not CLIPS.is_dir(), reason="the public recordings are not on this machine")
 @pytest.mark.slow
+def test_real_recordings_are_missing_and_never_harmless() -> None:
+    files = sorted(f for f in CLIPS.rglob("*") if f.suffix in {".wav", ".flac", ".raw", ".aiff"})
+    assert files
+    detector = SpeechDetector("")
+    from moderation.speech.hearing import hear_all
+
+    results = [detector._result(h) for h in hear_all(detector._listener(), [loaded(f) for f in files])]
+    taken = {
+        f.name: (r.payload["segments"], r.payload.get("why"))
+        for f, r in zip(files, results, strict=True)
+        if not r.missing
+    }
+    assert not taken
+
+
+def test_the_shipped_checkpoint_is_whispers_own_and_small() -> None:
+    import whisper
+
+    assert STARTER.stat().st_size < 12e6
+    model = whisper.load_model(str(STARTER), device="cpu")
+    assert model.is_multilingual
+    assert trust_of(STARTER).languages == {"en"}
+    result: dict[str, Any] = model.transcribe(spoken("harmless"), language="en", fp16=False)
+    assert result["text"].strip() == SAID["harmless"][0][0]
+    assert result["segments"][0]["start"] == pytest.approx(0.4, abs=1.0)
+
+
+# --- any checkpoint --------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_a_real_checkpoint_is_loaded_and_run(sound: Path, checkpoint: Path) -> None:
-    detector = SpeechDetector(str(checkpoint))
-    assert detector.version == f"whisper-random-{checkpoint.stat().st_size}"
-    result = detector.run(subject(sound))
-    # Random weights are sure of nothing: either nobody spoke, or nothing of it is believed.
-    assert (result.missing is not None and result.missing.why == "failed") or result.payload["segments"] == []
+def test_another_checkpoint_is_loaded_by_the_same_code_and_not_believed(checkpoint: Path, tmp_path: Path) -> None:
+    assert SpeechDetector(str(checkpoint)).version.startswith("whisper-random-")
+    (result,) = heard(tmp_path, spoken("harmless"), setting=str(checkpoint))
+    # Random weights are sure of nothing, and somebody plainly speaks.
+    assert result.missing is not None
+    assert result.missing.why == "uncertain"
+
+
+def test_the_version_changes_with_the_file_and_not_with_its_date(tmp_path: Path) -> None:
+    file = tmp_path / "a.pt"
+    file.write_bytes(b"one")
+    first = SpeechDetector(str(file)).version
+    file.touch()
+    assert SpeechDetector(str(file)).version == first
+    file.write_bytes(b"two")
+    assert SpeechDetector(str(file)).version != first
+
+
+def test_a_note_beside_a_checkpoint_says_how_far_to_trust_it(tmp_path: Path) -> None:
+    assert trust_of(tmp_path / "a.pt").min_log_probability == -1.0
+    (tmp_path / "a.json").write_text(json.dumps({"languages": ["en", "de"], "min_log_probability": -0.3}))
+    assert trust_of(tmp_path / "a.pt").languages == {"en", "de"}

@@ -6,7 +6,28 @@ from moderation.classifier.model import SHIPPED, TextClassifier
 from moderation.classifier.ngrams import plain_letters
 from moderation.classifier.unjoin import Unjoiner
 
-_WORDS = ["the", "of", "and", "to", "in", "a", "for", "on", "you", "we", "go", "back", "home", "now", "come", "with", "friends", "our", "garden", "party"]
+_WORDS = [
+    "the",
+    "of",
+    "and",
+    "to",
+    "in",
+    "a",
+    "for",
+    "on",
+    "you",
+    "we",
+    "go",
+    "back",
+    "home",
+    "now",
+    "come",
+    "with",
+    "friends",
+    "our",
+    "garden",
+    "party",
+]
 UNJOINER = Unjoiner({word: 100 + i for i, word in enumerate(_WORDS)} | {"##ing": 900, "[PAD]": 0, "x": 901})
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from moderation.detectors.pdq import PDQ_MIN_QUALITY
 from moderation.exceptions import BankInvalid
@@ -14,7 +15,8 @@ from moderation.media.limits import MediaExaminationFailed, MediaRejected
 from moderation.media.sniff import HEAD_BYTES, sniff
 from moderation.media.stills import picture_of
 from moderation.media.storing import hash_file
-from moderation.services.banks import NewEntry, bank_add_entries, bank_upsert
+from moderation.models import HashBank
+from moderation.services.banks import NewClip, NewEntry, bank_add_clip, bank_add_entries, bank_upsert
 from policies.choices import Outcome
 
 
@@ -33,17 +35,27 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Hash the files, then add them all."""
         try:
-            entries = [entry for file in options["files"] for entry in entries_of(file)]
+            found = [hashes_of(file) for file in options["files"]]
             outcome = Outcome[options["outcome"]]
-            bank = bank_upsert(actor="command", slug=options["bank"], category=options["category"], outcome=outcome)
-            n_new = bank_add_entries(actor="command", bank=bank, entries=entries)
+            with transaction.atomic():
+                bank = bank_upsert(actor="command", slug=options["bank"], category=options["category"], outcome=outcome)
+                n_new = sum(_added(bank, hashes) for hashes in found)
         except (BankInvalid, MediaRejected, MediaExaminationFailed, OSError) as error:
             raise CommandError(f"{error} Nothing was stored.") from error
-        self.stdout.write(f"{options['bank']}: {n_new} new of {len(entries)} hashes")
+        n = sum(len(h.values) + 1 if isinstance(h, NewClip) else len(h) for h in found)
+        self.stdout.write(f"{options['bank']}: {n_new} new of {n} hashes")
 
 
-def entries_of(path: Path) -> list[NewEntry]:
-    """Return the hashes that stand for a file. Frames with too little structure for PDQ are left out.
+def _added(bank: HashBank, hashes: NewClip | list[NewEntry]) -> int:
+    if isinstance(hashes, NewClip):
+        return bank_add_clip(actor="command", bank=bank, clip=hashes)
+    return bank_add_entries(actor="command", bank=bank, entries=hashes)
+
+
+def hashes_of(path: Path) -> NewClip | list[NewEntry]:
+    """Return the hashes that stand for a file: a clip with its frames in their order, or a still.
+
+    Frames with too little structure for PDQ are left out; a clip of nothing else is known by its file alone.
 
     Raises:
         MediaRejected, MediaExaminationFailed: it cannot be decoded.
@@ -51,12 +63,13 @@ def entries_of(path: Path) -> list[NewEntry]:
     with path.open("rb") as file:
         sha256, _ = hash_file(file)
         kind = sniff(file.read(HEAD_BYTES))
-    entries = [NewEntry("sha256", sha256, path.name)]
+    whole = NewEntry("sha256", sha256, path.name)
     if kind.family == "image":
         picture, _ = picture_of(path, role="media", sha256=sha256)
-        hashes = {picture.pdq[0]: path.name} if picture.pdq and picture.pdq[1] >= PDQ_MIN_QUALITY else {}
-    else:
-        with tempfile.TemporaryDirectory(prefix="gh-bank-") as folder:
-            frames = examine(path, Path(folder), want_audio=False).frames
-        hashes = {f.pdq: f"{path.name} at {f.ms} ms" for f in frames if f.quality >= PDQ_MIN_QUALITY}
-    return entries + [NewEntry("pdq", value, note) for value, note in hashes.items()]
+        is_usable = picture.pdq and picture.pdq[1] >= PDQ_MIN_QUALITY
+        return [whole, NewEntry("pdq", picture.pdq[0], path.name)] if picture.pdq and is_usable else [whole]
+    with tempfile.TemporaryDirectory(prefix="gh-bank-") as folder:
+        frames = [f for f in examine(path, Path(folder), want_audio=False).frames if f.quality >= PDQ_MIN_QUALITY]
+    if not frames:
+        return [whole]
+    return NewClip(sha256, path.name, tuple(f.ms for f in frames), tuple(f.pdq for f in frames))

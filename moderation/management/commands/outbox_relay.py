@@ -16,9 +16,9 @@ from moderation.services.outbox import relay_once
 log = structlog.get_logger(__name__)
 
 
-def send(topic: str, message_key: str) -> None:
-    """Hand one message to the broker; raises at once when it is away."""
-    current_app.send_task(topic, args=[message_key], retry=False, ignore_result=True)
+def send(topic: str, message_key: str, queue: str) -> None:
+    """Hand one message to the broker, for a queue or for the task's own (""); raises at once when it is away."""
+    current_app.send_task(topic, args=[message_key], queue=queue or None, retry=False, ignore_result=True)
 
 
 class Command(BaseCommand):

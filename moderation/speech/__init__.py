@@ -1,0 +1,1 @@
+"""Hearing: which parts of a sound are speech, which model listens, and what of its words is believed."""

@@ -1,0 +1,1 @@
+"""How the starter Whisper is made: sentences, voices and sounds, spectrograms, training, export, evaluation."""

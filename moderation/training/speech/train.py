@@ -1,0 +1,226 @@
+"""Trains the starter Whisper: `python -m moderation.training.speech.train FOLDER`, with the prepared sounds in FOLDER/data.
+
+First on a few seconds at a time at random places of the window, which is quick and teaches all times; then on whole windows
+padded to 30 s, as `whisper.transcribe` gives them. A checkpoint every few minutes; a run that was cut off goes on.
+"""
+
+import argparse
+import math
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import ctc_loss, gelu, log_softmax, nll_loss
+from whisper.model import ModelDimensions, Whisper, sinusoids
+
+from moderation.training.speech.tokens import LANGUAGES, N_TIMES, N_VOCAB, Table, table
+from moderation.training.speech.windows import UNSURE, UNSURE_LANGUAGE, WINDOW, Composer, Example, Store
+
+DIMS = ModelDimensions(80, 1_500, 128, 4, 3, N_VOCAB, 448, 128, 4, 2)
+_LETTERS = " abcdefghijklmnopqrstuvwxyz'"
+_SAVE_SECONDS = 120
+_EMA = 0.998
+_STEPS_AHEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """So many steps of so many examples; learning rate at its start and end; weight of the helper loss."""
+
+    name: str
+    n_steps: int
+    batch: int
+    rate: float
+    last_rate: float
+    helper: float
+
+
+PHASES = (Phase("short", 3_000, 32, 2.0e-3, 3e-4, 0.3), Phase("long", 400, 8, 5e-4, 1e-5, 0.1))
+_WARM_STEPS = 300
+
+
+class Learner(nn.Module):
+    """A Whisper with a small table of words in place of its large one, and a helper that spells what the encoder hears."""
+
+    def __init__(self, known: Table) -> None:
+        super().__init__()
+        self.known = known
+        width = DIMS.n_text_state
+        self.whisper = Whisper(ModelDimensions(**{**asdict(DIMS), "n_vocab": 1}))
+        self.words = nn.Parameter(torch.randn(known.first_time, width) * 0.04)
+        self.rest = nn.Parameter(torch.randn(1, width) * 0.04)
+        # Rows of times lie on a curve, as the encoder's positions do: one learnt map serves all of them.
+        self.register_buffer("curve", sinusoids(1_500 + 1, width)[:: 1_500 // (N_TIMES - 1)])
+        self.times = nn.Linear(width, width)
+        self.speller = nn.Linear(width, len(_LETTERS) + 1)
+        nn.init.normal_(self.whisper.decoder.positional_embedding, std=0.02)  # the library leaves it as memory holds it
+        nn.init.normal_(self.times.weight, std=0.02)
+
+    def rows(self) -> Tensor:
+        """Return the embeddings of all rows, (rows + 1, width)."""
+        return torch.cat([self.words, self.times(self.curve), self.rest])
+
+    def heard(self, mel: Tensor, positions: Tensor) -> Tensor:
+        """Return the encoder's output for (n, 80, frames) that start at the given positions of the window."""
+        encoder = self.whisper.encoder
+        x = gelu(encoder.conv2(gelu(encoder.conv1(mel)))).permute(0, 2, 1)
+        where = positions[:, None] + torch.arange(x.shape[1])
+        x = x + encoder.positional_embedding[where]
+        for block in encoder.blocks:
+            x = block(x)
+        return encoder.ln_post(x)
+
+    def written(self, rows: Tensor, heard: Tensor) -> Tensor:
+        """Return log probabilities (n, length, rows + 1) of what follows, over Whisper's whole vocabulary."""
+        decoder, embedding = self.whisper.decoder, self.rows()
+        x = embedding[rows] + decoder.positional_embedding[: rows.shape[1]]
+        for block in decoder.blocks:
+            x = block(x, heard, mask=decoder.mask)
+        logits = decoder.ln(x) @ embedding.T
+        # The last row counts as often as there are tokens behind it: so they are pushed down as one, and stay down.
+        share = torch.zeros(logits.shape[-1])
+        share[-1] = math.log(self.known.n_rest)
+        return log_softmax(logits + share, dim=-1)
+
+
+def batch_of(examples: list[Example], length: int | None = None) -> tuple[Tensor, ...]:
+    """Return mel (n, 80, frames), positions, rows, targets. What follows a sound is 0, as whisper.transcribe pads it."""
+    frames = length or max(len(e.mel) for e in examples) // 2 * 2 + 2
+    width = max(len(e.rows) for e in examples)
+    mel = torch.zeros(len(examples), 80, frames)
+    rows = torch.zeros(len(examples), width, dtype=torch.long)
+    targets = torch.full((len(examples), width), -1)
+    for i, example in enumerate(examples):
+        mel[i, :, : len(example.mel)] = torch.from_numpy(example.mel.T.copy())
+        rows[i, : len(example.rows)] = torch.tensor(example.rows)
+        targets[i, : len(example.targets)] = torch.tensor(example.targets)
+    positions = torch.tensor([min(e.position, 1_500 - frames // 2) for e in examples])
+    return mel, positions, rows, targets
+
+
+def losses(learner: Learner, examples: list[Example], length: int | None) -> tuple[Tensor, Tensor]:
+    """Return the loss of what is written, and of what the helper spells."""
+    mel, positions, rows, targets = batch_of(examples, length)
+    heard = learner.heard(mel, positions)
+    logs = learner.written(rows, heard)
+    sure = nll_loss(logs.flatten(0, 1), targets.flatten().clamp(min=-1), ignore_index=-1, reduction="sum")
+    languages = torch.tensor([learner.known.language(name) for name in LANGUAGES])
+    unsure = -logs[targets == UNSURE][:, : learner.known.n_text].mean(dim=-1).sum()
+    torn = -logs[targets == UNSURE_LANGUAGE][:, languages].mean(dim=-1).sum()
+    return (sure + 0.3 * unsure + torn) / (targets != -1).sum(), _spelling(learner, heard, examples)
+
+
+def _spelling(learner: Learner, heard: Tensor, examples: list[Example]) -> Tensor:
+    chosen = [i for i, e in enumerate(examples) if e.letters]
+    if not chosen:
+        return heard.new_zeros(())
+    logs = log_softmax(learner.speller(heard[chosen]), dim=-1).transpose(0, 1)
+    spelt = [[_LETTERS.index(c) + 1 for c in examples[i].letters.lower()] for i in chosen]
+    lengths = torch.tensor([(len(examples[i].mel) + 1) // 2 for i in chosen])
+    flat = torch.tensor([c for word in spelt for c in word])
+    return ctc_loss(logs, flat, lengths, torch.tensor([len(word) for word in spelt]), zero_infinity=True)
+
+
+class Run:
+    """A training run with its checkpoint."""
+
+    def __init__(self, folder: Path) -> None:
+        torch.manual_seed(1)
+        self.file = folder / "checkpoint.pt"
+        self.learner = Learner(table())
+        self.mean = {name: value.clone() for name, value in self.learner.state_dict().items()}
+        self.optimizer = torch.optim.AdamW(self.learner.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
+        self.step, self.seconds = 0, 0.0
+        self.drawn: tuple[int, list[list[Example]]] = (-1, [])
+        if self.file.exists():
+            self._restore(torch.load(self.file, weights_only=True))
+
+    def _restore(self, kept: dict[str, Any]) -> None:
+        self.learner.load_state_dict(kept["learner"])
+        self.optimizer.load_state_dict(kept["optimizer"])
+        self.mean, self.step, self.seconds = kept["mean"], kept["step"], kept["seconds"]
+
+    def save(self) -> None:
+        """Keep everything; a run killed while it writes still has the file before."""
+        kept = {
+            "learner": self.learner.state_dict(), "optimizer": self.optimizer.state_dict(), "mean": self.mean,
+            "step": self.step, "seconds": self.seconds,
+        }  # fmt: skip
+        partial = self.file.with_suffix(".part")
+        torch.save(kept, partial)
+        partial.rename(self.file)
+
+    def train(self, phase: Phase, first_step: int, composer: Composer) -> None:
+        """Do what is left of a phase."""
+        saved = began = time.monotonic()
+        before, told = self.seconds, np.zeros(2)
+        self.drawn = (-1, [])
+        while self.step < first_step + phase.n_steps:
+            at = self.step - first_step
+            told += self._one(phase, at, composer)
+            self.step += 1
+            self.seconds = before + time.monotonic() - began
+            if self.step % 50 == 0:
+                print(f"{phase.name} {at + 1} loss {told[0] / 50:.3f} spelling {told[1] / 50:.3f} "
+                      f"{self.seconds:.0f} s", flush=True)  # fmt: skip
+                told = np.zeros(2)
+            if time.monotonic() - saved > _SAVE_SECONDS:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+
+    def _one(self, phase: Phase, at: int, composer: Composer) -> np.ndarray:
+        examples = self._examples(phase, at, composer)
+        written, spelt = losses(self.learner, examples, WINDOW if phase.name == "long" else None)
+        self.optimizer.zero_grad()
+        (written + phase.helper * spelt).backward()
+        nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(phase, at)
+        self.optimizer.step()
+        with torch.no_grad():
+            decay = min(_EMA, (self.step + 1) / (self.step + 20))
+            for name, value in self.learner.state_dict().items():
+                self.mean[name].lerp_(value, 1 - decay)
+        return np.array([written.item(), spelt.item()])
+
+    def _examples(self, phase: Phase, at: int, composer: Composer) -> list[Example]:
+        """Return a step's examples: drawn for some steps at once, so that each step gets those of like length."""
+        number, place = divmod(at, _STEPS_AHEAD)
+        if number != self.drawn[0]:
+            draw = np.random.default_rng((number, phase.batch))
+            make = composer.long if phase.name == "long" else composer.short
+            found = sorted((make(draw) for _ in range(phase.batch * _STEPS_AHEAD)), key=lambda e: len(e.mel))
+            groups = [found[i : i + phase.batch] for i in range(0, len(found), phase.batch)]
+            self.drawn = number, [groups[i] for i in draw.permutation(len(groups))]
+        return self.drawn[1][place]
+
+
+def rate(phase: Phase, at: int) -> float:
+    """Return the learning rate of a step: a warm start, then half a cosine."""
+    warm = min(1.0, (at + 1) / _WARM_STEPS) if phase.name == "short" else 1.0
+    return warm * (
+        phase.last_rate + (phase.rate - phase.last_rate) * 0.5 * (1 + math.cos(math.pi * at / phase.n_steps))
+    )
+
+
+def main() -> None:
+    """Train through both phases."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)
+    run, composer = Run(given.folder), Composer(Store(given.folder / "data"))
+    first = 0
+    for phase in PHASES:
+        run.train(phase, first, composer)
+        first += phase.n_steps
+
+
+if __name__ == "__main__":
+    main()
