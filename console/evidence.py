@@ -167,7 +167,7 @@ def _clip(where: Mapping[str, Any]) -> str:
     words = f"{share:.0%} of the known clip “{where['clip']}”, longest run {run}"
     if abs(shift) < _SHIFT_WORTH_TELLING_MS:
         return words
-    return f"{words}, {clock(abs(shift))} {'later' if shift > 0 else 'earlier'} than there"
+    return f"{words}, {clock(abs(shift))} {'later' if shift > 0 else 'earlier'} here than in it"
 
 
 def _prompt(where: Mapping[str, Any]) -> str:

@@ -100,7 +100,7 @@ def test_the_job_page_lists_every_moment_as_a_link(browser: Client, reviewer: Us
     )
     for words in ("buy cheap followers", "cheap followers", "a knife", "challenge.mp4", "0:12.0–0:15.0"):
         assert words in page
-    assert "83% of the known clip “challenge.mp4”, longest run 0:20.0 to 0:26.0, 0:20.0 later than there" in page
+    assert "83% of the known clip “challenge.mp4”, longest run 0:20.0 to 0:26.0, 0:20.0 later here than in it" in page
     assert "looks like “a knife”" in page
 
 

@@ -49,7 +49,7 @@ class Stage:
 
 
 #: Small pictures first: most is learned there, at less than half the cost.
-STAGES = (Stage("small", 64, 2_000, 128, 2.5e-3), Stage("full", 96, 1_200, 128, 1.2e-3))
+STAGES = (Stage("small", 64, 1_200, 128, 2.5e-3), Stage("full", 96, 800, 128, 1.2e-3))
 #: Labelled embeddings that calibration is fitted on.
 N_REFERENCE = 3_000
 
