@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import av
@@ -67,7 +68,9 @@ def measure(folder: str) -> None:
 
     django.setup()
     path = clip(Path(folder) / "clip.mp4")
-    rows = {**_stages(path, Path(folder)), **_passes(path)}
+    rows = _stages(path, Path(folder))
+    total = sum(row["value"] for row in rows.values())
+    rows |= {"deep pass, all stages": _row(total, "s of one core", TARGET_SECONDS), **_passes(path)}
     sys.stdout.write("\n" + json.dumps(rows))
 
 
@@ -116,21 +119,22 @@ def _passes(path: Path) -> dict[str, dict[str, Any]]:
     from moderation.services import examination
     from policies.selectors import compiled_active
 
-    first, item = _examined(path, "first")
-    times = sorted(_examined(path, f"again-{n}")[0] for n in range(_N_CACHED))
-    cached = times[len(times) // 2] * 1_000
+    first, _, item = _examined(path, "first")
+    again = [_examined(path, f"again-{n}") for n in range(_N_CACHED)]
+    cached, computed = (median(times) * 1_000 for times in ([a[0] for a in again], [a[1] for a in again]))
     policy = compiled_active()
     known = examination._onpath_results(item, policy)
     decided = min(_cpu(lambda: judge(known, examination.context_of(item), policy))[0] for _ in range(20))
     return {
         "deep pass, decide": _row(decided * 1_000, "ms"),
         "deep pass, 30 s at 720p": _row(first, "s by the clock", TARGET_SECONDS),
-        "deep pass, cached": _row(cached, "ms, median", TARGET_CACHED_MS),
+        "deep pass, cached": _row(cached, "ms by the clock", TARGET_CACHED_MS),
+        "deep pass, cached, computing": _row(computed, "ms of one core"),
     }
 
 
-def _examined(path: Path, external_id: str) -> tuple[float, Any]:
-    """Submit a clip and return the seconds that its task took, and the item."""
+def _examined(path: Path, external_id: str) -> tuple[float, float, Any]:
+    """Submit a clip and return the seconds that its task took, by the clock and of this process, and the item."""
     from moderation.media.storing import save_upload
     from moderation.models import Item, OutboxMessage
     from moderation.services.intake import Submission, UploadedMedia, item_submit
@@ -146,10 +150,10 @@ def _examined(path: Path, external_id: str) -> tuple[float, Any]:
     )  # fmt: skip
     item = item_submit(actor="benchmark", submission=submission).item
     key = str(OutboxMessage.objects.get(item=item).key)
-    began = time.perf_counter()
+    began, computed = time.perf_counter(), time.process_time()
     item_examine(key)
-    took = time.perf_counter() - began
-    return took, Item.objects.select_related("media", "cover", "creator", "current_decision").get(pk=item.pk)
+    took, computed = time.perf_counter() - began, time.process_time() - computed
+    return took, computed, Item.objects.select_related("media", "cover", "creator", "current_decision").get(pk=item.pk)
 
 
 def _row(value: float, unit: str, target: float | None = None) -> dict[str, Any]:

@@ -192,6 +192,7 @@ if MEDIA_BACKEND == "s3":
             "access_key": env_str("MEDIA_S3_ACCESS_KEY") or None,
             "secret_key": env_str("MEDIA_S3_SECRET_KEY") or None,
             "querystring_auth": True,
+            "signature_version": "s3v4",  # with an endpoint of its own, boto would sign in the old way
             "file_overwrite": True,  # keys are content hashes: the same key is the same bytes
         },
     }

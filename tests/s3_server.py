@@ -72,6 +72,7 @@ def media_in(server: S3, settings: Settings) -> None:
     options = {
         "bucket_name": BUCKET, "endpoint_url": server.url, "region_name": "us-east-1", "access_key": "test",
         "secret_key": "test", "querystring_auth": True, "file_overwrite": True, "addressing_style": "path",
+        "signature_version": "s3v4",
     }  # fmt: skip
     settings.MEDIA_BACKEND = "s3"
     settings.STORAGES = {
