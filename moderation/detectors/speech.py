@@ -69,11 +69,12 @@ class SpeechDetector:
             FileNotFoundError, SpeechModelInvalid: the model that is set is not there.
         """
         results = {i: r for i, clip in enumerate(clips) if (r := self._without_listening(clip)) is not None}
-        left = [i for i in range(len(clips)) if i not in results]
-        if left:
-            sounds = [samples_of(audio) for i in left if (audio := clips[i].audio)]
-            for i, heard in zip(left, hear_all(self._listener(), sounds), strict=True):
-                results[i] = self._result(heard)
+        sounds = {i: samples_of(audio) for i, clip in enumerate(clips) if i not in results and (audio := clip.audio)}
+        heard = {i: Heard(activity.activity(samples)) for i, samples in sounds.items()}
+        left = [i for i, one in heard.items() if one.activity.stretches]
+        if left:  # else nothing is worth loading a model for
+            hear_all(self._listener(), [sounds[i] for i in left], [heard[i] for i in left])
+        results |= {i: self._result(one) for i, one in heard.items()}
         return [results[i] for i in range(len(clips))]
 
     def _without_listening(self, clip: ClipSubject) -> Result | None:

@@ -90,19 +90,18 @@ class _Said:
     compression: float
 
 
-def hear_all(listener: Listener, sounds: Sequence[Array]) -> list[Heard]:
+def hear_all(listener: Listener, sounds: Sequence[Array], given: Sequence[Heard] | None = None) -> list[Heard]:
     """Return what is said in each of some sounds (16 kHz mono float32 in [-1, 1]), in their order.
 
     Windows of all sounds go through the model together, so a graphics card is busy with many short clips too.
+
+    Args:
+        given: what to note it in, where voice activity was looked for already.
     """
-    heard = [Heard(activity(samples)) for samples in sounds]
-    mels = [
-        _spectrogram(listener, samples) if h.activity.stretches else None
-        for samples, h in zip(sounds, heard, strict=True)
-    ]
-    waiting = [
-        _Pass(item, window) for item, samples in enumerate(sounds) for window in windows(heard[item].activity, samples)
-    ]
+    heard = list(given) if given is not None else [Heard(activity(samples)) for samples in sounds]
+    pairs = list(zip(sounds, heard, strict=True))
+    mels = [_spectrogram(listener, samples) if h.activity.stretches else None for samples, h in pairs]
+    waiting = [_Pass(i, window) for i, (samples, h) in enumerate(pairs) for window in windows(h.activity, samples)]
     size = _AT_ONCE.get(listener.device, _AT_ONCE_ELSEWHERE)
     while waiting:
         now, waiting = waiting[:size], waiting[size:]

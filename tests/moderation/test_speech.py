@@ -18,6 +18,7 @@ from moderation.speech.loading import STARTER, trust_of
 from policies.choices import ItemKind
 from tests.moderation.spoken import SAID, Samples, chord, loaded, silence, spoken, tune, wav
 
+needs_starter = pytest.mark.skipif(not STARTER.is_file(), reason="the starter is not here: make train-speech")
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "speech_clips"
 
 
@@ -112,6 +113,7 @@ def test_samples_come_back_as_written(tmp_path: Path) -> None:
 # --- the starter -----------------------------------------------------------------------------------------------------
 
 
+@needs_starter
 @pytest.mark.parametrize("name", SAID)
 def test_the_starter_hears_unseen_lines_at_the_right_second(name: str, tmp_path: Path) -> None:
     (result,) = heard(tmp_path, spoken(name))
@@ -124,6 +126,7 @@ def test_the_starter_hears_unseen_lines_at_the_right_second(name: str, tmp_path:
     assert result.payload["language"] == "en"
 
 
+@needs_starter
 def test_several_items_are_heard_together_as_each_alone(tmp_path: Path) -> None:
     sounds = [spoken("threat"), silence(2), spoken("harmless"), tune(3)]
     together = heard(tmp_path, *sounds)
@@ -135,6 +138,7 @@ def test_several_items_are_heard_together_as_each_alone(tmp_path: Path) -> None:
         ]
 
 
+@needs_starter
 def test_times_are_those_of_the_whole_clip(tmp_path: Path) -> None:
     (result,) = heard(tmp_path, np.concatenate([silence(35), spoken("harmless"), silence(20), spoken("threat")]))
     assert words(result)[0] == SAID["harmless"][0][0]
@@ -142,6 +146,7 @@ def test_times_are_those_of_the_whole_clip(tmp_path: Path) -> None:
     assert result.payload["segments"][-1]["end_ms"] / 1_000 == pytest.approx(35 + 4.2 + 20 + 6.2, abs=1.0)
 
 
+@needs_starter
 def test_another_language_is_unsupported(tmp_path: Path) -> None:
     (result,) = heard(tmp_path, spoken("german"))
     assert result.missing is not None
@@ -149,12 +154,14 @@ def test_another_language_is_unsupported(tmp_path: Path) -> None:
     assert not result.not_applicable
 
 
+@needs_starter
 def test_speech_backwards_is_not_believed(tmp_path: Path) -> None:
     (result,) = heard(tmp_path, spoken("harmless")[::-1].copy())
     assert result.missing is not None
     assert result.missing.why in WHY_MISSING
 
 
+@needs_starter
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="the public recordings are not on this machine")
 @pytest.mark.slow
 def test_real_recordings_are_missing_and_never_harmless() -> None:
@@ -172,6 +179,7 @@ def test_real_recordings_are_missing_and_never_harmless() -> None:
     assert not taken
 
 
+@needs_starter
 def test_the_shipped_checkpoint_is_whispers_own_and_small() -> None:
     import whisper
 

@@ -8,7 +8,9 @@ import argparse
 import math
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ class Phase:
     helper: float
 
 
-PHASES = (Phase("short", 3_000, 32, 2.0e-3, 3e-4, 0.3), Phase("long", 400, 8, 5e-4, 1e-5, 0.1))
+PHASES = (Phase("short", 3_600, 16, 1.6e-3, 2e-4, 0.3), Phase("long", 450, 4, 4e-4, 1e-5, 0.1))
 _WARM_STEPS = 300
 
 
@@ -129,8 +131,9 @@ def _spelling(learner: Learner, heard: Tensor, examples: list[Example]) -> Tenso
 class Run:
     """A training run with its checkpoint."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, n_threads: int) -> None:
         torch.manual_seed(1)
+        self.n_threads, self.pool = n_threads, ThreadPoolExecutor(n_threads)
         self.file = folder / "checkpoint.pt"
         self.learner = Learner(table())
         self.mean = {name: value.clone() for name, value in self.learner.state_dict().items()}
@@ -176,9 +179,9 @@ class Run:
 
     def _one(self, phase: Phase, at: int, composer: Composer) -> np.ndarray:
         examples = self._examples(phase, at, composer)
-        written, spelt = losses(self.learner, examples, WINDOW if phase.name == "long" else None)
         self.optimizer.zero_grad()
-        (written + phase.helper * spelt).backward()
+        found = self.pool.map(partial(self._share, phase, len(examples)), _parts(examples, self.n_threads))
+        told = np.sum(list(found), axis=0)
         nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate(phase, at)
@@ -187,7 +190,14 @@ class Run:
             decay = min(_EMA, (self.step + 1) / (self.step + 20))
             for name, value in self.learner.state_dict().items():
                 self.mean[name].lerp_(value, 1 - decay)
-        return np.array([written.item(), spelt.item()])
+        return np.asarray(told)
+
+    def _share(self, phase: Phase, n: int, examples: list[Example]) -> np.ndarray:
+        """Add the gradients of a part of a step's n examples; return its share of the losses."""
+        written, spelt = losses(self.learner, examples, WINDOW if phase.name == "long" else None)
+        share = len(examples) / n
+        ((written + phase.helper * spelt) * share).backward()
+        return np.array([written.item(), spelt.item()]) * share
 
     def _examples(self, phase: Phase, at: int, composer: Composer) -> list[Example]:
         """Return a step's examples: drawn for some steps at once, so that each step gets those of like length."""
@@ -199,6 +209,12 @@ class Run:
             groups = [found[i : i + phase.batch] for i in range(0, len(found), phase.batch)]
             self.drawn = number, [groups[i] for i in draw.permutation(len(groups))]
         return self.drawn[1][place]
+
+
+def _parts(examples: list[Example], n: int) -> list[list[Example]]:
+    """Return the examples in n parts of like length: each core works on one, without waiting for others at every step."""
+    size = -(-len(examples) // n)
+    return [examples[i : i + size] for i in range(0, len(examples), size)]
 
 
 def rate(phase: Phase, at: int) -> float:
@@ -213,9 +229,12 @@ def main() -> None:
     """Train through both phases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="fewer where others need the cores too"
+    )
     given = parser.parse_args()
-    torch.set_num_threads(os.cpu_count() or 1)
-    run, composer = Run(given.folder), Composer(Store(given.folder / "data"))
+    torch.set_num_threads(1)  # of each part; sharing out every small product costs more than it saves
+    run, composer = Run(given.folder, given.threads), Composer(Store(given.folder / "data"))
     first = 0
     for phase in PHASES:
         run.train(phase, first, composer)
