@@ -14,14 +14,17 @@ from django.utils import timezone
 from moderation import onpath
 from moderation.deep import pressure
 from moderation.deep.progress import deep_queues
-from moderation.models import Creator, Decision, DerivedFile, DetectorResult, Item, Job, OutboxMessage
+from moderation.models import Creator, Decision, DerivedFile, DetectorResult, Item, ItemEvidence, Job, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
 from moderation.services import examination, outbox, workbench
 from moderation.services.creators import creators_reach_note
+from moderation.services.rollout import canary_start
 from policies import selectors as policy_selectors
+from policies.rollout import bucket_of
 from tests.moderation.clips import clip, scene
 from tests.moderation.deep_work import open_messages, upload, work_off, work_once
+from tests.moderation.rolling import approved, people
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,6 +36,7 @@ def policy() -> Iterator[None]:
     onpath.forget()
     pressure.forget()
     yield
+    policy_selectors.invalidate()
     pressure.forget()
 
 
@@ -161,6 +165,22 @@ def test_detectors_elsewhere_get_a_task_each_and_the_last_to_end_promises_the_de
     assert (item.state, item.deep_state) == ("restricted", DeepState.DONE)
     assert Decision.objects.filter(item=item, stage=DecisionStage.DEEP).count() == 1
     assert set(DetectorResult.objects.values_list("detector", flat=True)) >= {"frames", "ocr"}
+
+
+@pytest.mark.usefixtures("apart")
+def test_the_decision_of_joined_detectors_is_that_of_the_version_its_creator_has_now(path: Path) -> None:
+    item = upload(path)
+    work_once(open_messages(item)[0])
+    canary = canary_start(actor=people()[1], version=approved(), percent=50, now=timezone.now())
+    inside = next(n for n in map(str, range(1_000)) if bucket_of(n, str(canary.key)) < 50)
+    policy_selectors.invalidate()
+    other = upload(path, "clip-2", creator=inside)
+    in_canary = bucket_of(item.creator.external_id, str(canary.key)) < 50
+    work_off()
+    active = Decision.objects.get(item=item, stage=DecisionStage.ON_PATH).policy_version_id
+    decided = Decision.objects.filter(stage=DecisionStage.DEEP).values_list("item_id", "policy_version_id")
+    assert dict(decided) == {item.pk: canary.pk if in_canary else active, other.pk: canary.pk}
+    assert set(ItemEvidence.objects.values_list("item_id", "is_final")) == {(item.pk, True), (other.pk, True)}
 
 
 @pytest.mark.usefixtures("apart")

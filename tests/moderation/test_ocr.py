@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from moderation.detectors.pdq import pdq_of
 from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
 from moderation.media.confined import SampledFrame, examine
 from moderation.media.stills import decode_image
-from policies.choices import ItemKind
+from policies.choices import ItemKind, Outcome
 from tests.moderation.clips import clip, jpeg, scene
 
 
@@ -49,6 +50,15 @@ def test_at_most_so_many_are_read_evenly_spread() -> None:
 def test_nothing_is_read_of_nothing() -> None:
     assert frames_to_read([]) == []
     assert read_findings({"lines": []}, scan) == ()
+
+
+def test_an_emergency_term_is_found_beside_the_version_s_own_of_the_same_words() -> None:
+    def twice(text: str, where: Mapping[str, Any]) -> tuple[Finding, ...]:
+        found = scan(text, where)
+        return (*found, *(replace(f, hard=Outcome.BLOCK, where={**f.where, "emergency": "key"}) for f in found))
+
+    found = read_findings({"lines": [line("buy cheap followers", 2_000, 6_000, 40)]}, twice)
+    assert [f.hard for f in found] == [None, Outcome.BLOCK]
 
 
 def test_a_term_is_found_with_time_and_place() -> None:

@@ -57,6 +57,15 @@ def test_a_term_is_found_with_the_time_it_was_said() -> None:
     assert 900 < found.where["at_ms"] < 1_300
 
 
+def test_an_emergency_term_hides_no_finding_of_the_version() -> None:
+    def scan(text: str, where: Mapping[str, Any]) -> tuple[Finding, ...]:
+        beside = Finding("terms", "t", "spam_scam", 0.9, where={**where, "emergency": "key"})
+        return (*TERMS.findings_for(text, where), *([beside] if "double" in text else []))
+
+    found = heard_findings(payload((0, 900, "We double your"), (900, 2_100, "bitcoin today")), scan)
+    assert {(f.where.get("emergency", ""), f.score) for f in found} == {("key", 0.9), ("", 0.75)}
+
+
 def test_a_term_over_two_segments_is_found_once_with_both_times() -> None:
     (found,) = heard_findings(payload((0, 1_000, "so double your"), (2_200, 3_600, "bitcoin in ten days")), terms)
     assert (found.where["start_ms"], found.where["end_ms"], found.where["n_segments"]) == (0, 3_600, 2)
