@@ -79,7 +79,7 @@ def preview_of(source: Any, video: Any, target: Path, max_seconds: float) -> dic
         source: the open container; video: its stream, set to decode without threads.
         max_seconds: where it is cut.
     """
-    audio = source.streams.audio[0] if source.streams.audio else None
+    audio = next((s for s in source.streams.audio if s.codec_context), None)
     with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as out:
         writer = _Preview(out, has_audio=audio is not None)
         for packet in source.demux([s for s in (video, audio) if s]):

@@ -112,6 +112,8 @@ def _describe(container: Any, limits: dict[str, Any]) -> dict[str, Any]:
     if not container.streams.video:
         raise Refused("no_video_stream", "The file holds no video. Sound alone is not taken.")
     video = container.streams.video[0]
+    if video.codec_context is None:
+        raise _no_picture()
     described = {
         "container": container.format.name,
         "codec": video.codec_context.name,
@@ -122,10 +124,15 @@ def _describe(container: Any, limits: dict[str, Any]) -> dict[str, Any]:
         "has_audio": bool(container.streams.audio),
         "n_streams": len(container.streams),
         "pixel_format": video.codec_context.pix_fmt or "",
-        "audio_codec": container.streams.audio[0].codec_context.name if container.streams.audio else "",
+        "audio_codec": _codec_name(container.streams.audio[0]) if container.streams.audio else "",
     }
     _check_limits(described, limits)  # before anything is decoded
     return described
+
+
+def _codec_name(stream: Any) -> str:
+    """Return how libav names a stream's codec; a damaged header may name one that there is no decoder for."""
+    return stream.codec_context.name if stream.codec_context else "unknown"
 
 
 def _duration_ms(container: Any, video: Any) -> int:
@@ -262,6 +269,8 @@ def _audio(request: dict[str, Any]) -> str | None:
         with av.open(request["path"], options=_OPTIONS) as source, av.open(str(file), "w") as out:
             target = out.add_stream("pcm_s16le", rate=16_000, layout="mono")
             resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
+            if source.streams.audio[0].codec_context is None:
+                return None
             source.streams.audio[0].codec_context.thread_count = 1
             for frame in source.decode(source.streams.audio[0]):
                 for part in resampler.resample(frame):
@@ -272,4 +281,4 @@ def _audio(request: dict[str, Any]) -> str | None:
             out.mux(target.encode(None))
     except (av.FFmpegError, ValueError):
         return None
-    return file.name
+    return file.name if file.exists() else None  # libav makes no file where it was given no sound
