@@ -224,6 +224,8 @@ def test_a_flooded_child_safety_hash_alarms_and_goes_on_blocking() -> None:
     assert match.entry.outcome == Outcome.BLOCK
 
 
+# Inside one transaction the follower could not tell this one's changes from what it has read, once others commit meanwhile.
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_low")
 def test_a_quarantined_hash_escalates_in_every_process_and_a_released_one_blocks_again() -> None:
     from moderation.bank_follower import BankFollower
