@@ -40,6 +40,8 @@ def _speech() -> Model | None:
     if settings.WHISPER_MODEL_PATH == speech.OFF:
         return None
     source = speech.speech_source(settings.WHISPER_MODEL_PATH, Path(settings.MODELS_FOLDER))
+    if source.file == speech.STARTER and not source.is_present:
+        return None  # this copy ships without one, and `speech` is not configured
     return Model(
         "speech", source.url, source.file, source.is_present, lambda: speech.verify(source), lambda: pull_speech(source)
     )
