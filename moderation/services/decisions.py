@@ -128,6 +128,7 @@ def decision_in_campaign(*, item: Item, now: datetime) -> Decision | None:
     own = {key: value for key, value in current.evidence.items() if key != "campaign"}
     judgement = _in_campaign(item, replay(own, policy), policy)
     if _awaits_campaign(judgement) and judgement.outcome == current.outcome:
+        evidence_floor(item=item, decision=current, judgement=judgement)
         job_close(item=item, now=now)
         return current
     if current.evidence_digest == judgement.digest and current.policy_version_id == version_pk(policy):

@@ -38,7 +38,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def seeded(settings: Any) -> Iterator[None]:
-    settings.ONPATH_DEADLINE_MS = 5_000  # no detector is late
     ready()
     yield
     fresh()

@@ -208,6 +208,7 @@ def test_without_a_sound_answer_nothing_is_cleared(serve: Callable[[Any], None],
 def test_a_model_that_hangs_is_late_and_intake_answers_in_time(
     serve: Callable[[Any], None], hang: Callable[[], None], settings: Any
 ) -> None:
+    settings.ONPATH_DEADLINE_MS = 50
     ready()
     serve(ServedModel(Model(hang)))
     text_item("t-0")  # builds what is built once per process

@@ -47,7 +47,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def seeded(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
-    settings.ONPATH_DEADLINE_MS = 5_000  # no detector is late, nor left out
     monkeypatch.setattr(ensemble, "_COSTLY_MS", 1e9)
     ready()
     yield

@@ -21,6 +21,7 @@ from moderation.evidence_store import EvidenceStore, evidence_chunks, evidence_o
 from moderation.judge import Judgement, evidence_batch, judge
 from moderation.models import Campaign, Item, ItemEvidence
 from moderation.models.decision import DecisionStage
+from moderation.models.item import ItemState
 from moderation.services.decisions import decision_by_machine, item_overturn
 from moderation.services.examination import context_of
 from policies.choices import DETECTORS, Outcome
@@ -135,6 +136,16 @@ def test_a_campaign_sets_a_floor_and_leaves_what_was_found(settings: Any) -> Non
     assert set(ItemEvidence.objects.values_list("floor", flat=True)) == {int(Outcome.BLOCK)}
     assert dict(ItemEvidence.objects.values_list("item_id", "cells")) == found
     assert stored_population(timezone.now()).floor.tolist() == [int(Outcome.BLOCK)] * 8
+
+
+def test_a_member_that_is_held_anyway_keeps_the_floor_for_later(settings: Any) -> None:
+    settings.CAMPAIGN_ITEMS, settings.CAMPAIGN_CREATORS = 6, 4
+    campaign_source.forget()
+    held = test_campaigns.wave(8)[0]
+    machine(held, judged(held, missing=("text",)))
+    test_campaigns.watch()
+    assert Item.objects.get(pk=held.pk).state == ItemState.HELD
+    assert ItemEvidence.objects.get(item=held).floor == int(Outcome.ESCALATE)
 
 
 # --- what the database refuses ------------------------------------------------------------------------------------

@@ -25,7 +25,6 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def seeded(db: Any, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
-    settings.ONPATH_DEADLINE_MS = 5_000  # nor late
     monkeypatch.setattr(ensemble, "_COSTLY_MS", 1e9)  # evidence is whole at once: nothing is left out
     ready()
     yield

@@ -105,7 +105,7 @@ def filmed(language: str, line: str, draw: np.random.Generator, dice: random.Ran
     speech = voices.spoken(line, voices.Voice.drawn(dice, voices.TALKERS, accents))
     before = int(draw.uniform(0, _BEFORE) * sounds.RATE)
     n = before + len(speech) + int(draw.uniform(0, _AFTER) * sounds.RATE)
-    return sounds.asfilmed(speech, draw, before, n), before / sounds.RATE, (before + len(speech)) / sounds.RATE
+    return sounds.as_filmed(speech, draw, before, n), before / sounds.RATE, (before + len(speech)) / sounds.RATE
 
 
 def _speechless(draw: np.random.Generator) -> np.ndarray:
