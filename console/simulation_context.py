@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -37,14 +37,17 @@ from policies.selectors import compiled_version
 _FIRST_FLIPPED = 25
 
 
-def queues_known(version: PolicyVersion | None, now: datetime) -> Queues:
-    """Return what is known of queues: titles, the minutes that a version promises, and how long jobs took."""
+def queues_known(routes: Iterable[tuple[str, int]], now: datetime) -> Queues:
+    """Return what is known of queues: titles, the minutes that a version's routes promise, and how long jobs took."""
     rows = list(Queue.objects.values_list("slug", "title", "sla_minutes"))
     minutes = {slug: sla for slug, _, sla in rows}
-    if version is not None:
-        routes = version.routingrules.order_by("-sla_minutes").values_list("queue", "sla_minutes")
-        minutes |= dict(routes)  # of several routes into one queue, the shortest promise is written last
+    # Of several routes into one queue, the shortest promise is written last.
+    minutes |= dict(sorted(routes, key=lambda route: -route[1]))
     return Queues({slug: title for slug, title, _ in rows}, minutes, service_times(now))
+
+
+def _routes_of(version: PolicyVersion | None) -> Iterable[tuple[str, int]]:
+    return version.routingrules.values_list("queue", "sla_minutes") if version else ()
 
 
 def filter_words(wanted: Filter) -> list[str]:
@@ -76,7 +79,7 @@ def run_context(user: User, run: SimulationRun, now: datetime) -> dict[str, Any]
     may_restricted = may(user, RESTRICTED)
     flipped = flipped_items(user, found, names)
     return context | {
-        "answer": answer_of(found, queues_known(run.draft, now), names, may_restricted=may_restricted),
+        "answer": answer_of(found, queues_known(_routes_of(run.draft), now), names, may_restricted=may_restricted),
         "flipped": flipped[:_FIRST_FLIPPED],
         "more_flipped": flipped[_FIRST_FLIPPED:],
         "seconds": (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None,

@@ -152,6 +152,7 @@ class SliderForm(forms.Form):
     def __init__(self, *args: Any, names: dict[str, str], **kwargs: Any) -> None:
         """Take the categories to choose from as slug -> name."""
         super().__init__(*args, **kwargs)
+        self.names = names
         self.fields["category"].choices = list(names.items())  # type: ignore[attr-defined]
 
     @property

@@ -148,7 +148,7 @@ def moved_to(user: User, prepared: PreparedSlider, choice: Choice, threshold: fl
     return Moved(
         answer=answer,
         rows=_outcomes(answer),
-        jobs=_jobs(user, answer, queues_known(choice.version, now)),
+        jobs=_jobs(user, answer, queues_known(_routes(choice), now)),
         histogram=_histogram(answer, choice, threshold),
         bars=_bars(answer),
         curve=_curve(answer, curve) if curve else None,
@@ -169,6 +169,10 @@ def _outcomes(answer: SliderAnswer) -> tuple[OutcomeRow, ...]:
     return tuple(
         OutcomeRow(o, answer.flow.before(o), answer.from_draft.before(o), answer.flow.after(o)) for o in Outcome
     )
+
+
+def _routes(choice: Choice) -> list[tuple[str, int]]:
+    return [(row["queue"], row["sla_minutes"]) for row in choice.document["routing"]]
 
 
 def _jobs(user: User, answer: SliderAnswer, queues: Queues) -> Jobs:

@@ -5,8 +5,9 @@ Nothing here writes. A million items take about 150 MB.
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,11 +43,19 @@ _PACKED = """
     ), string_agg(cells, ''::bytea ORDER BY item_id)
     FROM moderation_itemevidence
 """
-_XMIN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+# A code that no category has is a name that no policy knows. Codes that cells cannot hold are none (services.evidence).
+_CODES = f"SELECT coalesce(jsonb_object_agg(slug, id), '{{}}') FROM policies_category WHERE id < {2**16}"  # noqa: S608
+_XMIN = f"SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin, ({_CODES}) AS codes"
+# One statement, so one snapshot: the watermark, the codes and the rows they belong to. One row where nothing is stored.
+_SPANS = f"""
+    SELECT s.xmin, s.codes, p.* FROM ({_XMIN}) s, (
+        SELECT coalesce(min(item_id) - 1, 0) AS lowest, coalesce(max(item_id), 0) AS highest FROM moderation_itemevidence
+    ) r, generate_series(r.lowest, r.highest, %s) AS above,
+    LATERAL ({_PACKED} WHERE item_id > above AND item_id <= above + %s AND at >= %s) p
+"""  # noqa: S608
+_CHANGES = f"SELECT s.xmin, s.codes, p.* FROM ({_XMIN}) s, ({_PACKED} WHERE txid >= %s AND at >= %s) p"  # noqa: S608
 _RANGE = "SELECT min(item_id), max(item_id) FROM moderation_itemevidence"
 _SPAN = _PACKED + " WHERE item_id > %s AND item_id <= %s AND at >= %s"
-# One statement, so one snapshot: the watermark and the rows it bounds belong together.
-_CHANGES = f"SELECT s.xmin, p.* FROM ({_XMIN} AS xmin) s, ({_PACKED} WHERE txid >= %s AND at >= %s) p"  # noqa: S608
 _OF_ITEMS = _PACKED + " WHERE item_id = ANY(%s)"
 
 
@@ -84,9 +93,9 @@ class _Reader:
         self.markets, self.languages = _Vocabulary(), _Vocabulary()
         self.categories: tuple[str, ...] = ()
 
-    def look_up_categories(self) -> None:
-        """Ask for the categories by code; a code that no category has is a name that no policy knows."""
-        codes = category_codes()
+    def look_up_categories(self, codes: Mapping[str, int] | None = None) -> None:
+        """Take the categories by code, or ask for them."""
+        codes = category_codes() if codes is None else codes
         names = [""] * (max(codes.values(), default=NO_CATEGORY) + 1)
         for name, code in codes.items():
             names[code] = name
@@ -154,8 +163,8 @@ class EvidenceStore:
     def population(self, now: datetime) -> Population:
         """Return all that is stored of the last SIMULATION_DAYS, as of now.
 
-        1. The first call, and one a day, loads everything. The watermark is read before: what a transaction that still
-           runs has written comes with the next call, because its id is not below the watermark.
+        1. The first call, and one a day, loads everything. What a transaction that still runs has written comes with the
+           next call, because its id is not below the watermark of the same statement.
         2. Any other call reads the rows of the oldest transaction that ran then, and of all later ones.
         """
         since = now - timedelta(days=settings.SIMULATION_DAYS)
@@ -167,27 +176,33 @@ class EvidenceStore:
             return self._population
 
     def _load(self, since: datetime) -> None:
-        reader, xmin = _Reader(), int(_one(_XMIN)[0])
-        reader.look_up_categories()
-        parts = [reader.read(*packed) for packed in _spans(since)]
+        reader, parts, xmin = _Reader(), [], 0
+        for mark, codes, heads, cells in _rows(_SPANS, LOAD_SPAN, LOAD_SPAN, since):
+            reader.look_up_categories(json.loads(codes))
+            parts.append(reader.read(heads, cells))
+            xmin = int(mark)
         self._reader, self._xmin, self._since = reader, xmin, since
-        self._population = reader.named(joined(parts) if parts else reader.read(None, None))
+        self._population = reader.named(joined(parts))
 
     def _follow(self) -> None:
-        self._reader.look_up_categories()
-        xmin, heads, cells = _one(_CHANGES, self._xmin, self._since)
+        ((xmin, codes, heads, cells),) = _rows(_CHANGES, self._xmin, self._since)
         if int(xmin) < self._xmin:  # a restored copy is another history: what is held here never happened in it
             self._load(self._since)
             return
+        self._reader.look_up_categories(json.loads(codes))
         changed = self._reader.read(heads, cells)
         self._xmin = int(xmin)
         self._population = self._reader.named(merged(self._population, changed))
 
 
-def _one(sql: str, *values: Any) -> tuple[Any, ...]:
+def _rows(sql: str, *values: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return tuple(cursor.fetchall()[0])
+        return list(cursor.fetchall())
+
+
+def _one(sql: str, *values: Any) -> tuple[Any, ...]:
+    return tuple(_rows(sql, *values)[0])
 
 
 def _spans(since: datetime, after: int | None = None) -> Iterator[tuple[bytes | None, bytes | None]]:

@@ -54,32 +54,32 @@ class _Live:
 
     def read(self) -> Rollout:
         rows = _in_use()
-        active = [key for key, state, _ in rows if state == VersionState.ACTIVE]
+        active = [row for row in rows if row.state == VersionState.ACTIVE]
         if not active:
             raise PolicyUnavailable("no policy version is active")
-        canary, percent = next(((k, p) for k, state, p in rows if state == VersionState.CANARY), (None, 0))
-        shadows = [self.load_or_none(key) for key, state, _ in rows if state == VersionState.SHADOW]
+        canary = next((row for row in rows if row.state == VersionState.CANARY), None)
+        shadows = [self.load_or_none(row) for row in rows if row.state == VersionState.SHADOW]
         return Rollout(
             active=self.load(active[0]),
-            canary_key=str(canary or ""),
-            canary_percent=percent,
+            canary_key=str(canary.key) if canary else "",
+            canary_percent=canary.canary_percent if canary else 0,
             canary=self.load_or_none(canary) if canary else None,
             shadows=tuple(policy for policy in shadows if policy),
         )
 
-    def load(self, key: UUID) -> CompiledPolicy:
-        if key not in self.compiled:
+    def load(self, version: PolicyVersion) -> CompiledPolicy:
+        if version.key not in self.compiled:
             while len(self.compiled) >= _MAX_COMPILED:
                 del self.compiled[next(iter(self.compiled))]
-            self.compiled[key] = _compile(PolicyVersion.objects.get(key=key))
-        return self.compiled[key]
+            self.compiled[version.key] = _compile(version)
+        return self.compiled[version.key]
 
-    def load_or_none(self, key: UUID) -> CompiledPolicy | None:
+    def load_or_none(self, version: PolicyVersion) -> CompiledPolicy | None:
         """Return a version that does not decide for everybody; one that cannot be read must not take the active one along."""
         try:
-            return self.load(key)
+            return self.load(version)
         except PolicyUnavailable as error:
-            log.error("policy_not_read", version=str(key), error=str(error))
+            log.error("policy_not_read", version=str(version.key), error=str(error))
             return None
 
 
@@ -122,7 +122,7 @@ def compiled_version(version: PolicyVersion) -> CompiledPolicy:
     if version.is_draft:
         return compile_document(document_of(version))
     with _active.lock:
-        return _active.load(version.key)
+        return _active.load(version)
 
 
 def invalidate() -> None:
@@ -130,12 +130,11 @@ def invalidate() -> None:
     _active.forget()
 
 
-def _in_use() -> list[tuple[UUID, str, int]]:
-    """Return key, state and canary percentage of the versions in use, the oldest first."""
+def _in_use() -> list[PolicyVersion]:
+    """Return the versions in use, the oldest first."""
     states = (VersionState.ACTIVE, VersionState.CANARY, VersionState.SHADOW)
     try:
-        rows = PolicyVersion.objects.filter(state__in=states).order_by("number")
-        return list(rows.values_list("key", "state", "canary_percent"))
+        return list(PolicyVersion.objects.filter(state__in=states).order_by("number"))
     except (DatabaseError, InterfaceError) as error:
         raise PolicyUnavailable("the policy versions in use cannot be read") from error
 

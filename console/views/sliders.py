@@ -86,7 +86,7 @@ def _page(request: HtmxRequest, version: PolicyVersion, form: SliderForm, status
         "range_value": _range_value(choice, threshold),
         "number_value": "" if threshold is None else f"{threshold:g}",
         "problem": _problem(form) if not is_sound else "",
-        "names": _names(request),
+        "names": form.names,
         "levels": [(key, LEVEL_WORDS[key], choice.levels[key]) for key in choice.levels],
         "may_apply": version.is_draft and may(request.user, EDIT_POLICIES),
     }

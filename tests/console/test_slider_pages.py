@@ -15,6 +15,7 @@ from moderation import evidence_store, simulations
 from moderation.models import Item
 from policies.documents import document_of
 from policies.models import Approval, PolicyVersion
+from policies.selectors import invalidate
 from policies.services_drafts import section_token, threshold_set, version_copy
 from tests.console import scenes
 from tests.console.conftest import signed_in
@@ -212,9 +213,10 @@ def test_the_restricted_category_is_for_those_who_may(
 
 def test_queries_stay_few_first_and_later(browser: Client, draft: PolicyVersion, uploads: list[Item]) -> None:
     counted = []
+    evidence_store.forget()
+    invalidate()  # a process that knows nothing yet
     for place in ("0.75", "0.76"):
         with CaptureQueriesContext(connection) as queries:
             get(browser, draft, asked(place), headers=HTMX)
         counted.append(len(queries))
-    assert counted[1] <= 12, counted
-    assert counted[0] <= 24, counted  # once in ten minutes the evidence is read as well
+    assert counted[1] < counted[0] <= 12, counted  # the first one reads the evidence as well
