@@ -8,6 +8,7 @@ import argparse
 import math
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,11 +21,11 @@ from torch import Tensor, nn
 from torch.nn.functional import ctc_loss, gelu, log_softmax, nll_loss
 from whisper.model import ModelDimensions, Whisper, sinusoids
 
+from moderation.training.speech.phonemes import n_phonemes
 from moderation.training.speech.tokens import LANGUAGES, N_TIMES, N_VOCAB, Table, table
 from moderation.training.speech.windows import UNSURE, UNSURE_LANGUAGE, WINDOW, Composer, Example, Store
 
 DIMS = ModelDimensions(80, 1_500, 128, 4, 3, N_VOCAB, 448, 128, 4, 2)
-_LETTERS = " abcdefghijklmnopqrstuvwxyz'"
 _SAVE_SECONDS = 120
 _EMA = 0.998
 _STEPS_AHEAD = 8
@@ -42,12 +43,42 @@ class Phase:
     helper: float
 
 
-PHASES = (Phase("short", 3_600, 16, 1.6e-3, 2e-4, 0.3), Phase("long", 450, 4, 4e-4, 1e-5, 0.1))
+PHASES = (Phase("short", 3_600, 16, 1.6e-3, 2e-4, 1.0), Phase("long", 450, 4, 4e-4, 1e-5, 0.1))
 _WARM_STEPS = 300
+#: How strongly the encoder's heads first prefer one place.
+_SHARPNESS = 1.3
+
+
+#: Where each head of each layer of the encoder looks at first: so many positions (of 20 ms) from its own.
+_REACHES = ((-2, 2, -6, 6), (-4, 4, -10, 10), (-7, 7, -16, 16))
+
+
+@torch.no_grad()
+def listen_around(attention: nn.Module, reach: Sequence[int]) -> None:
+    """Let each head begin with a look at the sound near its own place, as a convolution does, instead of at everything.
+
+    The encoder's positions are sines and cosines of 64 frequencies; turning the fast ones by what a step of `reach` turns
+    them gives a query that fits the keys there. Learning to be local from noise takes thousands of steps.
+    """
+    width, n_heads = DIMS.n_audio_state, DIMS.n_audio_head
+    n = width // n_heads // 2
+    fast = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(n))
+    for head, offset in enumerate(reach):
+        for i in range(n):
+            row, sine, cosine = head * 2 * n + 2 * i, i, i + width // 2
+            turned = float(fast[i]) * offset
+            for weight, (first, second) in (
+                (attention.query.weight, ((math.cos(turned), math.sin(turned)), (-math.sin(turned), math.cos(turned)))),
+                (attention.key.weight, ((1.0, 0.0), (0.0, 1.0))),
+            ):
+                weight[row : row + 2] *= 0.3
+                for at, (a, b) in ((row, first), (row + 1, second)):
+                    weight[at, sine] += a * _SHARPNESS
+                    weight[at, cosine] += b * _SHARPNESS
 
 
 class Learner(nn.Module):
-    """A Whisper with a small table of words in place of its large one, and a helper that spells what the encoder hears."""
+    """A Whisper with a small table of words in place of its large one, and a helper that tells the phonemes that the encoder hears."""
 
     def __init__(self, known: Table) -> None:
         super().__init__()
@@ -59,9 +90,11 @@ class Learner(nn.Module):
         # Rows of times lie on a curve, as the encoder's positions do: one learnt map serves all of them.
         self.register_buffer("curve", sinusoids(1_500 + 1, width)[:: 1_500 // (N_TIMES - 1)])
         self.times = nn.Linear(width, width)
-        self.speller = nn.Linear(width, len(_LETTERS) + 1)
+        self.teller = nn.Linear(width, n_phonemes() + 1)
         nn.init.normal_(self.whisper.decoder.positional_embedding, std=0.02)  # the library leaves it as memory holds it
         nn.init.normal_(self.times.weight, std=0.02)
+        for block, reach in zip(self.whisper.encoder.blocks, _REACHES, strict=True):
+            listen_around(block.attn, reach)
 
     def rows(self) -> Tensor:
         """Return the embeddings of all rows, (rows + 1, width)."""
@@ -106,7 +139,7 @@ def batch_of(examples: list[Example], length: int | None = None) -> tuple[Tensor
 
 
 def losses(learner: Learner, examples: list[Example], length: int | None) -> tuple[Tensor, Tensor]:
-    """Return the loss of what is written, and of what the helper spells."""
+    """Return the loss of what is written, and of the helper's phonemes."""
     mel, positions, rows, targets = batch_of(examples, length)
     heard = learner.heard(mel, positions)
     logs = learner.written(rows, heard)
@@ -114,18 +147,18 @@ def losses(learner: Learner, examples: list[Example], length: int | None) -> tup
     languages = torch.tensor([learner.known.language(name) for name in LANGUAGES])
     unsure = -logs[targets == UNSURE][:, : learner.known.n_text].mean(dim=-1).sum()
     torn = -logs[targets == UNSURE_LANGUAGE][:, languages].mean(dim=-1).sum()
-    return (sure + 0.3 * unsure + torn) / (targets != -1).sum(), _spelling(learner, heard, examples)
+    return (sure + 0.3 * unsure + torn) / (targets != -1).sum(), _telling(learner, heard, examples)
 
 
-def _spelling(learner: Learner, heard: Tensor, examples: list[Example]) -> Tensor:
-    chosen = [i for i, e in enumerate(examples) if e.letters]
+def _telling(learner: Learner, heard: Tensor, examples: list[Example]) -> Tensor:
+    chosen = [i for i, e in enumerate(examples) if e.phonemes]
     if not chosen:
         return heard.new_zeros(())
-    logs = log_softmax(learner.speller(heard[chosen]), dim=-1).transpose(0, 1)
-    spelt = [[_LETTERS.index(c) + 1 for c in examples[i].letters.lower()] for i in chosen]
+    logs = log_softmax(learner.teller(heard[chosen]), dim=-1).transpose(0, 1)
+    told = [examples[i].phonemes for i in chosen]
     lengths = torch.tensor([(len(examples[i].mel) + 1) // 2 for i in chosen])
-    flat = torch.tensor([c for word in spelt for c in word])
-    return ctc_loss(logs, flat, lengths, torch.tensor([len(word) for word in spelt]), zero_infinity=True)
+    flat = torch.tensor([c for line in told for c in line])
+    return ctc_loss(logs, flat, lengths, torch.tensor([len(line) for line in told]), zero_infinity=True)
 
 
 class Run:
@@ -169,7 +202,7 @@ class Run:
             self.step += 1
             self.seconds = before + time.monotonic() - began
             if self.step % 50 == 0:
-                print(f"{phase.name} {at + 1} loss {told[0] / 50:.3f} spelling {told[1] / 50:.3f} "
+                print(f"{phase.name} {at + 1} loss {told[0] / 50:.3f} phonemes {told[1] / 50:.3f} "
                       f"{self.seconds:.0f} s", flush=True)  # fmt: skip
                 told = np.zeros(2)
             if time.monotonic() - saved > _SAVE_SECONDS:
@@ -194,10 +227,10 @@ class Run:
 
     def _share(self, phase: Phase, n: int, examples: list[Example]) -> np.ndarray:
         """Add the gradients of a part of a step's n examples; return its share of the losses."""
-        written, spelt = losses(self.learner, examples, WINDOW if phase.name == "long" else None)
+        written, told = losses(self.learner, examples, WINDOW if phase.name == "long" else None)
         share = len(examples) / n
-        ((written + phase.helper * spelt) * share).backward()
-        return np.array([written.item(), spelt.item()]) * share
+        ((written + phase.helper * told) * share).backward()
+        return np.array([written.item(), told.item()]) * share
 
     def _examples(self, phase: Phase, at: int, composer: Composer) -> list[Example]:
         """Return a step's examples: drawn for some steps at once, so that each step gets those of like length."""

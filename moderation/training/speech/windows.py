@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from moderation.training.speech.phonemes import phonemes_of
 from moderation.training.speech.tokens import LANGUAGES, Table, table, tokenizer
 
 #: Frames a second, and frames of a whole window.
@@ -17,14 +18,14 @@ _QUIETEST = -2.0  # what whisper.audio gives to silence when the loudest is 0 dB
 @dataclass(slots=True)
 class Example:
     """mel: (frames, 80) float32, then nothing; rows and targets: (n,) decoder inputs and what should follow each;
-    position: encoder position (of 20 ms) at which it starts; letters: what is said, for the helper loss.
+    position: encoder position (of 20 ms) at which it starts; phonemes: what is said, for the helper loss.
     """
 
     mel: np.ndarray
     rows: list[int]
     targets: list[int]
     position: int = 0
-    letters: str = ""
+    phonemes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,8 @@ class Composer:
             rows += [row for one in said for row in self._timed(one, position / 50)] + [self.eot]
         prompt = self._prompt(draw) if draw.random() < 0.1 else []
         targets = [IGNORE] * len(prompt) + rows[1:]
-        return Example(mel, [*prompt, *rows[:-1]], targets, position, " ".join(line for line, _, _ in said))
+        sounded = tuple(p for line, _, _ in said for p in phonemes_of(line))
+        return Example(mel, [*prompt, *rows[:-1]], targets, position, sounded)
 
     def _timed(self, one: tuple[str, float, float], offset: float) -> list[int]:
         line, start, end = one

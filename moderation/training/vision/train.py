@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[3]
 WORK = ROOT / "var" / "training" / "vision"
 #: Pictures are kept a little larger than the model's input, so that each step sees another cut.
 KEPT_SIDE = 104
-N_SCENES = 26_000
+N_SCENES = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Stage:
 
 
 #: Small pictures first: most is learned there, at less than half the cost.
-STAGES = (Stage("small", 64, 1_200, 128, 2.5e-3), Stage("full", 96, 800, 128, 1.2e-3))
+STAGES = (Stage("small", 64, 1_200, 128, 2.5e-3), Stage("full", 96, 2_400, 128, 1.2e-3))
 #: Labelled embeddings that calibration is fitted on.
 N_REFERENCE = 3_000
 
