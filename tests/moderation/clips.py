@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 
@@ -29,20 +30,26 @@ def jpeg(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def clip(path: Path, scenes: list[Image.Image], seconds_each: float = 1.0, fps: int = 10, sound: bool = False) -> Path:
-    """Write an MP4 that shows the scenes one after the other."""
+def clip(
+    path: Path,
+    scenes: list[Image.Image],
+    seconds_each: float = 1.0,
+    fps: int = 10,
+    sound: bool | npt.NDArray[np.float32] = False,
+) -> Path:
+    """Write an MP4 that shows the scenes one after the other, over 16 kHz samples or, where `sound` is True, a tone."""
     with av.open(str(path), "w") as out:
         video = out.add_stream("libx264", rate=fps)
         video.width, video.height = scenes[0].size
         video.pix_fmt = "yuv420p"
-        audio = out.add_stream("aac", rate=16_000, layout="mono") if sound else None
+        samples = sound if isinstance(sound, np.ndarray) else np.sin(np.arange(16_000) / 8) * 0.25 if sound else None
+        audio = None if samples is None else out.add_stream("aac", rate=16_000, layout="mono")
         for image in scenes:
             for _ in range(int(seconds_each * fps)):
                 out.mux(video.encode(av.VideoFrame.from_image(image)))
         out.mux(video.encode(None))
-        if audio:
-            tone = (np.sin(np.arange(16_000) / 8) * 8_000).astype(np.int16)[None, :]
-            frame = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
+        if audio and samples is not None:
+            frame = av.AudioFrame.from_ndarray((samples * 32_767).astype(np.int16)[None, :], format="s16", layout="mono")
             frame.sample_rate = 16_000
             out.mux(audio.encode(frame))
             out.mux(audio.encode(None))

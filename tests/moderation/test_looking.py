@@ -74,7 +74,7 @@ def examined(path: Path, name: str) -> Item:
 
 def test_a_clip_that_shows_a_weapon_goes_to_people_at_the_right_second_and_its_twin_is_cleared(tmp_path: Path) -> None:
     around = [drawing("mountains", 1), drawing("cat", 2), drawing("house", 3), drawing("flower", 4)]
-    shown = [around[0], drawing("gun", 11), drawing("gun", 11), *around[1:]]
+    shown = [around[0], drawing("gun", 15), drawing("gun", 15), *around[1:]]
     twin = [around[0], drawing("hair dryer", 12), drawing("hair dryer", 12), *around[1:]]
     held = examined(clip(tmp_path / "a.mp4", shown, seconds_each=1.3), "shows-a-weapon")
     cleared = examined(clip(tmp_path / "b.mp4", twin, seconds_each=1.3), "harmless-twin")

@@ -14,8 +14,9 @@ import numpy as np
 from moderation.training.speech import sounds, voices
 from moderation.training.speech.lines import training_lines, words
 
-#: Lines of English, of other languages, of English outside the vocabulary, and sounds without speech.
-COUNTS = {"en": 10_000, "foreign": 1_000, "unknown": 600, "none": 500}
+#: Lines of English as filmed, of other languages, of English outside the vocabulary, sounds without speech, and lines of
+#: English with nothing but a voice.
+COUNTS = {"en": 10_000, "foreign": 1_000, "unknown": 600, "none": 500, "plain": 12_000}
 _SHARD = 500
 _CORPUS = Path(__file__).parents[1] / "corpus"
 #: Seconds of sound before and after what is said.
@@ -38,6 +39,7 @@ def tasks() -> list[Task]:
         "foreign": foreign_lines(COUNTS["foreign"], seed=2),
         "unknown": unknown_lines(COUNTS["unknown"], seed=3),
         "none": [("", "")] * COUNTS["none"],
+        "plain": [("en", line) for line in training_lines(COUNTS["plain"], seed=4)],
     }
     shards = [
         (kind, tuple(given[i : i + _SHARD])) for kind, given in lines.items() for i in range(0, len(given), _SHARD)
@@ -81,7 +83,7 @@ def make(task: Task, folder: Path) -> None:
     draw, dice = np.random.default_rng(task.number), random.Random(task.number)
     mels, times = [], []
     for language, line in task.lines:
-        samples, start, end = filmed(language, line, draw, dice)
+        samples, start, end = filmed(language, line, draw, dice, is_plain=task.kind == "plain")
         mels.append(log_mel_spectrogram(samples).numpy().T.astype(np.float16))
         times.append((start, end))
     np.save(folder / f"shard-{task.number:03d}.npy", np.concatenate(mels))
@@ -97,15 +99,18 @@ def make(task: Task, folder: Path) -> None:
     partial.rename(out)
 
 
-def filmed(language: str, line: str, draw: np.random.Generator, dice: random.Random) -> tuple[np.ndarray, float, float]:
-    """Return samples of a line by a drawn voice, as filmed, and from when to when it is said; no line gives no speech."""
+def filmed(
+    language: str, line: str, draw: np.random.Generator, dice: random.Random, *, is_plain: bool = False
+) -> tuple[np.ndarray, float, float]:
+    """Return samples of a line by a drawn voice, as filmed or in a quiet studio, and from when to when it is said; no line gives no speech."""
     if not line:
         return _speechless(draw), 0.0, 0.0
     accents = voices.ACCENTS if language == "en" else (voices.FOREIGN[language],)
     speech = voices.spoken(line, voices.Voice.drawn(dice, voices.TALKERS, accents))
     before = int(draw.uniform(0, _BEFORE) * sounds.RATE)
     n = before + len(speech) + int(draw.uniform(0, _AFTER) * sounds.RATE)
-    return sounds.as_filmed(speech, draw, before, n), before / sounds.RATE, (before + len(speech)) / sounds.RATE
+    sound = sounds.in_a_studio if is_plain else sounds.as_filmed
+    return sound(speech, draw, before, n), before / sounds.RATE, (before + len(speech)) / sounds.RATE
 
 
 def _speechless(draw: np.random.Generator) -> np.ndarray:

@@ -150,6 +150,14 @@ def background(n: int, draw: Draw) -> Samples:
     return hum(n, draw) if kind == 2 else noise(n, draw, draw.uniform(0, 2))
 
 
+def in_a_studio(speech: Samples, draw: Draw, start: int, n: int) -> Samples:
+    """Return n samples with speech from `start` on, at a drawn loudness over a faint hiss."""
+    out = np.zeros(n, np.float32)
+    out[start : start + len(speech)] = speech[: n - start]
+    out += draw.standard_normal(n).astype(np.float32) * level(speech) * 10 ** draw.uniform(-5, -2.5)
+    return out * np.float32(draw.uniform(0.1, 0.9) / max(1e-6, np.abs(out).max()))
+
+
 def as_filmed(speech: Samples, draw: Draw, start: int, n: int) -> Samples:
     """Return n samples with speech from `start` on, at a drawn loudness, maybe in a room, on a telephone, over a bed."""
     if draw.random() < 0.25:

@@ -1,7 +1,7 @@
 """Trains the starter Whisper: `python -m moderation.training.speech.train FOLDER`, with the prepared sounds in FOLDER/data.
 
-First on a few seconds at a time at random places of the window, which is quick and teaches all times; then on whole windows
-padded to 30 s, as `whisper.transcribe` gives them. A checkpoint every few minutes; a run that was cut off goes on.
+First only the ear, on single lines; then on a few seconds at a time at random places of the window, which is quick and teaches
+all times; at last on whole windows padded to 30 s, as `whisper.transcribe` gives them. A checkpoint every few minutes; a run that was cut off goes on.
 """
 
 import argparse
@@ -33,7 +33,11 @@ _STEPS_AHEAD = 8
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """So many steps of so many examples; learning rate at its start and end; weight of the helper loss."""
+    """So many steps of so many examples; learning rate at its start and end; weights of the helper's loss and of the
+    guide's; whether it writes.
+
+    Small batches at first: for the same work they teach the ear several times as much.
+    """
 
     name: str
     n_steps: int
@@ -41,9 +45,17 @@ class Phase:
     rate: float
     last_rate: float
     helper: float
+    guide: float
+    writes: bool = True
 
 
-PHASES = (Phase("short", 3_600, 16, 1.6e-3, 2e-4, 1.0), Phase("long", 450, 4, 4e-4, 1e-5, 0.1))
+PHASES = (
+    Phase("ear", 5_000, 4, 2e-3, 1.2e-3, 1.0, 0.0, writes=False),
+    Phase("short", 9_000, 4, 1.6e-3, 1e-4, 0.5, 0.5),
+    Phase("long", 500, 4, 3e-4, 1e-5, 0.1, 0.1),
+)
+#: A word is looked for within so many positions (of 20 ms) of where it is said, about; by so many heads of each layer.
+_NEAR, _N_GUIDED = 15, 2
 _WARM_STEPS = 300
 #: How strongly the encoder's heads first prefer one place.
 _SHARPNESS = 1.3
@@ -110,44 +122,72 @@ class Learner(nn.Module):
             x = block(x)
         return encoder.ln_post(x)
 
-    def written(self, rows: Tensor, heard: Tensor) -> Tensor:
-        """Return log probabilities (n, length, rows + 1) of what follows, over Whisper's whole vocabulary."""
-        decoder, embedding = self.whisper.decoder, self.rows()
+    def written(self, rows: Tensor, heard: Tensor) -> tuple[Tensor, list[tuple[nn.Module, Tensor]]]:
+        """Return log probabilities (n, length, rows + 1) of what follows, over Whisper's whole vocabulary, and what each
+        layer asked of what was heard.
+        """
+        decoder, embedding, asked = self.whisper.decoder, self.rows(), []
         x = embedding[rows] + decoder.positional_embedding[: rows.shape[1]]
         for block in decoder.blocks:
-            x = block(x, heard, mask=decoder.mask)
+            x = x + block.attn(block.attn_ln(x), mask=decoder.mask)[0]
+            asked.append((block.cross_attn, block.cross_attn_ln(x)))
+            x = x + block.cross_attn(asked[-1][1], heard)[0]
+            x = x + block.mlp(block.mlp_ln(x))
         logits = decoder.ln(x) @ embedding.T
         # The last row counts as often as there are tokens behind it: so they are pushed down as one, and stay down.
         share = torch.zeros(logits.shape[-1])
         share[-1] = math.log(self.known.n_rest)
-        return log_softmax(logits + share, dim=-1)
+        return log_softmax(logits + share, dim=-1), asked
 
 
 def batch_of(examples: list[Example], length: int | None = None) -> tuple[Tensor, ...]:
-    """Return mel (n, 80, frames), positions, rows, targets. What follows a sound is 0, as whisper.transcribe pads it."""
+    """Return mel (n, 80, frames), positions, rows, targets, places (of 20 ms). What follows a sound is 0, as whisper.transcribe pads it."""
     frames = length or max(len(e.mel) for e in examples) // 2 * 2 + 2
     width = max(len(e.rows) for e in examples)
     mel = torch.zeros(len(examples), 80, frames)
     rows = torch.zeros(len(examples), width, dtype=torch.long)
     targets = torch.full((len(examples), width), -1)
+    places = torch.full((len(examples), width), -1.0)
     for i, example in enumerate(examples):
         mel[i, :, : len(example.mel)] = torch.from_numpy(example.mel.T.copy())
         rows[i, : len(example.rows)] = torch.tensor(example.rows)
         targets[i, : len(example.targets)] = torch.tensor(example.targets)
+        places[i, : len(example.places)] = torch.tensor(example.places) * 50
     positions = torch.tensor([min(e.position, 1_500 - frames // 2) for e in examples])
-    return mel, positions, rows, targets
+    return mel, positions, rows, targets, places
 
 
-def losses(learner: Learner, examples: list[Example], length: int | None) -> tuple[Tensor, Tensor]:
-    """Return the loss of what is written, and of the helper's phonemes."""
-    mel, positions, rows, targets = batch_of(examples, length)
+def losses(learner: Learner, examples: list[Example], phase: Phase) -> tuple[Tensor, Tensor]:
+    """Return the loss of what is written (0 where nothing is), and of the helper's phonemes."""
+    mel, positions, rows, targets, places = batch_of(examples, WINDOW if phase.name == "long" else None)
     heard = learner.heard(mel, positions)
-    logs = learner.written(rows, heard)
+    if not phase.writes:
+        return heard.new_zeros(()), _telling(learner, heard, examples)
+    logs, asked = learner.written(rows, heard)
     sure = nll_loss(logs.flatten(0, 1), targets.flatten().clamp(min=-1), ignore_index=-1, reduction="sum")
     languages = torch.tensor([learner.known.language(name) for name in LANGUAGES])
     unsure = -logs[targets == UNSURE][:, : learner.known.n_text].mean(dim=-1).sum()
     torn = -logs[targets == UNSURE_LANGUAGE][:, languages].mean(dim=-1).sum()
-    return (sure + 0.3 * unsure + torn) / (targets != -1).sum(), _telling(learner, heard, examples)
+    written = (sure + 0.3 * unsure + torn) / (targets != -1).sum()
+    return written + phase.guide * _guidance(asked, heard, places), _telling(learner, heard, examples)
+
+
+def _guidance(asked: list[tuple[nn.Module, Tensor]], heard: Tensor, places: Tensor) -> Tensor:
+    """Return how little the guided heads look at where each word is said: without it, finding that out takes hours."""
+    where = torch.arange(heard.shape[1])
+    is_said = places >= 0
+    is_far = (where - places[is_said][:, None]).abs() > _NEAR
+    if not len(is_far):
+        return heard.new_zeros(())
+    size = DIMS.n_text_state // DIMS.n_text_head
+    losses = []
+    for attention, x in asked:
+        for head in range(_N_GUIDED):
+            part = slice(head * size, (head + 1) * size)
+            fit = attention.query(x)[..., part] @ attention.key(heard)[..., part].transpose(1, 2) / math.sqrt(size)
+            looks = log_softmax(fit, dim=-1)[is_said]
+            losses.append(-looks.masked_fill(is_far, -torch.inf).logsumexp(dim=-1).mean())
+    return torch.stack(losses).mean()
 
 
 def _telling(learner: Learner, heard: Tensor, examples: list[Example]) -> Tensor:
@@ -170,7 +210,7 @@ class Run:
         self.file = folder / "checkpoint.pt"
         self.learner = Learner(table())
         self.mean = {name: value.clone() for name, value in self.learner.state_dict().items()}
-        self.optimizer = torch.optim.AdamW(self.learner.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(self.learner.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
         self.step, self.seconds = 0, 0.0
         self.drawn: tuple[int, list[list[Example]]] = (-1, [])
         if self.file.exists():
@@ -221,13 +261,12 @@ class Run:
         self.optimizer.step()
         with torch.no_grad():
             decay = min(_EMA, (self.step + 1) / (self.step + 20))
-            for name, value in self.learner.state_dict().items():
-                self.mean[name].lerp_(value, 1 - decay)
+            torch._foreach_lerp_(list(self.mean.values()), list(self.learner.state_dict().values()), 1 - decay)
         return np.asarray(told)
 
     def _share(self, phase: Phase, n: int, examples: list[Example]) -> np.ndarray:
         """Add the gradients of a part of a step's n examples; return its share of the losses."""
-        written, told = losses(self.learner, examples, WINDOW if phase.name == "long" else None)
+        written, told = losses(self.learner, examples, phase)
         share = len(examples) / n
         ((written + phase.helper * told) * share).backward()
         return np.array([written.item(), told.item()]) * share
@@ -237,7 +276,7 @@ class Run:
         number, place = divmod(at, _STEPS_AHEAD)
         if number != self.drawn[0]:
             draw = np.random.default_rng((number, phase.batch))
-            make = composer.long if phase.name == "long" else composer.short
+            make = getattr(composer, phase.name)
             found = sorted((make(draw) for _ in range(phase.batch * _STEPS_AHEAD)), key=lambda e: len(e.mel))
             groups = [found[i : i + phase.batch] for i in range(0, len(found), phase.batch)]
             self.drawn = number, [groups[i] for i in draw.permutation(len(groups))]
@@ -252,7 +291,7 @@ def _parts(examples: list[Example], n: int) -> list[list[Example]]:
 
 def rate(phase: Phase, at: int) -> float:
     """Return the learning rate of a step: a warm start, then half a cosine."""
-    warm = min(1.0, (at + 1) / _WARM_STEPS) if phase.name == "short" else 1.0
+    warm = 1.0 if phase.name == "long" else min(1.0, (at + 1) / _WARM_STEPS)
     return warm * (
         phase.last_rate + (phase.rate - phase.last_rate) * 0.5 * (1 + math.cos(math.pi * at / phase.n_steps))
     )

@@ -1,6 +1,6 @@
 """From prepared spectrograms to training examples: single sentences, several in a window, and what must not be believed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,18 @@ from moderation.training.speech.tokens import LANGUAGES, Table, table, tokenizer
 FRAMES, WINDOW = 100, 3_000
 #: Target of a place where nothing is learnt, and of one where no word should be likelier than another.
 IGNORE, UNSURE = -1, -2
+#: Place of a target that is said at no time.
+NOWHERE = -1.0
+#: Share of lines that are heard without anything beside them.
+_PLAIN_SHARE = 0.6
 _QUIETEST = -2.0  # what whisper.audio gives to silence when the loudest is 0 dB: (max - 8 + 4) / 4 with max about 0
 
 
 @dataclass(slots=True)
 class Example:
     """mel: (frames, 80) float32, then nothing; rows and targets: (n,) decoder inputs and what should follow each;
-    position: encoder position (of 20 ms) at which it starts; phonemes: what is said, for the helper loss.
+    position: encoder position (of 20 ms) at which it starts; phonemes: what is said, for the helper loss;
+    places: (n,) second of the sound at which each target is said, about, or NOWHERE.
     """
 
     mel: np.ndarray
@@ -26,6 +31,7 @@ class Example:
     targets: list[int]
     position: int = 0
     phonemes: tuple[int, ...] = ()
+    places: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,10 @@ class Composer:
         self.silent, self.untimed, self.before = row(spell.no_speech), row(spell.no_timestamps), row(spell.sot_prev)
         self.english = self.table.language("en")
 
+    def ear(self, draw: np.random.Generator) -> Example:
+        """Return one line as it is."""
+        return self._said(self._several(draw, 1, 1_000, masks=False), draw)
+
     def short(self, draw: np.random.Generator) -> Example:
         """Return an example of a few seconds."""
         kind = draw.random()
@@ -96,12 +106,12 @@ class Composer:
     # --- sound ---------------------------------------------------------------------------------------------------
 
     def _several(
-        self, draw: np.random.Generator, n: int, limit: int
+        self, draw: np.random.Generator, n: int, limit: int, *, masks: bool = True
     ) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
         """Return frames of up to n lines, one after the other, with what is said from when to when."""
         parts, said, at = [], [], 0
         for _ in range(n):
-            one = self.store.draw("en", draw)
+            one = self.store.draw("plain" if draw.random() < _PLAIN_SHARE else "en", draw)
             gap = int(draw.exponential(40)) if parts else 0
             if parts and at + gap + len(one.mel) > limit:
                 break
@@ -112,7 +122,8 @@ class Composer:
             said.append((one.line, at / FRAMES + gap / FRAMES + one.start, at / FRAMES + gap / FRAMES + one.end))
             at += gap + len(one.mel)
         mel = np.concatenate(parts)[:limit]
-        return _masked(np.maximum(mel, mel.max() - 2.0), draw), said
+        mel = np.maximum(mel, mel.max() - 2.0)
+        return (_masked(mel, draw) if masks else mel), said
 
     # --- what should be written ----------------------------------------------------------------------------------
 
@@ -124,25 +135,38 @@ class Composer:
     ) -> Example:
         mel, said = sound
         position = 0 if is_window or draw.random() < 0.5 else int(draw.integers(0, (WINDOW - len(mel)) // 2))
-        rows = [self.sot, self.english, self.task]
+        rows = [(row, NOWHERE) for row in (self.sot, self.english, self.task)]
         if draw.random() < 0.06:
-            rows += [self.untimed, *(row for line, _, _ in said for row in self.table.text(line)), self.eot]
+            rows += [(self.untimed, NOWHERE), *(word for one in said for word in self._words(one))]
         else:
-            rows += [row for one in said for row in self._timed(one, position / 50)] + [self.eot]
-        prompt = self._prompt(draw) if draw.random() < 0.1 else []
-        targets = [IGNORE] * len(prompt) + rows[1:]
+            rows += [row for one in said for row in self._timed(one, position / 50)]
+        rows.append((self.eot, NOWHERE))
+        before = self._prompt(draw) if draw.random() < 0.1 else []
+        inputs = [*before, *(row for row, _ in rows[:-1])]
+        targets = [IGNORE] * len(before) + [row for row, _ in rows[1:]]
+        places = [NOWHERE] * len(before) + [place for _, place in rows[1:]]
         sounded = tuple(p for line, _, _ in said for p in phonemes_of(line))
-        return Example(mel, [*prompt, *rows[:-1]], targets, position, sounded)
+        return Example(mel, inputs, targets, position, sounded, places)
 
-    def _timed(self, one: tuple[str, float, float], offset: float) -> list[int]:
-        line, start, end = one
+    def _timed(self, one: tuple[str, float, float], offset: float) -> list[tuple[int, float]]:
+        _, start, end = one
         first, last = self.table.time(start + offset), self.table.time(end + offset)
-        return [first, *self.table.text(line), max(last, first + 1)]
+        return [(first, start), *self._words(one), (max(last, first + 1), end)]
+
+    def _words(self, one: tuple[str, float, float]) -> list[tuple[int, float]]:
+        """Return the rows of a line, each with the second at which its word is said: in step with the phonemes before it."""
+        line, start, end = one
+        spelt = line.split()
+        lengths = np.array([len(phonemes_of(word)) for word in spelt])
+        middles = start + (np.cumsum(lengths) - lengths / 2) * (end - start) / lengths.sum()
+        return [
+            (row, float(place)) for word, place in zip(spelt, middles, strict=True) for row in self.table.text(word)
+        ]
 
     def _prompt(self, draw: np.random.Generator) -> list[int]:
         """Return what was said before, as whisper.transcribe hands it on."""
         one = self.store.draw("en", draw)
-        return [self.before, *self._timed((one.line, one.start, one.end), 0.0)]
+        return [self.before, *(row for row, _ in self._timed((one.line, one.start, one.end), 0.0))]
 
     def _speechless(self, one: Utterance) -> Example:
         return Example(one.mel.astype(np.float32), [self.sot], [self.silent])
