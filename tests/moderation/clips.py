@@ -49,7 +49,9 @@ def clip(
                 out.mux(video.encode(av.VideoFrame.from_image(image)))
         out.mux(video.encode(None))
         if audio and samples is not None:
-            frame = av.AudioFrame.from_ndarray((samples * 32_767).astype(np.int16)[None, :], format="s16", layout="mono")
+            frame = av.AudioFrame.from_ndarray(
+                (samples * 32_767).astype(np.int16)[None, :], format="s16", layout="mono"
+            )
             frame.sample_rate = 16_000
             out.mux(audio.encode(frame))
             out.mux(audio.encode(None))

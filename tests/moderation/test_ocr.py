@@ -11,7 +11,7 @@ import pytest
 
 from moderation.detectors.base import Finding
 from moderation.detectors.deep import ClipSubject
-from moderation.detectors.ocr import OcrDetector, frames_to_read, merged_lines, passages, read_findings
+from moderation.detectors.ocr import OcrDetector, frames_to_read, merged_lines, passages, read_closely, read_findings
 from moderation.detectors.pdq import pdq_of
 from moderation.detectors.terms import TermEntry, TermIndex, TermsDetector
 from moderation.media.confined import SampledFrame, examine
@@ -45,6 +45,12 @@ def test_at_most_so_many_are_read_evenly_spread() -> None:
     chosen = [f.ms for f in frames_to_read([frame(s * 4_000) for s in range(150)])]
     assert len(chosen) == 24
     assert (chosen[0], chosen[-1]) == (0, 149 * 4_000)
+
+
+def test_scenes_are_read_closely_where_they_begin_and_now_and_then() -> None:
+    moving = [frame(s * 1_000, s) for s in range(8)]
+    moving[1] = replace(moving[1], why="scene")
+    assert [f.ms for f in read_closely(moving)] == [0, 1_000, 4_000, 7_000]
 
 
 def test_nothing_is_read_of_nothing() -> None:

@@ -68,7 +68,9 @@ def picture(name: str, seed: int, words: str = "") -> Image.Image:
     return image
 
 
-def examined(folder: Path, name: str, *, sound: Samples = HARMLESS, words: str = "Summer at the river", shows: str = "") -> Item:
+def examined(
+    folder: Path, name: str, *, sound: Samples = HARMLESS, words: str = "Summer at the river", shows: str = ""
+) -> Item:
     """Return the item of a clip after its deep pass. Words and thing are those of its third picture."""
     pictures = [picture(thing, seed) for seed, thing in enumerate(PICTURES, 1)]
     pictures[2] = picture(shows or PICTURES[2], 15, words)

@@ -16,7 +16,6 @@ IGNORE, UNSURE = -1, -2
 NOWHERE = -1.0
 #: Share of lines that are heard without anything beside them.
 _PLAIN_SHARE = 0.6
-_QUIETEST = -2.0  # what whisper.audio gives to silence when the loudest is 0 dB: (max - 8 + 4) / 4 with max about 0
 
 
 @dataclass(slots=True)
