@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import uuid4
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -20,13 +22,15 @@ from moderation.exceptions import ItemConflict
 from moderation.judge import Context, Judgement, could_change, judge, under_floor
 from moderation.language import detect
 from moderation.metrics import verdict_total
-from moderation.models import CampaignMember, Creator, Item, MediaFile
+from moderation.models import CampaignMember, Creator, Item
 from moderation.models.item import DeepState
 from moderation.onpath import onpath_run
+from moderation.prepared import run
 from moderation.selectors import creator_history, item_exists
 from moderation.services.audit import audit_write
-from moderation.services.decisions import decision_on_arrival, is_version_outdated
+from moderation.services.decisions import decision_on_arrival, is_version_outdated, job_on_arrival
 from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_add
+from moderation.services.rows import rows_together
 from policies.choices import DEEP_DETECTORS, Band, ItemKind, Outcome, Standing
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
@@ -34,6 +38,18 @@ from policies.selectors import invalidate, policy_for
 
 #: Asked for every upload; building this query would cost more than running it.
 _CREATOR = "SELECT * FROM moderation_creator WHERE external_id = %s"
+#: The primary keys of a new item and its decision: each row names the other, and so is written once.
+_KEYS = """
+    SELECT nextval(pg_get_serial_sequence('moderation_item', 'id')),
+           nextval(pg_get_serial_sequence('moderation_decision', 'id'))
+"""
+_FILE = """
+    INSERT INTO moderation_mediafile
+        (key, created_at, sha256, storage_key, mime, n_bytes, width, height, duration_ms, pdq, pdq_quality)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (sha256) DO UPDATE SET sha256 = EXCLUDED.sha256
+    RETURNING id
+"""
 #: How often an upload is judged anew because the version was replaced while it was judged.
 _MAX_TRIES = 3
 
@@ -205,36 +221,40 @@ def _store(
     campaign: LiveCampaign | None,
 ) -> Item:
     needs_deep = needs_deep_pass(policy, submission.kind)
-    # In one order everywhere: two uploads of the same two files cannot wait for each other.
-    uploads = sorted(submission.uploads.items(), key=lambda pair: pair[1].sha256)
-    files = {role: media_file(file) for role, file in uploads}
-    item = Item.objects.create(
-        external_id=submission.external_id,
-        kind=submission.kind,
-        caption=submission.caption,
-        creator=creator or _creator(submission),
-        language_claimed=submission.language,
-        language_detected="" if language == "und" else language,
-        region=submission.region,
-        duration_ms=submission.duration_ms,
-        audience_claim=submission.audience,
-        media=files.get("media"),
-        cover=files.get("cover"),
-        content_hash=submission.content_hash,
-        deep_state=DeepState.QUEUED if needs_deep else DeepState.NOT_NEEDED,
-        created_at=now,
-    )
-    decision_on_arrival(item=item, judgement=judgement, policy=policy, now=now)
+    creator = creator or _creator(submission)
+    with rows_together():
+        keys = run(_KEYS)
+        files = _media_files(submission)
+        item_pk, decision_pk = keys.fetchone()
+        item = Item(
+            pk=item_pk,
+            external_id=submission.external_id,
+            kind=submission.kind,
+            caption=submission.caption,
+            creator=creator,
+            language_claimed=submission.language,
+            language_detected="" if language == "und" else language,
+            region=submission.region,
+            duration_ms=submission.duration_ms,
+            audience_claim=submission.audience,
+            media_id=files.get("media"),
+            cover_id=files.get("cover"),
+            content_hash=submission.content_hash,
+            deep_state=DeepState.QUEUED if needs_deep else DeepState.NOT_NEEDED,
+            created_at=now,
+        )
+        decision_on_arrival(item=item, decision_pk=decision_pk, judgement=judgement, policy=policy, now=now)
+        audit_write(
+            actor=actor,
+            action="item.submitted",
+            object_type="item",
+            object_key=item.external_id,
+            outcome=judgement.outcome.name,
+        )
     if campaign:
         CampaignMember.objects.create(campaign_id=campaign.pk, item=item, creator_id=item.creator_id, joined_at=now)
+    job_on_arrival(item=item, judgement=judgement, policy=policy, now=now)
     _promise(item, judgement, needs_deep)
-    audit_write(
-        actor=actor,
-        action="item.submitted",
-        object_type="item",
-        object_key=item.external_id,
-        outcome=judgement.outcome.name,
-    )
     return item
 
 
@@ -259,23 +279,21 @@ def _creator(submission: Submission) -> Creator:
     )[0]
 
 
-def media_file(upload: UploadedMedia) -> MediaFile:
-    """Return the row of a stored file, made if its content is new."""
+def _media_files(submission: Submission) -> Mapping[str, int]:
+    """Return the key of the row of each file by role, made where its content is new.
+
+    One statement a file whether its content is new or not; the row of known content stays as it is.
+    """
+    # In one order everywhere: two uploads of the same two files cannot wait for each other.
+    uploads = sorted(submission.uploads.items(), key=lambda pair: pair[1].sha256)
+    stored = {role: run(_FILE, _file_values(upload)) for role, upload in uploads}
+    return {role: row.fetchone()[0] for role, row in stored.items()}
+
+
+def _file_values(upload: UploadedMedia) -> tuple[Any, ...]:
     pdq, quality = _pdq_of(upload.picture)
-    row = MediaFile(
-        sha256=upload.sha256,
-        storage_key=upload.storage_key,
-        mime=upload.mime,
-        n_bytes=upload.n_bytes,
-        width=upload.width,
-        height=upload.height,
-        duration_ms=upload.duration_ms,
-        pdq=pdq,
-        pdq_quality=quality,
-    )
-    # One statement whether the content is new or not; the row of known content comes back as it was.
-    MediaFile.objects.bulk_create([row], update_conflicts=True, unique_fields=["sha256"], update_fields=["sha256"])
-    return row
+    file = (upload.sha256, upload.storage_key, upload.mime, upload.n_bytes, upload.width, upload.height)
+    return (uuid4(), timezone.now(), *file, upload.duration_ms, pdq, quality)
 
 
 def _pdq_of(picture: Picture | None) -> tuple[str, int | None]:
