@@ -6,7 +6,8 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ class Context:
     language: str  # BCP 47, "und" when unknown
     claim: int | None
     standing: int | None
+
+
+_CONTEXT = tuple(f.name for f in fields(Context))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def _evidence(results: Sequence[Result], context: Context, policy: CompiledPolic
         "unlabelled": fused.unlabelled,
         "missing": _why_missing(results),
         "versions": {r.detector: r.version for r in results if not r.missing},
-        "context": asdict(context),
+        "context": {name: getattr(context, name) for name in _CONTEXT},
     }
 
 
@@ -89,15 +93,22 @@ def could_change(detector: str, results: Sequence[Result], context: Context, pol
     missing), so does all between. Hard evidence, which only term lists and banks give, is not among what it might say.
     """
     others = [r for r in results if r.detector != detector]
-    version = "bound"
-    sure = tuple(Finding(detector, version, category, 1.0) for category in policy.categories)
-    ends = (
-        Result(detector, version),
-        Result(detector, version, findings=sure),
-        Result(detector, version, missing=Missing(detector, "skipped")),
-    )
+    ends = _ends(detector, tuple(policy.categories))
     verdicts = decide(evidence_batch([_evidence([*others, end], context, policy) for end in ends], policy), policy)
     return len({_effect(verdicts, i) for i in range(len(ends))}) > 1
+
+
+@lru_cache(maxsize=32)
+def _ends(detector: str, categories: tuple[str, ...]) -> tuple[Result, Result, Result]:
+    """Return a detector's results that finds nothing, that is sure of everything, and that is missing."""
+    version = "bound"
+    sure = tuple(Finding(detector, version, category, 1.0) for category in categories)
+    missing = Missing(detector, "skipped")
+    return (
+        Result(detector, version),
+        Result(detector, version, findings=sure),
+        Result(detector, version, missing=missing),
+    )
 
 
 def _effect(verdicts: VerdictBatch, i: int) -> tuple[int, ...]:

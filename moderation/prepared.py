@@ -6,17 +6,40 @@ come here that are planned alike whatever their values are. What they select is 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Model
+
+M = TypeVar("M", bound=Model)
 
 
 def run(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> CursorWrapper:
     """Run a statement over Django's connection, with its transaction, its errors and its log of queries; return the cursor."""
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    cursor: CursorWrapper = connection._prepare_cursor(ServerBindingCursor(connection.connection))
+    ours: Any = connections[DEFAULT_DB_ALIAS]  # once: each use of Django's `connection` looks it up again
+    ours.close_if_health_check_failed()
+    ours.ensure_connection()
+    cursor: CursorWrapper = ours._prepare_cursor(ServerBindingCursor(ours.connection))
     cursor.execute(statement, values)
     return cursor
+
+
+@lru_cache(maxsize=64)
+def columns_of(model: type[Model], table: str = "") -> str:
+    """Return the columns of a model to select, in the order that `row_of` takes; `table` is what they are asked of."""
+    quote = connection.ops.quote_name
+    prefix = f"{table}." if table else ""
+    return ", ".join(prefix + quote(field.column) for field in model._meta.concrete_fields)
+
+
+def row_of(model: type[M], values: Sequence[Any]) -> M:
+    """Return the row of a model whose columns were selected."""
+    return model.from_db(DEFAULT_DB_ALIAS, _names(model), values)
+
+
+@lru_cache(maxsize=64)
+def _names(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from moderation.campaign_source import LiveCampaign, campaign_like
 from moderation.deep.pressure import rank_of
-from moderation.detectors.base import Picture, Result, Subject
+from moderation.detectors.base import CreatorHistory, Picture, Result, Subject
 from moderation.detectors.deep import nothing_to_look_at
 from moderation.exceptions import ItemConflict
 from moderation.judge import Context, Judgement, could_change, judge, under_floor
@@ -26,7 +26,7 @@ from moderation.models import CampaignMember, Creator, Item
 from moderation.models.item import DeepState
 from moderation.onpath import onpath_run
 from moderation.prepared import run
-from moderation.selectors import creator_history, item_exists
+from moderation.selectors import Before, before_upload, item_exists
 from moderation.services.audit import audit_write
 from moderation.services.decisions import decision_on_arrival, is_version_outdated, job_on_arrival
 from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_add
@@ -36,8 +36,6 @@ from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import invalidate, policy_for
 
-#: Asked for every upload; building this query would cost more than running it.
-_CREATOR = "SELECT * FROM moderation_creator WHERE external_id = %s"
 #: The primary keys of a new item and its decision: each row names the other, and so is written once.
 _KEYS = """
     SELECT nextval(pg_get_serial_sequence('moderation_item', 'id')),
@@ -128,28 +126,27 @@ def item_submit(*, actor: str, submission: Submission, now: datetime | None = No
     """
     now = now or timezone.now()
     for _ in range(_MAX_TRIES):
-        existing = _existing(submission)
-        if existing:
-            return Submitted(existing, is_new=False)
-        item = _judge_and_store(actor, submission, now)
+        before = before_upload(external_id=submission.external_id, creator=submission.creator, now=now)
+        if before.is_taken:
+            return Submitted(_existing(submission), is_new=False)
+        item = _judge_and_store(actor, submission, before, now)
         if item:
             return Submitted(item, is_new=True)
         invalidate()
     raise PolicyUnavailable("the policy version keeps changing; send the upload again")
 
 
-def _judge_and_store(actor: str, submission: Submission, now: datetime) -> Item | None:
+def _judge_and_store(actor: str, submission: Submission, before: Before, now: datetime) -> Item | None:
     """Return the new item; None where a twin was quicker, or the version does not decide any more."""
     policy = policy_for(submission.creator)
     language = detect(submission.caption)[0]
-    creator = next(iter(Creator.objects.raw(_CREATOR, [submission.creator])), None)
-    subject = _subject(submission, language, now)
-    judgement = _judged(submission, subject, _context(submission, language, creator), policy)
+    subject = _subject(submission, language, before.history)
+    judgement = _judged(submission, subject, _context(submission, language, before.creator), policy)
     campaign = None if judgement.category in policy.child_safety else campaign_like(submission.caption)
     if campaign:
         judgement = under_floor(judgement, campaign.floor, policy)
     try:
-        item = _store(actor, submission, language, creator, judgement, policy, now, campaign)
+        item = _store(actor, submission, language, before.creator, judgement, policy, now, campaign)
     except IntegrityError as error:
         if not is_version_outdated(error) and not item_exists(submission.external_id):
             raise
@@ -168,15 +165,12 @@ def _judged(submission: Submission, subject: Subject, context: Context, policy: 
     return judge([*onpath_run(subject, policy, can_matter=can_matter), *absent], context, policy)
 
 
-def _existing(submission: Submission) -> Item | None:
-    """Return the item of the same id.
+def _existing(submission: Submission) -> Item:
+    """Return the item of the same id, which is there.
 
     Raises:
         ItemConflict: its content differs.
     """
-    # Nearly every upload is new: ask whether it is there first, and for all the rest only where it is.
-    if not item_exists(submission.external_id):
-        return None
     item = Item.objects.select_related("current_decision__policy_version").get(external_id=submission.external_id)
     if item.content_hash != submission.content_hash:
         raise ItemConflict(
@@ -186,7 +180,7 @@ def _existing(submission: Submission) -> Item | None:
     return item
 
 
-def _subject(submission: Submission, language: str, now: datetime) -> Subject:
+def _subject(submission: Submission, language: str, history: CreatorHistory) -> Subject:
     pictures = tuple(file.picture for file in submission.uploads.values() if file.picture)
     return Subject(
         kind=submission.kind,
@@ -195,7 +189,7 @@ def _subject(submission: Submission, language: str, now: datetime) -> Subject:
         region=submission.region,
         file_hashes={role: file.sha256 for role, file in submission.uploads.items()},
         pictures=pictures,
-        history=creator_history(submission.creator, now),
+        history=history,
     )
 
 

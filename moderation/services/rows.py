@@ -11,7 +11,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import JSONField, Model
 from psycopg.types.json import Jsonb
 
@@ -40,7 +40,7 @@ def row_add(row: Model) -> None:
         shape.statement,
         [adapt(value) if adapt else value for value, adapt in zip(shape.values(row), shape.adapt, strict=True)],
     )
-    row._state.adding, row._state.db = False, connection.alias
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
 @dataclass(frozen=True, slots=True)
