@@ -16,13 +16,16 @@ from django.db.models import Model
 
 M = TypeVar("M", bound=Model)
 
+#: Sends values beside the statement; the stubs know nothing of its arguments.
+_Cursor: Any = ServerBindingCursor
+
 
 def run(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> CursorWrapper:
     """Run a statement over Django's connection, with its transaction, its errors and its log of queries; return the cursor."""
     ours: Any = connections[DEFAULT_DB_ALIAS]  # once: each use of Django's `connection` looks it up again
     ours.close_if_health_check_failed()
     ours.ensure_connection()
-    cursor: CursorWrapper = ours._prepare_cursor(ServerBindingCursor(ours.connection))
+    cursor: CursorWrapper = ours._prepare_cursor(_Cursor(ours.connection))
     cursor.execute(statement, values)
     return cursor
 
@@ -32,7 +35,7 @@ def columns_of(model: type[Model], table: str = "") -> str:
     """Return the columns of a model to select, in the order that `row_of` takes; `table` is what they are asked of."""
     quote = connection.ops.quote_name
     prefix = f"{table}." if table else ""
-    return ", ".join(prefix + quote(field.column) for field in model._meta.concrete_fields)
+    return ", ".join(prefix + quote(str(field.column)) for field in model._meta.concrete_fields)
 
 
 def row_of(model: type[M], values: Sequence[Any]) -> M:
