@@ -56,7 +56,7 @@ class _Shape:
 def _shape(model: type[Model], has_key: bool) -> _Shape:
     fields = [f for f in model._meta.concrete_fields if has_key or not f.primary_key]
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(f.column) for f in fields)
+    columns = ", ".join(quote(str(f.column)) for f in fields)
     marks = ", ".join(["%s"] * len(fields))
     return _Shape(
         f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})",  # noqa: S608 # names of our own models
