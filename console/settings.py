@@ -101,7 +101,8 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": parts.port or query.pop("port", "") or "",
         "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": env_int("DATABASE_CONN_MAX_AGE", 600, minimum=0),
-        "OPTIONS": {"connect_timeout": 5, **query},
+        # Concerns only what goes through moderation.prepared: the ORM puts values into its statements itself.
+        "OPTIONS": {"connect_timeout": 5, "prepare_threshold": 0, **query},
     }
 
 

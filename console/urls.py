@@ -9,10 +9,11 @@ from django.urls import URLPattern, URLResolver, include, path
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("console.views.urls")),
-    path("", include("console.api.urls")),
+    # First what machines call all the time: every pattern before theirs is tried for each call.
     path("api/v1/", include("moderation.api.urls")),
     path("api/v1/", include("feed.api.urls")),
+    path("", include("console.views.urls")),
+    path("", include("console.api.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -6,7 +6,8 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ class Context:
     language: str  # BCP 47, "und" when unknown
     claim: int | None
     standing: int | None
+
+
+_CONTEXT = tuple(f.name for f in fields(Context))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def _evidence(results: Sequence[Result], context: Context, policy: CompiledPolic
         "unlabelled": fused.unlabelled,
         "missing": _why_missing(results),
         "versions": {r.detector: r.version for r in results if not r.missing},
-        "context": asdict(context),
+        "context": {name: getattr(context, name) for name in _CONTEXT},
     }
 
 
@@ -89,15 +93,34 @@ def could_change(detector: str, results: Sequence[Result], context: Context, pol
     missing), so does all between. Hard evidence, which only term lists and banks give, is not among what it might say.
     """
     others = [r for r in results if r.detector != detector]
-    version = "bound"
-    sure = tuple(Finding(detector, version, category, 1.0) for category in policy.categories)
-    ends = (
-        Result(detector, version),
-        Result(detector, version, findings=sure),
-        Result(detector, version, missing=Missing(detector, "skipped")),
-    )
-    verdicts = decide(evidence_batch([_evidence([*others, end], context, policy) for end in ends], policy), policy)
-    return len({_effect(verdicts, i) for i in range(len(ends))}) > 1
+    silent = _evidence([*others, Result(detector, _BOUND)], context, policy)
+    # All that the three ends have in common. Most uploads differ in nothing of it: nobody found anything, in one language.
+    scores, hard = tuple(silent["scores"].items()), tuple(silent["hard"].items())
+    key = (id(policy), detector, context, scores, hard, silent["unlabelled"], frozenset(silent["missing"]))
+    known = _changes.get(key)
+    if known and known[0] is policy:
+        return known[1]
+    evidence = [silent, *(_evidence([*others, end], context, policy) for end in _ends(detector, policy.categories))]
+    verdicts = decide(evidence_batch(evidence, policy), policy)
+    answer = len({_effect(verdicts, i) for i in range(len(evidence))}) > 1
+    if len(_changes) >= _MAX_CHANGES:
+        _changes.clear()
+    _changes[key] = (policy, answer)
+    return answer
+
+
+#: The version of a detector that only stands for what it might say.
+_BOUND = "bound"
+#: What `could_change` answered, by all that its answer depends on, with the policy, so that its id is no other's meanwhile.
+_changes: dict[tuple[Any, ...], tuple[CompiledPolicy, bool]] = {}
+_MAX_CHANGES = 512
+
+
+@lru_cache(maxsize=32)
+def _ends(detector: str, categories: tuple[str, ...]) -> tuple[Result, Result]:
+    """Return a detector's results that is sure of everything, and that is missing."""
+    sure = tuple(Finding(detector, _BOUND, category, 1.0) for category in categories)
+    return Result(detector, _BOUND, findings=sure), Result(detector, _BOUND, missing=Missing(detector, "skipped"))
 
 
 def _effect(verdicts: VerdictBatch, i: int) -> tuple[int, ...]:

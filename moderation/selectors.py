@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.db.models import Count, Exists, F, Min, OuterRef, Prefetch, Q, QuerySet, Window
 
 from moderation.bank_selectors import own_words_column
 from moderation.detectors.base import CreatorHistory
 from moderation.media_urls import media_url
-from moderation.models import AuditEvent, Decision, Finding, Item, Job, OutboxMessage, Queue, Report
+from moderation.models import AuditEvent, Creator, Decision, Finding, Item, Job, OutboxMessage, Queue, Report
 from moderation.models.clearance import ClearanceRevision
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
+from moderation.prepared import columns_of, row_of, run
 from moderation.timeline import Moment, timeline
 from policies.choices import Outcome
 
@@ -24,41 +26,67 @@ CHILD_SAFETY = "child_safety"
 # --- creators ----------------------------------------------------------------------------------------------------
 
 
-#: On the upload path, so one round trip. Blocks that stand count; those that were overturned do not.
-_HISTORY = """
-    SELECT c.created_at,
-           (SELECT count(*) FROM moderation_item i WHERE i.creator_id = c.id AND i.created_at >= %(now)s - interval '1 hour'),
-           (SELECT count(*) FROM moderation_item i WHERE i.creator_id = c.id AND i.created_at >= %(now)s - interval '1 day'),
-           (SELECT count(*) FROM moderation_item i JOIN moderation_decision d ON d.item_id = i.id
-            WHERE i.creator_id = c.id AND d.outcome = %(block)s AND d.stage <> 'withdrawal'
-              AND d.created_at >= %(now)s - interval '30 days'
-              AND NOT EXISTS (SELECT FROM moderation_decision later WHERE later.supersedes_id = d.id))
-    FROM moderation_creator c WHERE c.external_id = %(external_id)s
-"""
+#: What creator `c` did lately. Blocks that stand count; those that were overturned do not. The outcome is written out, or
+#: a prepared statement could not use the index of blocks.
+_LATELY = f"""
+    (SELECT count(*) FROM moderation_item i WHERE i.creator_id = c.id AND i.created_at >= %(now)s - interval '1 hour'),
+    (SELECT count(*) FROM moderation_item i WHERE i.creator_id = c.id AND i.created_at >= %(now)s - interval '1 day'),
+    (SELECT count(*) FROM moderation_item i JOIN moderation_decision d ON d.item_id = i.id
+     WHERE i.creator_id = c.id AND d.outcome = {Outcome.BLOCK.value} AND d.stage <> 'withdrawal'
+       AND d.created_at >= %(now)s - interval '30 days'
+       AND NOT EXISTS (SELECT FROM moderation_decision later WHERE later.supersedes_id = d.id))
+"""  # noqa: S608 # an outcome's number
+_HISTORY = f"SELECT c.created_at, {_LATELY} FROM moderation_creator c WHERE c.external_id = %(external_id)s"  # noqa: S608
 
 
 def creator_history(external_id: str, now: datetime) -> CreatorHistory | None:
     """Return what a creator did lately; None where the look-up failed, so that history counts as missing."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(_HISTORY, {"external_id": external_id, "now": now, "block": Outcome.BLOCK.value})
-            row = cursor.fetchone()
+        row = run(_HISTORY, {"external_id": external_id, "now": now}).fetchone()
     except DatabaseError:
         return None
-    if row is None:
-        return CreatorHistory(0, 0, 0, 0, 0.0)
-    created_at, n_1h, n_24h, n_blocked = row
+    return _history(now, *row) if row else CreatorHistory(0, 0, 0, 0, 0.0)
+
+
+def _history(now: datetime, created_at: datetime, n_1h: int, n_24h: int, n_blocked: int) -> CreatorHistory:
     return CreatorHistory(n_1h, n_24h, n_blocked, 0, max((now - created_at).total_seconds(), 0.0) / 86_400)
+
+
+# --- what is known before an upload ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is there before an upload is judged: whether its id is taken, its creator (None: new), what they did lately."""
+
+    is_taken: bool
+    creator: Creator | None
+    history: CreatorHistory
+
+
+def before_upload(*, external_id: str, creator: str, now: datetime) -> Before:
+    """Return what is known before an upload. One round trip, since every upload waits for it."""
+    values = {"item": external_id, "external_id": creator, "now": now}
+    is_taken, n_1h, n_24h, n_blocked, *columns = run(_before(), values).fetchone()
+    row = row_of(Creator, columns) if columns[0] is not None else None
+    history = _history(now, row.created_at, n_1h, n_24h, n_blocked) if row else CreatorHistory(0, 0, 0, 0, 0.0)
+    return Before(is_taken, row, history)
+
+
+@lru_cache(maxsize=1)
+def _before() -> str:
+    return f"""
+        SELECT EXISTS (SELECT FROM moderation_item WHERE external_id = %(item)s), {_LATELY}, {columns_of(Creator, "c")}
+        FROM (VALUES (1)) always LEFT JOIN moderation_creator c ON c.external_id = %(external_id)s
+    """  # noqa: S608 # columns of our own
 
 
 # --- items, as the API gives them --------------------------------------------------------------------------------
 
 
 def item_exists(external_id: str) -> bool:
-    """Return whether an item has this id. By hand, since every upload asks and building the query costs most."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM moderation_item WHERE external_id = %s", [external_id])
-        return cursor.fetchone() is not None
+    """Return whether an item has this id."""
+    return run("SELECT 1 FROM moderation_item WHERE external_id = %s", [external_id]).fetchone() is not None
 
 
 def item_by_external_id(external_id: str) -> Item | None:

@@ -1,6 +1,7 @@
 """Fields of requests, stricter than REST framework's: no guessing of types, and nothing that is not asked for."""
 
 import re
+from copy import copy, deepcopy
 from typing import Any
 
 from django.http import QueryDict
@@ -85,8 +86,22 @@ class RegionField(TextField):
         return value
 
 
+def _is_nested(field: Any) -> bool:
+    """Whether a field holds others, which know it as their parent."""
+    return isinstance(field, serializers.BaseSerializer) or hasattr(field, "child")
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses unknown fields, and fields that a form sends twice: one of the two would win silently."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return this serializer's own copies of its declared fields, for each request anew.
+
+        Shallow ones where that will do: REST framework makes each field again from its arguments, which costs more than
+        validating with it, and validating changes nothing of a field but what belongs to the copy.
+        """
+        declared = self._declared_fields
+        return {name: deepcopy(f) if _is_nested(f) else copy(f) for name, f in declared.items()}
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the validated values.

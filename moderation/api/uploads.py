@@ -22,6 +22,7 @@ from moderation.media.sniff import HEAD_BYTES, SniffedType, sniff
 from moderation.media.stills import picture_of
 from moderation.media.storing import StoredFile, discard, hash_file, save_upload
 from moderation.models import MediaFile
+from moderation.prepared import run
 from moderation.services.intake import UploadedMedia
 
 log = structlog.get_logger(__name__)
@@ -177,8 +178,7 @@ def _shared_locks(checked: Sequence[_Checked]) -> Iterator[None]:
 
 
 def _select(function: str, keys: Sequence[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT " + ", ".join(f"{function}({key})" for key in keys))
+    run("SELECT " + ", ".join([f"{function}(%s)"] * len(keys)), keys)
 
 
 def _forget(stored: StoredFile) -> None:

@@ -4,8 +4,10 @@ from typing import Any
 
 import structlog
 from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
 
 from moderation.models import AuditEvent
+from moderation.services.rows import row_add
 
 Actor = AbstractBaseUser | str
 
@@ -21,12 +23,15 @@ def audit_write(*, actor: Actor, action: str, object_type: str, object_key: obje
     """
     user = None if isinstance(actor, str) else actor
     context = structlog.contextvars.get_contextvars()
-    AuditEvent.objects.create(
-        actor_id=user.pk if user else None,
-        actor_name=actor if isinstance(actor, str) else actor.get_username(),
-        action=action,
-        object_type=object_type,
-        object_key=str(object_key),
-        data=data,
-        request_id=context.get("request_id", ""),
+    row_add(
+        AuditEvent(
+            at=timezone.now(),
+            actor_id=user.pk if user else None,
+            actor_name=actor if isinstance(actor, str) else actor.get_username(),
+            action=action,
+            object_type=object_type,
+            object_key=str(object_key),
+            data=data,
+            request_id=context.get("request_id", ""),
+        )
     )

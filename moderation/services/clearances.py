@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from moderation.models import Clearance, Decision
+from moderation.services.rows import row_add
 from policies.choices import Outcome
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,10 @@ def clearance_follow(*, decision: Decision, now: datetime) -> Clearance | None:
     clearance.valid_until = now + timedelta(days=settings.CLEARANCE_VALID_DAYS)
     clearance.revision = clearance.txid = 0  # the trigger stamps both
     clearance.changed_at = now
-    clearance.save()
+    if current:
+        clearance.save()
+    else:
+        row_add(clearance)
     return clearance
 
 

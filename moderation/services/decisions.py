@@ -9,18 +9,22 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AbstractUser
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
+from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from moderation.campaign_selectors import floor_under
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.judge import Judgement, digest_of, is_valid_min_age, replay, state_of, under_floor
-from moderation.models import Decision, Finding, Item
+from moderation.models import Decision, Item
 from moderation.models.decision import VERSION_DECIDES, DecisionStage
 from moderation.models.item import DeepState, ItemState
+from moderation.prepared import run
 from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
 from moderation.services.audit import Actor, audit_write
 from moderation.services.clearances import clearance_follow
 from moderation.services.evidence import evidence_floor, evidence_keep
 from moderation.services.job_opening import job_close, job_open
+from moderation.services.rows import row_add
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 from policies.models import PolicyVersion
@@ -81,24 +85,42 @@ def decision_by_machine(
     return _apply(item, judgement, policy, stage, is_final, now)
 
 
-def decision_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPolicy, now: datetime) -> Decision:
-    """Record the first verdict on an item, inside the transaction that makes the item.
+def decision_on_arrival(
+    *, item: Item, decision_pk: int, judgement: Judgement, policy: CompiledPolicy, now: datetime
+) -> Decision:
+    """Store a new item with the first verdict on it, inside the transaction that makes it; `job_on_arrival` follows.
 
     Nobody else can see the item yet, so there is nothing to lock, and no earlier decision, job or clearance to look
-    for: half of the statements of `decision_by_machine`, on the path where the uploader waits.
+    for: half of the statements of `decision_by_machine`, on the path where the uploader waits. The item's row is written
+    once, in the state that it is decided to be in: what each row says of the others is checked when all is committed.
+
+    Args:
+        item: not stored yet, its primary key drawn.
+        decision_pk: drawn as well.
     """
-    outcome = judgement.outcome
-    decision = _record(
+    decision = _decision(
         item,
         judgement,
         policy,
         DecisionStage.ON_PATH,
-        outcome=outcome,
+        outcome=judgement.outcome,
         decided_by=judgement.decided_by,
-        is_final=False,
         now=now,
     )
-    if outcome == Outcome.ESCALATE and not _awaits_campaign(judgement):
+    decision.pk = decision_pk
+    item.current_decision = decision
+    item.state = ItemState(state_of(judgement.outcome))
+    row_add(item)
+    row_add(decision)
+    _store_findings(decision, judgement)
+    evidence_keep(item=item, decision=decision, judgement=judgement, policy=policy, is_final=False)
+    clearance_follow(decision=decision, now=now)
+    return decision
+
+
+def job_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPolicy, now: datetime) -> None:
+    """Open the job that a first verdict asks for, inside the transaction that makes the item."""
+    if judgement.outcome == Outcome.ESCALATE and not _awaits_campaign(judgement):
         job_open(
             item=item,
             policy=policy,
@@ -107,7 +129,6 @@ def decision_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPol
             reason=judgement.decided_by,
             now=now,
         )
-    return decision
 
 
 @transaction.atomic
@@ -266,8 +287,30 @@ def _record(
     is_final: bool,
     now: datetime,
 ) -> Decision:
+    decision = _decision(item, judgement, policy, stage, outcome=outcome, decided_by=decided_by, now=now)
+    decision.save(force_insert=True)
+    _store_findings(decision, judgement)
+    if stage == DecisionStage.CAMPAIGN:
+        evidence_floor(item=item, decision=decision, judgement=judgement)
+    else:
+        evidence_keep(item=item, decision=decision, judgement=judgement, policy=policy, is_final=is_final)
+    _follow(item, decision, now)
+    return decision
+
+
+def _decision(
+    item: Item,
+    judgement: Judgement,
+    policy: CompiledPolicy,
+    stage: DecisionStage,
+    *,
+    outcome: Outcome,
+    decided_by: str,
+    now: datetime,
+) -> Decision:
+    """Return a verdict as the row that it becomes."""
     servable = outcome.is_servable
-    decision = Decision.objects.create(
+    return Decision(
         item=item,
         outcome=outcome,
         min_age=judgement.min_age if servable else 0,
@@ -282,29 +325,33 @@ def _record(
         supersedes=item.current_decision,
         created_at=now,
     )
-    _store_findings(decision, judgement)
-    if stage == DecisionStage.CAMPAIGN:
-        evidence_floor(item=item, decision=decision, judgement=judgement)
-    else:
-        evidence_keep(item=item, decision=decision, judgement=judgement, policy=policy, is_final=is_final)
-    _follow(item, decision, now)
-    return decision
+
+
+#: All findings in one statement, however many there are.
+_FINDINGS = """
+    INSERT INTO moderation_finding
+        (decision_id, item_id, created_at, detector, detector_version, category, score, hard, "where")
+    SELECT %s, %s, %s, f.*
+    FROM jsonb_to_recordset(%s)
+        AS f (detector text, version text, category text, score float8, hard int2, "where" jsonb)
+"""
 
 
 def _store_findings(decision: Decision, judgement: Judgement) -> None:
-    Finding.objects.bulk_create(
-        Finding(
-            decision=decision,
-            item_id=decision.item_id,
-            detector=f.detector,
-            detector_version=f.version,
-            category=f.category,
-            score=f.score,
-            hard=f.hard,
-            where=dict(f.where),
-        )
+    if not judgement.findings:
+        return
+    rows = [
+        {
+            "detector": f.detector,
+            "version": f.version,
+            "category": f.category,
+            "score": f.score,
+            "hard": f.hard,
+            "where": dict(f.where),
+        }
         for f in judgement.findings
-    )
+    ]
+    run(_FINDINGS, [decision.pk, decision.item_id, timezone.now(), Jsonb(rows)])
 
 
 def _follow(item: Item, decision: Decision, now: datetime) -> None:

@@ -13,13 +13,14 @@ from moderation.evidence_cells import known_market, missing_mask, pack_findings,
 from moderation.judge import Judgement
 from moderation.models import Decision, Item
 from moderation.models.evidence import UNKNOWN
+from moderation.prepared import run
 from policies.choices import ItemKind
 from policies.compiled import CompiledPolicy
 from policies.models import Category
 
 #: A category that was not there a moment ago is looked for again after so long.
 RECHECK_SECONDS = 30.0
-# Built by hand, like everything that the uploader waits for.
+# Built by hand, like all that the uploader waits for.
 _KEEP = """
     INSERT INTO moderation_itemevidence
         (item_id, decision_id, creator_id, txid, at, kind, market, language, claim, standing, missing, unlabelled, floor,
@@ -67,8 +68,7 @@ def evidence_keep(
     codes = _codes.of(policy, judgement)
     cells = pack_findings(judgement.findings, judgement.sources, codes)
     values = [item.pk, decision.pk, item.creator_id, item.created_at, *context_columns(judgement.evidence)]
-    with connection.cursor() as cursor:
-        cursor.execute(_KEEP, [*values, _floor(judgement), is_final, cells])
+    run(_KEEP, [*values, _floor(judgement), is_final, cells])
 
 
 def evidence_floor(*, item: Item, decision: Decision, judgement: Judgement) -> None:

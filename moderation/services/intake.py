@@ -8,32 +8,46 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import uuid4
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from moderation.campaign_source import LiveCampaign, campaign_like
 from moderation.deep.pressure import rank_of
-from moderation.detectors.base import Picture, Result, Subject
+from moderation.detectors.base import CreatorHistory, Picture, Result, Subject
 from moderation.detectors.deep import nothing_to_look_at
 from moderation.exceptions import ItemConflict
 from moderation.judge import Context, Judgement, could_change, judge, under_floor
 from moderation.language import detect
 from moderation.metrics import verdict_total
-from moderation.models import CampaignMember, Creator, Item, MediaFile
+from moderation.models import CampaignMember, Creator, Item
 from moderation.models.item import DeepState
 from moderation.onpath import onpath_run
-from moderation.selectors import creator_history, item_exists
+from moderation.prepared import run
+from moderation.selectors import Before, before_upload, item_exists
 from moderation.services.audit import audit_write
-from moderation.services.decisions import decision_on_arrival, is_version_outdated
+from moderation.services.decisions import decision_on_arrival, is_version_outdated, job_on_arrival
 from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_add
+from moderation.services.rows import rows_together
 from policies.choices import DEEP_DETECTORS, Band, ItemKind, Outcome, Standing
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import invalidate, policy_for
 
-#: Asked for every upload; building this query would cost more than running it.
-_CREATOR = "SELECT * FROM moderation_creator WHERE external_id = %s"
+#: The primary keys of a new item and its decision: each row names the other, and so is written once.
+_KEYS = """
+    SELECT nextval(pg_get_serial_sequence('moderation_item', 'id')),
+           nextval(pg_get_serial_sequence('moderation_decision', 'id'))
+"""
+_FILE = """
+    INSERT INTO moderation_mediafile
+        (key, created_at, sha256, storage_key, mime, n_bytes, width, height, duration_ms, pdq, pdq_quality)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (sha256) DO UPDATE SET sha256 = EXCLUDED.sha256
+    RETURNING id
+"""
 #: How often an upload is judged anew because the version was replaced while it was judged.
 _MAX_TRIES = 3
 
@@ -112,28 +126,27 @@ def item_submit(*, actor: str, submission: Submission, now: datetime | None = No
     """
     now = now or timezone.now()
     for _ in range(_MAX_TRIES):
-        existing = _existing(submission)
-        if existing:
-            return Submitted(existing, is_new=False)
-        item = _judge_and_store(actor, submission, now)
+        before = before_upload(external_id=submission.external_id, creator=submission.creator, now=now)
+        if before.is_taken:
+            return Submitted(_existing(submission), is_new=False)
+        item = _judge_and_store(actor, submission, before, now)
         if item:
             return Submitted(item, is_new=True)
         invalidate()
     raise PolicyUnavailable("the policy version keeps changing; send the upload again")
 
 
-def _judge_and_store(actor: str, submission: Submission, now: datetime) -> Item | None:
+def _judge_and_store(actor: str, submission: Submission, before: Before, now: datetime) -> Item | None:
     """Return the new item; None where a twin was quicker, or the version does not decide any more."""
     policy = policy_for(submission.creator)
     language = detect(submission.caption)[0]
-    creator = next(iter(Creator.objects.raw(_CREATOR, [submission.creator])), None)
-    subject = _subject(submission, language, now)
-    judgement = _judged(submission, subject, _context(submission, language, creator), policy)
+    subject = _subject(submission, language, before.history)
+    judgement = _judged(submission, subject, _context(submission, language, before.creator), policy)
     campaign = None if judgement.category in policy.child_safety else campaign_like(submission.caption)
     if campaign:
         judgement = under_floor(judgement, campaign.floor, policy)
     try:
-        item = _store(actor, submission, language, creator, judgement, policy, now, campaign)
+        item = _store(actor, submission, language, before.creator, judgement, policy, now, campaign)
     except IntegrityError as error:
         if not is_version_outdated(error) and not item_exists(submission.external_id):
             raise
@@ -152,15 +165,12 @@ def _judged(submission: Submission, subject: Subject, context: Context, policy: 
     return judge([*onpath_run(subject, policy, can_matter=can_matter), *absent], context, policy)
 
 
-def _existing(submission: Submission) -> Item | None:
-    """Return the item of the same id.
+def _existing(submission: Submission) -> Item:
+    """Return the item of the same id, which is there.
 
     Raises:
         ItemConflict: its content differs.
     """
-    # Nearly every upload is new: ask whether it is there first, and for all the rest only where it is.
-    if not item_exists(submission.external_id):
-        return None
     item = Item.objects.select_related("current_decision__policy_version").get(external_id=submission.external_id)
     if item.content_hash != submission.content_hash:
         raise ItemConflict(
@@ -170,7 +180,7 @@ def _existing(submission: Submission) -> Item | None:
     return item
 
 
-def _subject(submission: Submission, language: str, now: datetime) -> Subject:
+def _subject(submission: Submission, language: str, history: CreatorHistory) -> Subject:
     pictures = tuple(file.picture for file in submission.uploads.values() if file.picture)
     return Subject(
         kind=submission.kind,
@@ -179,7 +189,7 @@ def _subject(submission: Submission, language: str, now: datetime) -> Subject:
         region=submission.region,
         file_hashes={role: file.sha256 for role, file in submission.uploads.items()},
         pictures=pictures,
-        history=creator_history(submission.creator, now),
+        history=history,
     )
 
 
@@ -205,36 +215,40 @@ def _store(
     campaign: LiveCampaign | None,
 ) -> Item:
     needs_deep = needs_deep_pass(policy, submission.kind)
-    # In one order everywhere: two uploads of the same two files cannot wait for each other.
-    uploads = sorted(submission.uploads.items(), key=lambda pair: pair[1].sha256)
-    files = {role: media_file(file) for role, file in uploads}
-    item = Item.objects.create(
-        external_id=submission.external_id,
-        kind=submission.kind,
-        caption=submission.caption,
-        creator=creator or _creator(submission),
-        language_claimed=submission.language,
-        language_detected="" if language == "und" else language,
-        region=submission.region,
-        duration_ms=submission.duration_ms,
-        audience_claim=submission.audience,
-        media=files.get("media"),
-        cover=files.get("cover"),
-        content_hash=submission.content_hash,
-        deep_state=DeepState.QUEUED if needs_deep else DeepState.NOT_NEEDED,
-        created_at=now,
-    )
-    decision_on_arrival(item=item, judgement=judgement, policy=policy, now=now)
+    creator = creator or _creator(submission)
+    with rows_together():
+        keys = run(_KEYS)
+        files = _media_files(submission)
+        item_pk, decision_pk = keys.fetchone()
+        item = Item(
+            pk=item_pk,
+            external_id=submission.external_id,
+            kind=submission.kind,
+            caption=submission.caption,
+            creator=creator,
+            language_claimed=submission.language,
+            language_detected="" if language == "und" else language,
+            region=submission.region,
+            duration_ms=submission.duration_ms,
+            audience_claim=submission.audience,
+            media_id=files.get("media"),
+            cover_id=files.get("cover"),
+            content_hash=submission.content_hash,
+            deep_state=DeepState.QUEUED if needs_deep else DeepState.NOT_NEEDED,
+            created_at=now,
+        )
+        decision_on_arrival(item=item, decision_pk=decision_pk, judgement=judgement, policy=policy, now=now)
+        audit_write(
+            actor=actor,
+            action="item.submitted",
+            object_type="item",
+            object_key=item.external_id,
+            outcome=judgement.outcome.name,
+        )
     if campaign:
         CampaignMember.objects.create(campaign_id=campaign.pk, item=item, creator_id=item.creator_id, joined_at=now)
+    job_on_arrival(item=item, judgement=judgement, policy=policy, now=now)
     _promise(item, judgement, needs_deep)
-    audit_write(
-        actor=actor,
-        action="item.submitted",
-        object_type="item",
-        object_key=item.external_id,
-        outcome=judgement.outcome.name,
-    )
     return item
 
 
@@ -259,23 +273,21 @@ def _creator(submission: Submission) -> Creator:
     )[0]
 
 
-def media_file(upload: UploadedMedia) -> MediaFile:
-    """Return the row of a stored file, made if its content is new."""
+def _media_files(submission: Submission) -> Mapping[str, int]:
+    """Return the key of the row of each file by role, made where its content is new.
+
+    One statement a file whether its content is new or not; the row of known content stays as it is.
+    """
+    # In one order everywhere: two uploads of the same two files cannot wait for each other.
+    uploads = sorted(submission.uploads.items(), key=lambda pair: pair[1].sha256)
+    stored = {role: run(_FILE, _file_values(upload)) for role, upload in uploads}
+    return {role: row.fetchone()[0] for role, row in stored.items()}
+
+
+def _file_values(upload: UploadedMedia) -> tuple[Any, ...]:
     pdq, quality = _pdq_of(upload.picture)
-    row = MediaFile(
-        sha256=upload.sha256,
-        storage_key=upload.storage_key,
-        mime=upload.mime,
-        n_bytes=upload.n_bytes,
-        width=upload.width,
-        height=upload.height,
-        duration_ms=upload.duration_ms,
-        pdq=pdq,
-        pdq_quality=quality,
-    )
-    # One statement whether the content is new or not; the row of known content comes back as it was.
-    MediaFile.objects.bulk_create([row], update_conflicts=True, unique_fields=["sha256"], update_fields=["sha256"])
-    return row
+    file = (upload.sha256, upload.storage_key, upload.mime, upload.n_bytes, upload.width, upload.height)
+    return (uuid4(), timezone.now(), *file, upload.duration_ms, pdq, quality)
 
 
 def _pdq_of(picture: Picture | None) -> tuple[str, int | None]:

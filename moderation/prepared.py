@@ -1,0 +1,48 @@
+"""Statements that every upload runs: the server parses and plans each once for a connection, not at every call.
+
+The ORM's own statements are never prepared: a plan that serves all their values can miss a partial index. So only statements
+come here that are planned alike whatever their values are. What they select is named column by column, since a prepared
+`SELECT *` fails once a migration has added a column.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Model
+
+M = TypeVar("M", bound=Model)
+
+#: Sends values beside the statement; the stubs know nothing of its arguments.
+_Cursor: Any = ServerBindingCursor
+
+
+def run(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> CursorWrapper:
+    """Run a statement over Django's connection, with its transaction, its errors and its log of queries; return the cursor."""
+    ours: Any = connections[DEFAULT_DB_ALIAS]  # once: each use of Django's `connection` looks it up again
+    ours.close_if_health_check_failed()
+    ours.ensure_connection()
+    cursor: CursorWrapper = ours._prepare_cursor(_Cursor(ours.connection))
+    cursor.execute(statement, values)
+    return cursor
+
+
+@lru_cache(maxsize=64)
+def columns_of(model: type[Model], table: str = "") -> str:
+    """Return the columns of a model to select, in the order that `row_of` takes; `table` is what they are asked of."""
+    quote = connection.ops.quote_name
+    prefix = f"{table}." if table else ""
+    return ", ".join(prefix + quote(str(field.column)) for field in model._meta.concrete_fields)
+
+
+def row_of(model: type[M], values: Sequence[Any]) -> M:
+    """Return the row of a model whose columns were selected."""
+    return model.from_db(DEFAULT_DB_ALIAS, _names(model), values)
+
+
+@lru_cache(maxsize=64)
+def _names(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]

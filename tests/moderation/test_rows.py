@@ -1,0 +1,57 @@
+"""Rows that are written by hand: as the ORM would have, and refused as the ORM's would be."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
+from django.utils import timezone
+
+from moderation.models import AuditEvent, Creator
+from moderation.prepared import columns_of, row_of, run
+from moderation.services.rows import row_add, rows_together
+
+pytestmark = pytest.mark.django_db
+
+
+def _event(key: str) -> AuditEvent:
+    return AuditEvent(
+        at=timezone.now(), actor_name="system", action="a.done", object_type="a", object_key=key, data={"n": [1, None]}
+    )
+
+
+@transaction.atomic
+def _add_together(*rows: Model) -> None:
+    with rows_together():
+        for row in rows:
+            row_add(row)
+
+
+def test_a_row_is_stored_as_it_stands_in_memory() -> None:
+    event = _event("whole")
+    row_add(event)
+    stored = AuditEvent.objects.get(object_key="whole")
+    assert not event._state.adding
+    names = [field.attname for field in AuditEvent._meta.concrete_fields if not field.primary_key]
+    assert [getattr(stored, name) for name in names] == [getattr(event, name) for name in names]
+
+
+def test_a_row_keeps_the_key_that_was_drawn_for_it() -> None:
+    creator = Creator(pk=2**40, external_id="drawn")
+    row_add(creator)
+    assert Creator.objects.get(external_id="drawn") == creator
+
+
+def test_a_refused_row_raises_and_takes_the_others_of_its_transaction_along() -> None:
+    with pytest.raises(IntegrityError) as raised:
+        _add_together(_event("before"), Creator(external_id="refused", standing=99), _event("after"))
+    assert raised.value.__cause__.diag.constraint_name == "moderation_creator_standing_known"  # type: ignore[union-attr]
+    assert not AuditEvent.objects.filter(object_type="a").exists()
+
+
+def test_a_statement_is_prepared_once_and_gives_whole_rows() -> None:
+    Creator.objects.create(external_id="c-1", region="DE")
+    statement = f"SELECT {columns_of(Creator)} FROM moderation_creator WHERE external_id = %s"
+    found = [row_of(Creator, run(statement, ["c-1"]).fetchone()) for _ in range(3)]
+    assert {(creator.external_id, creator.region) for creator in found} == {("c-1", "DE")}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s", ["%moderation_creator%"])
+        assert cursor.fetchone()[0] == 1
