@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from moderation.detectors.base import Result
-from moderation.media.confined import SampledFrame
+from moderation.media.confined import FrameHash, SampledFrame
 from policies.choices import ItemKind, Stage
 
 _PICTURES = frozenset({ItemKind.VIDEO, ItemKind.IMAGE})
@@ -22,7 +22,7 @@ def nothing_to_look_at(kind: ItemKind) -> tuple[Result, ...]:
 class ClipSubject:
     """A file taken apart. For an image there is one frame at 0 ms and no sound.
 
-    `has_audio` None: nobody could tell.
+    `has_audio` None: nobody could tell. `track`: the hashes of the frames and of more between them; none for an image.
     """
 
     kind: ItemKind
@@ -30,6 +30,7 @@ class ClipSubject:
     frames: tuple[SampledFrame, ...]
     audio: Path | None
     has_audio: bool | None
+    track: tuple[FrameHash, ...] = ()
 
 
 class DeepDetector(Protocol):

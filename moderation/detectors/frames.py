@@ -11,7 +11,7 @@ from moderation.detectors.vpdq import ClipMatch, KnownFrames, compared
 from policies.choices import Outcome, Stage
 
 NAME = "frames"
-VERSION = "frames-pdq-1280-1"
+VERSION = "frames-pdq-1280-2"
 
 #: (bank slugs, hashes that matched) -> the known clips of these banks that have one of the hashes.
 ClipLookUp = Callable[[frozenset[str], frozenset[str]], Iterable[KnownFrames]]
@@ -27,9 +27,10 @@ class FramesDetector:
     is_configured = True
 
     def run(self, clip: ClipSubject) -> Result:
-        """Return `{"frames": [{"ms", "pdq", "quality"}]}` as payload."""
+        """Return `{"frames": [{"ms", "pdq", "quality"}], "track": [[ms, pdq, quality]]}` as payload."""
         frames = [{"ms": f.ms, "pdq": f.pdq, "quality": f.quality} for f in clip.frames]
-        return Result(NAME, VERSION, payload={"frames": frames})
+        track = [[h.ms, h.pdq, h.quality] for h in clip.track]
+        return Result(NAME, VERSION, payload={"frames": frames, "track": track})
 
 
 def _no_clips(_banks: frozenset[str], _values: frozenset[str]) -> Iterable[KnownFrames]:
@@ -51,16 +52,23 @@ def match_frames(
                 best[key] = (match, frame["ms"])
     if not best:
         return ()
-    clips = _clips_found(payload["frames"], [match for match, _ in best.values()], known_clips)
+    clips = _clips_found(_track(payload), [match for match, _ in best.values()], known_clips)
     return _one_per_bank(best, n_seen, len(payload["frames"]), clips)
 
 
+def _track(payload: Mapping[str, Any]) -> list[tuple[int, str, int]]:
+    """Return (ms, PDQ, quality) of every hash there is; a still, and a result of the time before tracks, has only frames."""
+    return [(ms, pdq, quality) for ms, pdq, quality in payload.get("track") or ()] or [
+        (frame["ms"], frame["pdq"], frame["quality"]) for frame in payload["frames"]
+    ]
+
+
 def _clips_found(
-    frames: Sequence[Mapping[str, Any]], matches: Sequence[Match], known_clips: ClipLookUp
+    track: Sequence[tuple[int, str, int]], matches: Sequence[Match], known_clips: ClipLookUp
 ) -> dict[str, ClipMatch]:
     """Return, per bank, the known clip of which most is seen."""
-    usable = [frame for frame in frames if frame["quality"] >= PDQ_MIN_QUALITY]
-    times, values = [frame["ms"] for frame in usable], [frame["pdq"] for frame in usable]
+    usable = [(ms, pdq) for ms, pdq, quality in track if quality >= PDQ_MIN_QUALITY]
+    times, values = [ms for ms, _ in usable], [pdq for _, pdq in usable]
     slugs = frozenset(match.entry.bank for match in matches)
     found: dict[str, ClipMatch] = {}
     for known in known_clips(slugs, frozenset(match.entry.value for match in matches)):

@@ -20,7 +20,7 @@ from typing import Any
 from moderation.media.limits import DEFAULT_LIMITS, MediaExaminationFailed, MediaLimits, MediaRejected
 
 _PROJECT = Path(__file__).resolve().parent.parent.parent
-#: The child's answer is one line; a clip has at most 120 frames of some 200 bytes.
+#: The child's answer is one line; a clip has at most 240 frames of some 200 bytes, and 1,440 hashes of some 85.
 _MAX_ANSWER = 256 * 1024
 #: Beyond the child's own limits, before the caller gives it up.
 _GRACE_SECONDS = 2
@@ -54,6 +54,15 @@ class SampledFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameHash:
+    """The hash alone of a frame: its time in ms, its PDQ (64 hex digits) and quality."""
+
+    ms: int
+    pdq: str
+    quality: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """A contact sheet: one WebP of cells of a size in pixels, row by row, with the time in ms that each shows."""
 
@@ -82,6 +91,7 @@ class Examination:
     audio: Path | None  # 16 kHz mono WAV; None without a sound track, or when nobody asked
     sheet: Sheet | None = None
     waveform: Waveform | None = None  # None without a sound track that can be decoded
+    track: tuple[FrameHash, ...] = ()  # by time: those of `frames`, and more between them
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,8 @@ def examine(path: Path, workdir: Path, *, want_audio: bool, limits: MediaLimits 
         audio = workdir / Path(answer["audio"]).name if answer["audio"] else None
         sheet = _sheet(workdir, **answer["sheet"]) if answer.get("sheet") else None
         waveform = _waveform(answer.get("waveform"))
-        return Examination(Probe(**answer["probe"]), frames, audio, sheet, waveform)
+        track = tuple(_frame_hash(*given) for given in answer.get("track", ()))
+        return Examination(Probe(**answer["probe"]), frames, audio, sheet, waveform, track)
 
 
 def preview(path: Path, workdir: Path, limits: MediaLimits = DEFAULT_LIMITS) -> Preview:
@@ -136,9 +147,17 @@ def preview(path: Path, workdir: Path, limits: MediaLimits = DEFAULT_LIMITS) -> 
 
 def _frame(workdir: Path, *, ms: int, why: str, file: str, pdq: str, quality: int) -> SampledFrame:
     """Return a frame as the child describes it; the child may be in a stranger's hands, so nothing is taken on trust."""
+    return SampledFrame(ms, why, workdir / Path(file).name, *_hash_parts(ms, pdq, quality))
+
+
+def _frame_hash(ms: int, pdq: str, quality: int) -> FrameHash:
+    return FrameHash(ms, *_hash_parts(ms, pdq, quality))
+
+
+def _hash_parts(ms: int, pdq: str, quality: int) -> tuple[str, int]:
     if not (isinstance(ms, int) and isinstance(quality, int) and len(bytes.fromhex(pdq)) == 32):
         raise ValueError("not a frame")
-    return SampledFrame(ms, why, workdir / Path(file).name, pdq, quality)
+    return pdq, quality
 
 
 def _sheet(workdir: Path, *, file: str, columns: int, width: int, height: int, times: list[int]) -> Sheet:

@@ -5,10 +5,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from moderation.media.confined import Examination, Probe, SampledFrame
+from moderation.media.confined import Examination, FrameHash, Probe, SampledFrame
 
 #: Of what is in the file; another version is not read.
-VERSION = "1"
+VERSION = "2"
 _INDEX = "index.json"
 
 
@@ -19,6 +19,7 @@ def pack(taken: Examination, target: Path) -> None:
         "frames": [
             {"ms": f.ms, "why": f.why, "file": f.path.name, "pdq": f.pdq, "quality": f.quality} for f in taken.frames
         ],
+        "track": [(h.ms, h.pdq, h.quality) for h in taken.track],
         "audio": taken.audio.name if taken.audio else None,
     }
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
@@ -40,7 +41,8 @@ def unpack(source: Path, workdir: Path) -> Examination:
             for f in index["frames"]
         )
         audio = _extracted(archive, index["audio"], workdir) if index["audio"] else None
-        return Examination(Probe(**index["probe"]), frames, audio)
+        track = tuple(FrameHash(*given) for given in index["track"])
+        return Examination(Probe(**index["probe"]), frames, audio, track=track)
 
 
 def _extracted(archive: zipfile.ZipFile, name: str, workdir: Path) -> Path:

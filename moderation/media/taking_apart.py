@@ -10,9 +10,10 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import ColorRange
 from PIL import Image
 
-from moderation.detectors.pdq import pdq_of
+from moderation.detectors.pdq import pdq_of, pdq_of_luma
 from moderation.media.reviewing import preview_of, sheet_of, waveform_of
 
 #: Only local files, and only the containers we take: a playlist could name other files of this machine.
@@ -25,6 +26,9 @@ _READ_SIDE, _HASH_SIDE = 960, 1_280
 #: Frames taken at intervals, and on top of them at scene changes: a clip that flickers for its first seconds must not use
 #: up the frames of the rest, so scene changes are allowed in step with the time that has passed, and a few in advance.
 _MAX_INTERVALS, _MAX_SCENES, _SCENES_AHEAD = 120, 120, 12
+#: Besides those, frames are hashed only, for telling how much of a known clip is there: where the camera moves, a picture
+#: 0.1 s away has another hash. At most so many a clip, evenly spread, at times that are the same in every copy of a clip.
+_TRACK_MS, _MAX_TRACK = 100.0, 1_200
 #: A clip whose packets end before this share of its stated length was cut off.
 _TRUNCATED_SHARE = 0.8
 #: One whose packets go on for longer than this share of it does not say the truth.
@@ -68,9 +72,13 @@ def taken_apart(request: dict[str, Any]) -> dict[str, Any]:
     """
     described = inspected(request)["probe"]
     frames: list[dict[str, Any]] = []
+    track: list[tuple[int, str, int]] = []
     n_left = request["limits"]["output"]
     with av.open(request["path"], options=_OPTIONS) as container:
         for frame in _sampled(container, described["duration_ms"]):
+            track.append((frame["ms"], frame["pdq"], frame["quality"]))
+            if "jpeg" not in frame:
+                continue
             n_left -= len(frame["jpeg"])
             if n_left < 0:
                 raise OutputFull
@@ -84,7 +92,9 @@ def taken_apart(request: dict[str, Any]) -> dict[str, Any]:
         (workdir / audio).unlink()
         audio = None
     sheet = sheet_of(frames, workdir)
-    return {"probe": described, "frames": frames, "audio": audio, "sheet": sheet, "waveform": waveform}
+    return {
+        "probe": described, "frames": frames, "track": track, "audio": audio, "sheet": sheet, "waveform": waveform,
+    }  # fmt: skip
 
 
 def previewed(request: dict[str, Any]) -> dict[str, Any]:
@@ -195,8 +205,10 @@ def _shown_size(frame: Any) -> tuple[int, int]:
 
 
 def _sampled(container: Any, duration_ms: int) -> Iterator[dict[str, Any]]:
-    """Yield frames at scene changes and at least one per interval, each as a JPEG and hashed."""
+    """Yield frames at scene changes and at least one per interval, each as a JPEG and hashed; and others hashed only."""
     interval = max(1_000.0, duration_ms / _MAX_INTERVALS)
+    step = max(_TRACK_MS, duration_ms / _MAX_TRACK)
+    n_hashed, next_step = 0, 0
     last_grey: npt.NDArray[np.float32] | None = None
     last_ms, n_scenes, n_intervals = -interval, 0, 0
     for ms, frame in _timed(container):
@@ -205,7 +217,12 @@ def _sampled(container: Any, duration_ms: int) -> Iterator[dict[str, Any]]:
         is_scene = is_new and n_scenes < _SCENES_AHEAD + _MAX_SCENES * ms / max(duration_ms, 1_000)
         is_due = ms - last_ms >= interval and n_intervals < _MAX_INTERVALS
         if not (is_scene or is_due):
+            # a frame's time is rounded down by some containers, so one just before its step is at it
+            if ms + 1 >= next_step * step and n_hashed < _MAX_TRACK:
+                n_hashed, next_step = n_hashed + 1, int((ms + 1) // step) + 1
+                yield _hash_alone(frame, int(ms))
             continue
+        next_step = int((ms + 1) // step) + 1
         n_scenes, n_intervals = n_scenes + is_scene, n_intervals + (not is_scene)
         yield _taken(frame, int(ms), "scene" if is_scene else "interval")
         last_grey, last_ms = grey, ms
@@ -237,11 +254,26 @@ def _grey(frame: Any) -> npt.NDArray[np.float32]:
 
 def _taken(frame: Any, ms: int, why: str) -> dict[str, Any]:
     whole = _scaled(frame, _HASH_SIDE)
-    pdq, quality = pdq_of(whole)
     jpeg = io.BytesIO()
     legible = whole if max(whole.shape) <= _READ_SIDE else _scaled(frame, _READ_SIDE)
     Image.fromarray(legible).save(jpeg, "JPEG", quality=90)
-    return {"ms": ms, "why": why, "jpeg": jpeg.getvalue(), "pdq": pdq, "quality": quality}
+    return {**_hashed(whole, ms), "why": why, "jpeg": jpeg.getvalue()}
+
+
+def _hash_alone(frame: Any, ms: int) -> dict[str, Any]:
+    """Return the hash of a frame that is not looked at: by its brightness, where the decoder gives that as it is."""
+    if frame.format.name not in _LUMA_FIRST:
+        return _hashed(_scaled(frame, _HASH_SIDE), ms)
+    plane = frame.planes[0]
+    luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+    is_full_range = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+    pdq, quality = pdq_of_luma(np.rot90(luma, k=round(frame.rotation / 90) % 4), is_full_range=is_full_range)
+    return {"ms": ms, "pdq": pdq, "quality": quality}
+
+
+def _hashed(whole: npt.NDArray[np.uint8], ms: int) -> dict[str, Any]:
+    pdq, quality = pdq_of(whole)
+    return {"ms": ms, "pdq": pdq, "quality": quality}
 
 
 def _written(frame: dict[str, Any], workdir: Path, number: int) -> dict[str, Any]:

@@ -88,7 +88,9 @@ class Workbench:
             fetched = examine(path, self.workdir, want_audio=self.want_audio)
             views_keep(file=self.file, taken=fetched, path=path, workdir=self.workdir)
         self.taken = fetched
-        return ClipSubject(self.kind, self.file.sha256, fetched.frames, fetched.audio, fetched.probe.has_audio)
+        return ClipSubject(
+            self.kind, self.file.sha256, fetched.frames, fetched.audio, fetched.probe.has_audio, fetched.track
+        )
 
     def _still(self) -> ClipSubject:
         """Return an image as a clip of one frame."""

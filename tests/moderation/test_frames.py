@@ -9,7 +9,7 @@ import pytest
 from moderation.detectors.deep import ClipSubject
 from moderation.detectors.frames import FramesDetector, match_frames
 from moderation.detectors.hashes import BankEntry, BankIndex
-from moderation.media.confined import SampledFrame, examine
+from moderation.media.confined import FrameHash, SampledFrame, examine
 from policies.choices import ItemKind, Outcome
 
 BASE = int("a5" * 32, 16)
@@ -30,8 +30,11 @@ def payload(*frames: tuple[int, str, int]) -> dict[str, object]:
 
 def test_it_keeps_time_hash_and_quality_of_every_frame() -> None:
     frames = (SampledFrame(0, "scene", Path("a"), at(0), 90), SampledFrame(1_000, "interval", Path("b"), at(9), 30))
-    result = FramesDetector().run(ClipSubject(ItemKind.VIDEO, "0" * 64, frames, None, has_audio=False))
-    assert result.payload == payload((0, at(0), 90), (1_000, at(9), 30))
+    track = (FrameHash(0, at(0), 90), FrameHash(100, at(2), 90), FrameHash(1_000, at(9), 30))
+    result = FramesDetector().run(ClipSubject(ItemKind.VIDEO, "0" * 64, frames, None, has_audio=False, track=track))
+    assert result.payload == payload((0, at(0), 90), (1_000, at(9), 30)) | {
+        "track": [[0, at(0), 90], [100, at(2), 90], [1_000, at(9), 30]]
+    }
     assert not result.findings
 
 

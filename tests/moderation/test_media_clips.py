@@ -10,11 +10,12 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import psutil
 import pytest
 
 from moderation.detectors.pdq import hamming, pdq_of
-from moderation.media import confined
+from moderation.media import confined, taking_apart
 from moderation.media.confined import examine, probe
 from moderation.media.limits import DEFAULT_LIMITS, MediaExaminationFailed, MediaRejected
 from moderation.media.stills import decode_image
@@ -66,6 +67,37 @@ def test_it_samples_every_scene_and_every_second(good: Path, tmp_path: Path) -> 
     assert [(f.ms, f.why) for f in frames] == [
         (0, "scene"), (1_000, "interval"), (2_000, "interval"), (3_000, "interval")
     ]  # fmt: skip
+
+
+def test_it_hashes_ten_frames_a_second_and_those_it_keeps(good: Path, tmp_path: Path) -> None:
+    taken = examine(good, tmp_path, want_audio=False)
+    assert [h.ms for h in taken.track] == list(range(0, 3_000, 100))
+    assert {(f.ms, f.pdq, f.quality) for f in taken.frames} <= {(h.ms, h.pdq, h.quality) for h in taken.track}
+    assert len(list(tmp_path.glob("frame-*.jpg"))) == len(taken.frames)
+
+
+def test_a_long_clip_is_hashed_evenly_and_not_without_end(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, with a smaller limit: six for three seconds."""
+    monkeypatch.setattr(taking_apart, "_MAX_TRACK", 6)
+    request = {
+        "path": str(good),
+        "workdir": str(tmp_path),
+        "want_audio": False,
+        "limits": confined._wire(DEFAULT_LIMITS),
+    }
+    track = taking_apart.taken_apart(request)["track"]
+    assert [ms for ms, _, _ in track] == [0, 500, 1_000, 1_500, 2_000, 2_500]
+
+
+def test_a_frame_hashes_alike_with_and_without_its_colours(good: Path) -> None:
+    with av.open(str(good)) as container:
+        frame = next(container.decode(video=0))
+    for shown in (frame, frame.reformat(format="yuvj420p"), frame.reformat(format="rgb24")):
+        alone, whole = taking_apart._hash_alone(shown, 0), pdq_of(taking_apart._scaled(shown, 1_280))
+        assert hamming(alone["pdq"], whole[0]) <= 10
+        assert abs(alone["quality"] - whole[1]) <= 5
 
 
 def test_a_frame_hashes_like_the_picture_it_shows(good: Path, tmp_path: Path) -> None:
@@ -240,6 +272,9 @@ def test_nonsense_from_the_child_is_a_failure(good: Path, tmp_path: Path, monkey
         {"probe": described, "frames": [{**frame, "pdq": "zz"}], "audio": None},
         {"probe": described, "frames": [{**frame, "quality": "1"}], "audio": None},
         {"probe": described, "frames": 5, "audio": None},
+        {"probe": described, "frames": [frame], "audio": None, "track": [[0, "zz", 90]]},
+        {"probe": described, "frames": [frame], "audio": None, "track": [[0, "0" * 64]]},
+        {"probe": described, "frames": [frame], "audio": None, "track": [5]},
     ]
     for answer in answers:
         monkeypatch.setattr(confined, "_exchange", lambda *_, answer=answer: answer)

@@ -69,7 +69,7 @@ def hashes_of(path: Path) -> NewClip | list[NewEntry]:
         is_usable = picture.pdq and picture.pdq[1] >= PDQ_MIN_QUALITY
         return [whole, NewEntry("pdq", picture.pdq[0], path.name)] if picture.pdq and is_usable else [whole]
     with tempfile.TemporaryDirectory(prefix="gh-bank-") as folder:
-        frames = [f for f in examine(path, Path(folder), want_audio=False).frames if f.quality >= PDQ_MIN_QUALITY]
+        frames = [f for f in examine(path, Path(folder), want_audio=False).track if f.quality >= PDQ_MIN_QUALITY]
     if not frames:
         return [whole]
     return NewClip(sha256, path.name, tuple(f.ms for f in frames), tuple(f.pdq for f in frames))
