@@ -29,7 +29,8 @@ def _start() -> None:
         GATEHOUSE_TEST_DIR=str(root), ENVIRONMENT="test", VAR_DIR=str(root / "var"), MEDIA_ROOT=str(root / "media"),
         OUTBOX_RESEND_AFTER_SECONDS="3", OUTBOX_CLAIM_SECONDS="3",
         ONPATH_DEADLINE_MS="5000",  # detectors are late where a test is about that, not where the machine is busy
-        VISION_MODEL_PATH="off",  # torch takes seconds to load: tests that look ask for the starter model themselves
+        # torch takes seconds to load: tests that look or listen ask for the starter models themselves
+        VISION_MODEL_PATH="off", WHISPER_MODEL_PATH="off",
     )  # fmt: skip
     if os.environ.get("DATABASE_URL"):
         return

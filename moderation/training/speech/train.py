@@ -51,7 +51,7 @@ class Phase:
 
 PHASES = (
     Phase("ear", 14_500, 4, 2e-3, 8e-4, 1.0, 0.0, writes=False),
-    Phase("short", 10_000, 4, 1.4e-3, 5e-5, 0.5, 0.5),
+    Phase("short", 16_000, 4, 1.4e-3, 5e-5, 0.5, 0.5),
     Phase("long", 500, 4, 3e-4, 1e-5, 0.1, 0.1),
 )
 #: A word is looked for within so many positions (of 20 ms) of where it is said, about; by so many heads of each layer.
