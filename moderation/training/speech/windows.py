@@ -99,7 +99,7 @@ class Composer:
             return self._speechless(self.store.draw("none", draw))
         if kind < 0.12:
             return self._doubtful(draw)
-        n = 1 if draw.random() < 0.25 else int(draw.integers(2, 10))
+        n = 1 if draw.random() < 0.4 else int(draw.integers(2, 10))
         return self._said(self._several(draw, n, WINDOW), draw, is_window=True)
 
     # --- sound ---------------------------------------------------------------------------------------------------
