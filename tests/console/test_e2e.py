@@ -124,7 +124,7 @@ def test_the_queue_counts_along(page: Any) -> None:
     page.wait_for_selector("text=0 open")
     scenes.job_open()
     page.wait_for_selector("text=1 open")
-    assert page.inner_text("#live") == "1 open, 0 being reviewed, 0 overdue"
+    page.wait_for_selector("#live:text-is('1 open, 0 being reviewed, 0 overdue')", state="attached")
 
 
 def test_everything_works_without_scripts(page: Any, live_server: LiveServer) -> None:

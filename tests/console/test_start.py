@@ -15,6 +15,7 @@ import tempfile
 import urllib.request
 from collections import namedtuple
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -114,7 +115,9 @@ def test_the_demo_starts_answers_and_stops_without_a_trace(var: Path, tmp_path: 
     out = tmp_path / "out"
     with out.open("w") as stdout:
         command = [sys.executable, "-m", "console.start", "--no-fill"]
-        demo = psutil.Popen(command, cwd=ROOT, stdout=stdout, stderr=stdout)
+        # Where the tests run in a shell's background, Ctrl-C is ignored, and what is ignored is inherited.
+        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        demo = psutil.Popen(command, cwd=ROOT, stdout=stdout, stderr=stdout, preexec_fn=heed)
     try:
         url = _url_on_screen(demo, out)
         with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
