@@ -55,7 +55,7 @@ _SPANS = f"""
 """  # noqa: S608
 _CHANGES = f"SELECT s.xmin, s.codes, p.* FROM ({_XMIN}) s, ({_PACKED} WHERE txid >= %s AND at >= %s) p"  # noqa: S608
 _RANGE = "SELECT min(item_id), max(item_id) FROM moderation_itemevidence"
-_SPAN = _PACKED + " WHERE item_id > %s AND item_id <= %s AND at >= %s"
+_SPAN = _PACKED + " WHERE item_id > %s AND item_id <= %s"
 _OF_ITEMS = _PACKED + " WHERE item_id = ANY(%s)"
 
 
@@ -205,17 +205,6 @@ def _one(sql: str, *values: Any) -> tuple[Any, ...]:
     return tuple(_rows(sql, *values)[0])
 
 
-def _spans(since: datetime, after: int | None = None) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """Yield packed rows in spans of primary keys. Rows that come or change meanwhile are seen once, old or new."""
-    lowest, highest = _one(_RANGE)
-    if lowest is None:
-        return
-    for start in range(lowest - 1 if after is None else after, highest, LOAD_SPAN):
-        heads, cells = _one(_SPAN, start, start + LOAD_SPAN, since)
-        if heads:
-            yield heads, cells
-
-
 def joined(parts: Sequence[Population]) -> Population:
     """Return populations that share vocabularies one after the other."""
     starts = np.cumsum([0, *(len(part) for part in parts[:-1])], dtype=np.int32)
@@ -272,15 +261,13 @@ def evidence_of(item_pks: Iterable[int]) -> Population:
     return reader.named(reader.read(*_one(_OF_ITEMS, list(item_pks))))
 
 
-def evidence_chunks(*, after: int = 0, since: datetime | None = None) -> Iterator[Population]:
+def evidence_chunks(*, after: int = 0) -> Iterator[Population]:
     """Yield all stored evidence in the order of items, above a primary key, LOAD_SPAN keys at a time.
 
     For work that goes through everything once and may be broken off: the last key of a chunk is where to go on.
     """
-    reader = _Reader()
-    reader.look_up_categories()
-    for packed in _spans(since or _EVER, after):
-        yield reader.named(reader.read(*packed))
+    chunks = (read() for _, _, read in spans_after(after))
+    return (chunk for chunk in chunks if len(chunk))
 
 
 def spans_after(after: int) -> Iterator[tuple[int, int, Callable[[], Population]]]:
@@ -297,6 +284,6 @@ def spans_after(after: int) -> Iterator[tuple[int, int, Callable[[], Population]
         until = min(start + LOAD_SPAN, highest)
 
         def read(start: int = start, until: int = until) -> Population:
-            return reader.named(reader.read(*_one(_SPAN, start, until, _EVER)))
+            return reader.named(reader.read(*_one(_SPAN, start, until)))
 
         yield start, until, read

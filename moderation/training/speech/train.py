@@ -8,7 +8,6 @@ import argparse
 import math
 import os
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -59,36 +58,6 @@ _NEAR, _N_GUIDED = 15, 2
 _WARM_STEPS = 300
 #: Part of a window, in frames.
 _PART = 1_200
-#: How strongly the encoder's heads first prefer one place.
-_SHARPNESS = 1.3
-
-
-#: Where each head of each layer of the encoder looks at first: so many positions (of 20 ms) from its own.
-_REACHES = ((-2, 2, -6, 6), (-4, 4, -10, 10), (-7, 7, -16, 16))
-
-
-@torch.no_grad()
-def listen_around(attention: nn.Module, reach: Sequence[int]) -> None:
-    """Let each head begin with a look at the sound near its own place, as a convolution does, instead of at everything.
-
-    The encoder's positions are sines and cosines of 64 frequencies; turning the fast ones by what a step of `reach` turns
-    them gives a query that fits the keys there. Learning to be local from noise takes thousands of steps.
-    """
-    width, n_heads = DIMS.n_audio_state, DIMS.n_audio_head
-    n = width // n_heads // 2
-    fast = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(n))
-    for head, offset in enumerate(reach):
-        for i in range(n):
-            row, sine, cosine = head * 2 * n + 2 * i, i, i + width // 2
-            turned = float(fast[i]) * offset
-            for weight, (first, second) in (
-                (attention.query.weight, ((math.cos(turned), math.sin(turned)), (-math.sin(turned), math.cos(turned)))),
-                (attention.key.weight, ((1.0, 0.0), (0.0, 1.0))),
-            ):
-                weight[row : row + 2] *= 0.3
-                for at, (a, b) in ((row, first), (row + 1, second)):
-                    weight[at, sine] += a * _SHARPNESS
-                    weight[at, cosine] += b * _SHARPNESS
 
 
 class Learner(nn.Module):
@@ -107,8 +76,6 @@ class Learner(nn.Module):
         self.teller = nn.Linear(width, n_phonemes() + 1)
         nn.init.normal_(self.whisper.decoder.positional_embedding, std=0.02)  # the library leaves it as memory holds it
         nn.init.normal_(self.times.weight, std=0.02)
-        for block, reach in zip(self.whisper.encoder.blocks, _REACHES, strict=True):
-            listen_around(block.attn, reach)
 
     def rows(self) -> Tensor:
         """Return the embeddings of all rows, (rows + 1, width)."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from moderation.training.speech.phonemes import phonemes_of
-from moderation.training.speech.tokens import LANGUAGES, Table, table, tokenizer
+from moderation.training.speech.tokens import LANGUAGES, table, tokenizer
 
 #: Frames a second, and frames of a whole window.
 FRAMES, WINDOW = 100, 3_000
@@ -200,8 +200,3 @@ def _masked(mel: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     start = int(draw.integers(0, max(1, len(mel) - 10)))
     mel[start : start + int(draw.integers(1, 10))] = mel.min()
     return mel
-
-
-def text_rows(known: Table) -> slice:
-    """Return the rows that are words."""
-    return slice(0, known.n_text)
