@@ -21,7 +21,7 @@ _READ_EVERY_MS = 4_000
 #: Reading a frame as it is takes 0.2 s on one core. Letters of 8 to 10 pixels are found only where it is enlarged, which takes
 #: 0.4 s: small print does not flash, so this often is enough.
 _MAX_READ = 24
-_CLOSELY_EVERY_MS = 2_500
+_CLOSELY_EVERY_MS = 3_000
 #: The shorter side that a frame is enlarged to.
 _CLOSE_SIDE = 736
 #: Lines less certain than this are noise from textures.

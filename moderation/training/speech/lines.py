@@ -10,9 +10,9 @@ from pathlib import Path
 from moderation.training.speech import grammar
 
 _FOLDER = Path(__file__).parent
-#: Shares of training lines that are written ones, and that are words in no order at all, which keep the decoder listening
-#: instead of guessing. Patterns say the rest.
-WRITTEN_SHARE, SHUFFLED_SHARE = 0.13, 0.25
+#: Shares of training lines that are written ones, that are pieces of several lines, and that are words in no order at all,
+#: which keep the decoder listening instead of guessing. Patterns say the rest.
+WRITTEN_SHARE, PIECES_SHARE, SHUFFLED_SHARE = 0.13, 0.3, 0.25
 #: Words that are never put beside others at random: who would stand beside them matters.
 _NEVER_SHUFFLED = frozenset({*grammar.SLOTS["lewd"].split("|"), "kiss", "adults", "love", "hot"})
 N_TEST = 200
@@ -59,9 +59,24 @@ def _line(draw: random.Random) -> str:
     share = draw.random()
     if share < SHUFFLED_SHARE:
         return " ".join(draw.choices(words(), _weights(), k=draw.randint(3, 9)))
-    if share < SHUFFLED_SHARE + WRITTEN_SHARE:
+    if share < SHUFFLED_SHARE + PIECES_SHARE:
+        return _pieces(draw)
+    if share < SHUFFLED_SHARE + PIECES_SHARE + WRITTEN_SHARE:
         return draw.choice(written())
     return grammar.sentence(draw)
+
+
+def _pieces(draw: random.Random) -> str:
+    """Return two to four pieces, of one to four words each, of different lines."""
+    pieces: list[str] = []
+    n = draw.randint(2, 4)
+    while len(pieces) < n:
+        line = (draw.choice(written()) if draw.random() < 0.5 else grammar.sentence(draw)).split()
+        start = draw.randrange(len(line))
+        piece = line[start : start + draw.randint(1, 4)]
+        if not _NEVER_SHUFFLED.intersection(piece):
+            pieces.append(" ".join(piece))
+    return " ".join(pieces)
 
 
 @lru_cache

@@ -16,9 +16,11 @@ from moderation.training.speech.lines import training_lines, words
 
 #: Lines of English as filmed, of other languages, of English outside the vocabulary, sounds without speech, and lines of
 #: English with nothing but a voice.
-COUNTS = {"en": 10_000, "foreign": 1_000, "unknown": 600, "none": 500, "plain": 12_000}
+COUNTS = {"en": 20_000, "foreign": 2_000, "unknown": 1_200, "none": 1_000, "plain": 20_000}
 _SHARD = 500
 _CORPUS = Path(__file__).parents[1] / "corpus"
+#: Share of lines by a talker made larger or smaller, throat and all: unseen voices are between those that are heard.
+_RESIZED_SHARE = 0.6
 #: Seconds of sound before and after what is said.
 _BEFORE, _AFTER = 0.5, 0.5
 
@@ -107,6 +109,8 @@ def filmed(
         return _speechless(draw), 0.0, 0.0
     accents = voices.ACCENTS if language == "en" else (voices.FOREIGN[language],)
     speech = voices.spoken(line, voices.Voice.drawn(dice, voices.TALKERS, accents))
+    if draw.random() < _RESIZED_SHARE:
+        speech = sounds.resampled(speech, round(sounds.RATE * draw.uniform(0.87, 1.15)))
     before = int(draw.uniform(0, _BEFORE) * sounds.RATE)
     n = before + len(speech) + int(draw.uniform(0, _AFTER) * sounds.RATE)
     sound = sounds.in_a_studio if is_plain else sounds.as_filmed

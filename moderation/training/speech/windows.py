@@ -16,6 +16,8 @@ IGNORE, UNSURE = -1, -2
 NOWHERE = -1.0
 #: Share of lines that are heard without anything beside them.
 _PLAIN_SHARE = 0.6
+#: Share of words that are replaced where some are.
+_WRONG_SHARE = 0.2
 
 
 @dataclass(slots=True)
@@ -141,11 +143,21 @@ class Composer:
             rows += [row for one in said for row in self._timed(one, position / 50)]
         rows.append((self.eot, NOWHERE))
         before = self._prompt(draw) if draw.random() < 0.1 else []
-        inputs = [*before, *(row for row, _ in rows[:-1])]
+        inputs = [*before, *self._misheard([row for row, _ in rows[:-1]], draw)]
         targets = [IGNORE] * len(before) + [row for row, _ in rows[1:]]
         places = [NOWHERE] * len(before) + [place for _, place in rows[1:]]
         sounded = tuple(p for line, _, _ in said for p in phonemes_of(line))
         return Example(mel, inputs, targets, position, sounded, places)
+
+    def _misheard(self, rows: list[int], draw: np.random.Generator) -> list[int]:
+        """Return decoder inputs with some words replaced, every other time: who must not trust the words before listens."""
+        if draw.random() < 0.5:
+            return rows
+        is_wrong = draw.random(len(rows)) < _WRONG_SHARE
+        return [
+            int(draw.integers(self.table.n_text)) if wrong and row < self.table.n_text else row
+            for row, wrong in zip(rows, is_wrong, strict=True)
+        ]
 
     def _timed(self, one: tuple[str, float, float], offset: float) -> list[tuple[int, float]]:
         _, start, end = one
