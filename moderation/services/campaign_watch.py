@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+import numpy as np
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
@@ -18,8 +19,8 @@ from moderation.campaign_selectors import campaigns_live
 from moderation.campaigns import (
     SAME,
     SIGNATURE_VERSION,
-    Values,
     cluster_around,
+    is_same,
     representatives_of,
     signature_of,
     similarity,
@@ -47,6 +48,8 @@ _OVERLAP = timedelta(minutes=1)
 _CHUNK = 500
 #: Candidates around one band that are compared; a larger wave shows in a part of itself.
 _CANDIDATES = 2_000
+#: Candidates that are glanced at for all heavy bands together.
+_GLANCED_AT = 20_000
 _JOIN_BATCH = 50
 #: Which bands of these are shared by many captions of the window that no campaign has yet.
 _HEAVY = """
@@ -126,8 +129,26 @@ def _open_where_heavy(bands: Sequence[int], policy: CompiledPolicy, now: datetim
     with connection.cursor() as cursor:
         cursor.execute(_HEAVY, {"bands": list(bands), "since": now - _window(), "enough": enough})
         heavy = [band for band, _ in cursor.fetchall()]
-    for band in heavy:
+    for band in _promising(heavy, now):
         _open_around(band, policy, now)
+
+
+def _promising(heavy: Sequence[int], now: datetime) -> Iterator[int]:
+    """Yield the heavy bands in which many captions are alike as a whole. Most hold a common phrase and nothing else.
+
+    All bands are looked through on one reading; the exact counts are taken under the lock, for those yielded.
+    """
+    if not heavy:
+        return
+    rows = _unclaimed(heavy, now, _GLANCED_AT)
+    values, bands = stacked(row.values for row in rows), np.array([row.bands for row in rows], np.int64)
+    for band in heavy:
+        sharing = np.flatnonzero((bands == band).any(axis=-1))
+        if not len(sharing):
+            continue
+        centre = sharing[cluster_around(values[sharing])[0]]
+        if (similarity(values[centre], values) >= SAME).sum() >= settings.CAMPAIGN_ITEMS // 2:
+            yield band
 
 
 @transaction.atomic
@@ -153,21 +174,16 @@ def _open_around(band: int, policy: CompiledPolicy, now: datetime) -> Campaign |
     return _open(wave, n_creators, policy, now)
 
 
-def _unclaimed(bands: Sequence[int], now: datetime) -> list[CaptionSignature]:
-    """Return the signatures of the window that share a band and belong to no campaign, nor are like a live one."""
+def _unclaimed(bands: Sequence[int], now: datetime, n_most: int = _CANDIDATES) -> list[CaptionSignature]:
+    """Return the newest signatures of the window that share a band and belong to no campaign, nor are like a live one."""
     member = CampaignMember.objects.filter(item=OuterRef("item_id"))
     rows = CaptionSignature.objects.filter(
         ~Exists(member), bands__overlap=list(bands), submitted_at__gte=now - _window()
     )
     rows = rows.exclude(Exists(items_restricted().filter(pk=OuterRef("item_id"))))
-    found = list(rows.order_by("pk")[:_CANDIDATES])
-    live = [values_of(bytes(c.representatives)) for c in campaigns_live(now)]
-    return [row for row in found if not _is_like_any(bytes(row.values), live)]
-
-
-def _is_like_any(stored: bytes, live: Sequence[Values]) -> bool:
-    values = values_of(stored)[0]
-    return any(similarity(values, many).max(initial=0.0) >= SAME for many in live)
+    found = list(rows.order_by("-pk")[:n_most])
+    live = stacked(campaigns_live(now).values_list("representatives", flat=True))
+    return [row for row in found if not is_same(values_of(bytes(row.values))[0], live)]
 
 
 def _open(wave: Sequence[CaptionSignature], n_creators: int, policy: CompiledPolicy, now: datetime) -> Campaign:
