@@ -23,6 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.live import ROOT
 from console.embedded import servers_in
+from tests.moderation.spoken import RATE, SAID, Samples, silence, spoken
 
 SECONDS, FPS, SIZE = 30, 25, (1280, 720)
 TARGET_SECONDS, TARGET_CACHED_MS = 10.0, 50.0
@@ -32,24 +33,32 @@ _ABSENT = {"value": 0.0, "unit": "not configured", "target": None, "met": None}
 
 
 def clip(path: Path, seconds: int = SECONDS) -> Path:
-    """Write a clip that moves all the time, changes its scene every three seconds, has words in every second scene, and sounds."""
+    """Write a clip that moves all the time, changes its scene every three seconds, has words in every second scene, and in which
+    somebody speaks half of the time.
+    """
     with av.open(str(path), "w") as out:
         video = out.add_stream("libx264", rate=FPS, options={"preset": "veryfast"})
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        audio = out.add_stream("aac", rate=44_100, layout="mono")
+        audio = out.add_stream("aac", rate=RATE, layout="mono")
         for n in range(seconds * FPS):
             if n % (3 * FPS) == 0:
                 still = _scene(n // (3 * FPS))
             moved = np.ascontiguousarray(np.roll(still, n % 50, axis=1))
             out.mux(video.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
         out.mux(video.encode(None))
-        for _ in range(seconds):
-            tone = (np.sin(np.arange(44_100) / 20) * 6_000).astype(np.int16)[None, :]
-            frame = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
-            frame.sample_rate = 44_100
-            out.mux(audio.encode(frame))
+        frame = av.AudioFrame.from_ndarray(
+            (_talk(seconds) * 32_767).astype(np.int16)[None, :], format="s16", layout="mono"
+        )
+        frame.sample_rate = RATE
+        out.mux(audio.encode(frame))
         out.mux(audio.encode(None))
     return path
+
+
+def _talk(seconds: int) -> Samples:
+    """Return lines with pauses between them as long as the lines."""
+    parts = [part for name in SAID for part in (spoken(name), silence(len(spoken(name)) / RATE))]
+    return np.resize(np.concatenate(parts), seconds * RATE)
 
 
 def _scene(n: int) -> np.ndarray[Any, np.dtype[np.uint8]]:

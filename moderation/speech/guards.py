@@ -16,7 +16,7 @@ _GAP, SLACK = 0.8, 0.5
 #: People say 1 to 5 words a second; outside these limits the words do not belong to the sound. Shorter segments are not judged.
 _MIN_PACE, _MAX_PACE, _PACED_SECONDS = 0.4, 8.0, 3.0
 #: Doubts of up to so many seconds, or this share of what is said, do not make the whole doubtful.
-_FREE_SECONDS, _FREE_SHARE = 1.0, 0.1
+_FREE_SECONDS, _FREE_SHARE_OF_LITTLE, _FREE_SHARE = 1.0, 0.2, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +84,5 @@ def doubtful_seconds(doubts: Sequence[Doubt]) -> float:
 
 def too_doubtful(doubts: Sequence[Doubt], spoken_seconds: float) -> bool:
     """Return whether the doubts are more than the little that any listener misses."""
-    return doubtful_seconds(doubts) > max(_FREE_SECONDS, _FREE_SHARE * spoken_seconds)
+    free = min(_FREE_SECONDS, _FREE_SHARE_OF_LITTLE * spoken_seconds)  # of a single word, all would be free
+    return doubtful_seconds(doubts) > max(free, _FREE_SHARE * spoken_seconds)

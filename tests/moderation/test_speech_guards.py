@@ -51,7 +51,16 @@ def test_overlapping_doubts_count_once() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "of", "is_too_much"),
-    [(0.9, 3, False), (1.1, 3, True), (2.9, 30, False), (3.1, 30, True), (0, 0, False)],
+    [
+        (0.5, 3, False),
+        (0.7, 3, True),
+        (0.8, 1, True),
+        (0.9, 8, False),
+        (1.1, 8, True),
+        (2.9, 30, False),
+        (3.1, 30, True),
+        (0, 0, False),
+    ],
 )
 def test_a_tenth_of_what_is_said_may_be_doubtful_and_no_more(seconds: float, of: float, is_too_much: bool) -> None:
     assert too_doubtful([Doubt(0, seconds, "unsure")], of) is is_too_much

@@ -1,7 +1,8 @@
 """Trains the starter Whisper: `python -m moderation.training.speech.train FOLDER`, with the prepared sounds in FOLDER/data.
 
-First only the ear, on single lines; then on a few seconds at a time at random places of the window, which is quick and teaches
-all times; at last on whole windows padded to 30 s, as `whisper.transcribe` gives them. A checkpoint every few minutes; a run that was cut off goes on.
+First only the ear, on single lines; then a few seconds at a time at random places of the window, which is quick and teaches
+all times; then whole windows padded to 30 s, as `whisper.transcribe` gives them, many at a time: that phase wants a GPU (9
+minutes on a large one, a day on two cores). At last small batches again. A checkpoint every few minutes; a run that was cut off goes on.
 """
 
 import argparse
