@@ -68,6 +68,7 @@ PHASES = (
     Phase("short", 16_000, 4, 1.4e-3, 5e-5, 0.5, 0.5),
     Phase("long", 12_500, 32, 1.5e-3, 1e-5, 0.1, 0.2, windows=1.0),
     Phase("last", 12_000, 4, 6e-4, 1e-5, 0.3, 0.2, windows=0.06),
+    Phase("again", 7_500, 4, 5e-4, 1e-5, 0.3, 0.2, windows=0.06),
 )
 #: A word is looked for within so many positions (of 20 ms) of where it is said, about; by so many heads of each layer.
 _NEAR, _N_GUIDED = 15, 2
@@ -220,7 +221,7 @@ class Draws(Dataset[list[list[Batch]]]):
 
     def __getitem__(self, number: int) -> list[list[Batch]]:
         size = self.phase.batch
-        draw = np.random.default_rng((number, size))
+        draw = np.random.default_rng((number, size, len(self.phase.name)))
         is_window = draw.random() < self.phase.windows
         make = self.composer.long if is_window else self.composer.short if self.phase.writes else self.composer.ear
         found = sorted((make(draw) for _ in range(size * _STEPS_AHEAD)), key=lambda e: len(e.mel))
