@@ -131,13 +131,13 @@ def job_context(request: HtmxRequest, page: JobPage, form: DecisionForm | None) 
     levels = levels_of(current, policy)
     chosen = form["category"].value() if form else page.job.category
     initial = {"category": page.job.category, "lease_token": page.job.lease_token}
-    at = timeline.moment_asked(request.GET.get("at"), page.item.duration_ms)
+    at = timeline.moment_asked(request.GET.get("at"), page.item.lasts_ms)
     return {
         "page": page,
         "job": page.job,
         "item": page.item,
         "media": media_panel(page.item, is_shown=shows_media(request.user, page), at=at),
-        "chart": timeline.chart_of(moments_of(page.findings), page.item.duration_ms, levels, names),
+        "chart": timeline.chart_of(moments_of(page.findings), page.item.lasts_ms, levels, names),
         "words": own_words(request.user.pk, page.item.pk),
         "decision": current,
         "parts": evidence.caption_parts(page.item.caption, page.findings, names),

@@ -147,6 +147,11 @@ class Item(PublicKeyModel):
         return self.external_id
 
     @property
+    def lasts_ms(self) -> int | None:
+        """How long it lasts: as measured in the file, else as its uploader says."""
+        return (self.media.duration_ms if self.media else None) or self.duration_ms
+
+    @property
     def language(self) -> str:
         """The language that detectors are asked for: the detected one, else the claim, else `und`."""
         return self.language_detected or self.language_claimed or "und"
