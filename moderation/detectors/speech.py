@@ -20,7 +20,7 @@ from policies.choices import Stage
 
 NAME = "speech"
 #: Of the rules in moderation/speech: other rules give other results.
-_RULES = "r1"
+_RULES = "r2"
 
 
 class SpeechDetector:

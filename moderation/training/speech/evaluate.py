@@ -16,7 +16,7 @@ import numpy as np
 
 from moderation.speech.activity import activity
 from moderation.speech.guards import too_doubtful
-from moderation.speech.hearing import Heard, Listener, hear_all
+from moderation.speech.hearing import BEAMS, Heard, Listener, hear_all
 from moderation.speech.loading import STARTER, load, trust_of
 from moderation.training.speech import sounds, voices
 from moderation.training.speech.lines import N_TEST, held_out, test_lines
@@ -104,7 +104,8 @@ def _rate(pairs: Sequence[tuple[str, str]]) -> float:
 
 
 def _transcribed(model: Any, samples: np.ndarray) -> dict[str, Any]:
-    result: dict[str, Any] = model.transcribe(_through_wav(samples), language="en", fp16=False)
+    """Return what `whisper.transcribe` hears, with as many beams as the detector and Whisper's own command have."""
+    result: dict[str, Any] = model.transcribe(_through_wav(samples), language="en", fp16=False, beam_size=BEAMS)
     return result
 
 
