@@ -110,8 +110,8 @@ def _transcribed(model: Any, samples: np.ndarray) -> dict[str, Any]:
 
 
 def _row(value: float, unit: str, target: float | None = None, *, most: bool = True) -> Row:
-    met = None if target is None else (value <= target if most else value >= target)
-    return {"value": round(value, 2), "unit": unit, "target": target, "met": met}
+    met = None if target is None else bool(value <= target if most else value >= target)
+    return {"value": round(float(value), 2), "unit": unit, "target": target, "met": met}
 
 
 def transcription(model: Any) -> dict[str, Row]:
