@@ -43,6 +43,10 @@ class Chart:
     duration_ms: int
 
 
+#: What a mark looks like, by how much it weighs.
+_CSS_BY_WEIGHT = ("", "warn", "over")
+
+
 def chart_of(
     moments: Sequence[Moment], duration_ms: int | None, levels: Levels, names: Mapping[str, str]
 ) -> Chart | None:
@@ -56,7 +60,8 @@ def chart_of(
         return None
     length = max(duration_ms or 0, *(m.until_ms for m in moments), 1_000)
     marks = [_mark(m, length, levels, names) for m in moments]
-    lanes = [(LANE_NAMES[t], [mark for mark in marks if mark.lane == LANE_NAMES[t]]) for t in TRACKS]
+    drawn = sorted(marks, key=lambda mark: (_CSS_BY_WEIGHT.index(mark.css), mark.score))  # what weighs most lies on top
+    lanes = [(LANE_NAMES[t], [mark for mark in drawn if mark.lane == LANE_NAMES[t]]) for t in TRACKS]
     labels = [clock(ms) for ms in (0, length // 2, length)]
     return Chart(marks, [lane for lane in lanes if lane[1]], labels, length)
 

@@ -53,8 +53,8 @@ def queue_list(page: Page) -> None:
     shoot(page, "queues")
 
 
-def job_page(page: Page, queue: str = "Graphic") -> None:
-    """A job with evidence, from a queue that mostly has pictures and clips; given back afterwards."""
+def job_page(page: Page, queue: str = "General video") -> None:
+    """A job with its timeline, from a queue that has clips; given back afterwards."""
     page.goto("/queues/")
     wanted = page.locator(f"tr:has-text('{queue}') button").first
     button = wanted if wanted.count() else page.locator("button:has-text('Claim')").first

@@ -73,6 +73,15 @@ def test_how_grave_a_mark_is_follows_the_thresholds_and_fixed_outcomes() -> None
     assert chart.marks[3].hard == "Block"
 
 
+def test_what_weighs_most_is_drawn_over_what_stands_at_the_same_time() -> None:
+    scores = [("violence", 0.97), ("violence", 0.8), ("spam_scam", 0.1), ("violence", 0.2)]
+    given = [moment("speech", category=category, score=score) for category, score in scores]
+    chart = chart_of(given, 30_000, LEVELS, NAMES)
+    assert chart is not None
+    assert [mark.score for mark in chart.lanes[0][1]] == [0.1, 0.2, 0.8, 0.97]
+    assert [mark.score for mark in chart.marks] == [score for _, score in scores]
+
+
 def test_a_clip_of_unknown_length_ends_with_its_last_moment() -> None:
     chart = chart_of([moment(start=0, until=42_000)], None, LEVELS, NAMES)
     assert chart is not None
