@@ -103,12 +103,8 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
     initial = {"expected_decision": current.key if current else None}
     return {
         "item": item,
-        "media": media_panel(
-            item, is_shown=is_shown, at=timeline.moment_asked(request.GET.get("at"), item.lasts_ms)
-        ),
-        "chart": timeline.chart_of(
-            moments_of(findings), item.lasts_ms, levels_of(current, policy_of(current)), names
-        ),
+        "media": media_panel(item, is_shown=is_shown, at=timeline.moment_asked(request.GET.get("at"), item.lasts_ms)),
+        "chart": timeline.chart_of(moments_of(findings), item.lasts_ms, levels_of(current, policy_of(current)), names),
         "may_find_alike": item.media is not None and is_shown,
         "words": words_in(getattr(item, "own_words", ())),
         "names": names,
