@@ -26,12 +26,13 @@ SAID = {
 def loaded(path: Path) -> Samples:
     """Return any sound file as 16 kHz mono in [-1, 1]; .raw is 16-bit little-endian."""
     if path.suffix == ".raw":
-        return np.fromfile(path, dtype="<i2").astype(np.float32) / 32_768
+        return np.fromfile(path, dtype="<i2").astype(np.float32) / np.float32(32_768)
     with av.open(str(path)) as source:
         resampler = av.AudioResampler("s16", "mono", RATE)
         parts = [part for frame in source.decode(audio=0) for part in resampler.resample(frame)]
         parts += resampler.resample(None)
-    return np.concatenate([part.to_ndarray().ravel() for part in parts]).astype(np.float32) / 32_768
+    samples = np.concatenate([part.to_ndarray().ravel() for part in parts])
+    return samples.astype(np.float32) / np.float32(32_768)
 
 
 def spoken(name: str) -> Samples:
@@ -52,7 +53,10 @@ def hiss(seconds: float, level: float) -> Samples:
 def chord(seconds: float, level: float = 0.2) -> Samples:
     """Return three notes held."""
     t = np.arange(int(seconds * RATE)) / RATE
-    return (sum(np.sin(2 * np.pi * f * t) for f in (262.0, 330.0, 392.0)) * level / 3).astype(np.float32)
+    out = np.zeros(len(t), np.float32)
+    for frequency in (262.0, 330.0, 392.0):
+        out += (np.sin(2 * np.pi * frequency * t) * level / 3).astype(np.float32)
+    return out
 
 
 def tune(seconds: float, level: float = 0.3) -> Samples:
