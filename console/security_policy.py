@@ -5,6 +5,7 @@ from functools import lru_cache
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
+from django.core.signals import setting_changed
 from django.http import HttpRequest, HttpResponseBase
 
 
@@ -22,3 +23,6 @@ class SecurityPolicyMiddleware(CSPMiddleware):
 @lru_cache(maxsize=1)
 def _policy() -> str:
     return str(build_policy())
+
+
+setting_changed.connect(lambda **_: _policy.cache_clear(), weak=False)  # tests change settings while they run
