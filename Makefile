@@ -55,7 +55,7 @@ train-vision: ## draw scenes and train the starter vision model anew (half an ho
 evaluate-text: ## the shipped classifier's report on held-out sources, into docs/models/text
 	@tools/setup.sh train && GATEHOUSE_DATA=$(or $(DATA),../shared/data) $(PY) -m moderation.training.report
 
-train-speech: ## make the starter Whisper anew: sounds, training, export, scores (about an hour on two cores; needs espeak-ng)
+train-speech: ## make the starter Whisper anew: sounds, training, export, scores (needs espeak-ng; its third phase wants a GPU)
 	@tools/setup.sh train && tools/train_speech.sh
 
 evaluate-starters: ## what the shipped starter models score; the speech half needs espeak-ng
