@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.live import ROOT
 from console.embedded import servers_in
-from tests.moderation.spoken import RATE, SAID, Samples, silence, spoken
+from tests.moderation.spoken import RATE, SAID, Samples, silence, sound_write, spoken
 
 SECONDS, FPS, SIZE = 30, 25, (1280, 720)
 TARGET_SECONDS, TARGET_CACHED_MS = 10.0, 50.0
@@ -46,12 +46,7 @@ def clip(path: Path, seconds: int = SECONDS) -> Path:
             moved = np.ascontiguousarray(np.roll(still, n % 50, axis=1))
             out.mux(video.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
         out.mux(video.encode(None))
-        frame = av.AudioFrame.from_ndarray(
-            (_talk(seconds) * 32_767).astype(np.int16)[None, :], format="s16", layout="mono"
-        )
-        frame.sample_rate = RATE
-        out.mux(audio.encode(frame))
-        out.mux(audio.encode(None))
+        sound_write(out, audio, _talk(seconds))
     return path
 
 

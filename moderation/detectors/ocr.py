@@ -60,7 +60,7 @@ class OcrDetector:
     @property
     def version(self) -> str:
         """The package brings its models, so its version names them."""
-        return f"rapidocr-{package_version('rapidocr-onnxruntime')}-5"
+        return f"rapidocr-{package_version('rapidocr-onnxruntime')}-6"
 
     def run(self, clip: ClipSubject) -> Result:
         """Return `{"lines": [{"text", "words", "spans": [[ms, until_ms]], "ms", "until_ms", "box", "confidence"}]}` as payload.

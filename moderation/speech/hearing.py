@@ -170,8 +170,8 @@ def _written(listener: Listener, features: Any, language: str) -> list[_Said]:
 
     said: list[_Said | None] = [None] * len(features)
     left = list(range(len(features)))
+    is_gpu = listener.device == "cuda"
     for temperature in _TEMPERATURES:
-        is_gpu = listener.device == "cuda"
         beams = BEAMS if temperature == 0 and not is_gpu else None
         options = DecodingOptions(language=language, temperature=temperature, beam_size=beams, fp16=is_gpu)
         with torch.random.fork_rng():

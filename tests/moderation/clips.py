@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from tests.moderation.spoken import sound_write
+
 
 def scene(seed: int, words: str = "", size: tuple[int, int] = (320, 240)) -> Image.Image:
     """Return a picture with enough structure for PDQ, with words over it."""
@@ -49,10 +51,5 @@ def clip(
                 out.mux(video.encode(av.VideoFrame.from_image(image)))
         out.mux(video.encode(None))
         if audio and samples is not None:
-            frame = av.AudioFrame.from_ndarray(
-                (samples * 32_767).astype(np.int16)[None, :], format="s16", layout="mono"
-            )
-            frame.sample_rate = 16_000
-            out.mux(audio.encode(frame))
-            out.mux(audio.encode(None))
+            sound_write(out, audio, samples)
     return path

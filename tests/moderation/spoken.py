@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -81,3 +82,11 @@ def wav(path: Path, samples: Samples) -> Path:
         out.setframerate(RATE)
         out.writeframes((np.clip(samples, -1, 1) * 32_767).astype("<i2").tobytes())
     return path
+
+
+def sound_write(out: Any, audio: Any, samples: Samples) -> None:
+    """Write 16 kHz samples in [-1, 1] into an open file's sound track."""
+    frame = av.AudioFrame.from_ndarray((samples * 32_767).astype(np.int16)[None, :], format="s16", layout="mono")
+    frame.sample_rate = RATE
+    out.mux(audio.encode(frame))
+    out.mux(audio.encode(None))

@@ -15,6 +15,7 @@ import pytest
 from moderation.detectors.base import WHY_MISSING, Result
 from moderation.detectors.deep import ClipSubject
 from moderation.detectors.speech import SpeechDetector, samples_of
+from moderation.speech.hearing import BEAMS
 from moderation.speech.loading import STARTER, trust_of
 from policies.choices import ItemKind
 from tests.moderation.spoken import SAID, Samples, chord, loaded, silence, spoken, tune, wav
@@ -114,9 +115,14 @@ def test_samples_come_back_as_written(tmp_path: Path) -> None:
 # --- the starter -----------------------------------------------------------------------------------------------------
 
 
-def is_heard(heard: str, said: str) -> bool:
-    """Return whether about nine words in ten are right."""
-    return SequenceMatcher(None, said.split(), heard.split()).ratio() >= 0.9
+#: Words that the starter adds, changes or misses, where it does: it hears one too many ("walked her home").
+N_WRONG = {"harmless": 1}
+
+
+def n_wrong(heard: str, said: str) -> int:
+    """Return how many words are wrong, missing or added."""
+    steps = SequenceMatcher(None, said.split(), heard.split(), autojunk=False).get_opcodes()
+    return sum(max(b - a, d - c) for step, a, b, c, d in steps if step != "equal")
 
 
 @needs_starter
@@ -125,7 +131,7 @@ def test_the_starter_hears_unseen_lines_at_the_right_second(name: str, tmp_path:
     (result,) = heard(tmp_path, spoken(name))
     assert result.missing is None, (result.missing, result.payload)
     said = SAID[name]
-    assert is_heard(" ".join(words(result)), " ".join(line for line, _, _ in said))
+    assert n_wrong(" ".join(words(result)), " ".join(line for line, _, _ in said)) <= N_WRONG.get(name, 0)
     first, last = result.payload["segments"][0], result.payload["segments"][-1]
     assert first["start_ms"] / 1_000 == pytest.approx(said[0][1], abs=1.0)
     assert last["end_ms"] / 1_000 == pytest.approx(said[-1][2], abs=1.0)
@@ -147,7 +153,7 @@ def test_several_items_are_heard_together_as_each_alone(tmp_path: Path) -> None:
 @needs_starter
 def test_times_are_those_of_the_whole_clip(tmp_path: Path) -> None:
     (result,) = heard(tmp_path, np.concatenate([silence(35), spoken("harmless"), silence(20), spoken("threat")]))
-    assert is_heard(words(result)[0], SAID["harmless"][0][0])
+    assert n_wrong(words(result)[0], SAID["harmless"][0][0]) <= N_WRONG["harmless"]
     assert result.payload["segments"][0]["start_ms"] / 1_000 == pytest.approx(35.4, abs=1.0)
     assert result.payload["segments"][-1]["end_ms"] / 1_000 == pytest.approx(35 + 4.2 + 20 + 6.2, abs=1.0)
 
@@ -193,8 +199,8 @@ def test_the_shipped_checkpoint_is_whispers_own_and_small() -> None:
     model = whisper.load_model(str(STARTER), device="cpu")
     assert model.is_multilingual
     assert trust_of(STARTER).languages == {"en"}
-    result: dict[str, Any] = model.transcribe(spoken("harmless"), language="en", fp16=False, beam_size=5)
-    assert is_heard(result["text"], SAID["harmless"][0][0])
+    result: dict[str, Any] = model.transcribe(spoken("harmless"), language="en", fp16=False, beam_size=BEAMS)
+    assert n_wrong(result["text"], SAID["harmless"][0][0]) <= N_WRONG["harmless"]
     assert result["segments"][0]["start"] == pytest.approx(0.4, abs=1.0)
 
 

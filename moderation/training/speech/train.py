@@ -147,9 +147,9 @@ class Batch(NamedTuple):
         return Batch(*(x.to(device) if isinstance(x, Tensor) else x for x in self))
 
 
-def batch_of(examples: list[Example], frames: int = 0) -> Batch:
-    """Return examples as tensors, to be padded to so many frames, or to the longest's."""
-    frames = max(frames, max(len(e.mel) for e in examples) // 2 * 2 + 2) if frames < WINDOW else WINDOW
+def batch_of(examples: list[Example], *, is_window: bool) -> Batch:
+    """Return examples as tensors, to be padded to a whole window, or to the longest's frames."""
+    frames = WINDOW if is_window else max(len(e.mel) for e in examples) // 2 * 2 + 2
     return Batch(
         pad_sequence([torch.from_numpy(e.mel.astype(np.float16)) for e in examples], batch_first=True),
         torch.tensor([min(e.position, 1_500 - frames // 2) for e in examples]),
@@ -221,14 +221,14 @@ class Draws(Dataset[list[list[Batch]]]):
 
     def __getitem__(self, number: int) -> list[list[Batch]]:
         size = self.phase.batch
-        draw = np.random.default_rng((number, size, len(self.phase.name)))
+        draw = np.random.default_rng((number, PHASES.index(self.phase)))
         is_window = draw.random() < self.phase.windows
         make = self.composer.long if is_window else self.composer.short if self.phase.writes else self.composer.ear
         found = sorted((make(draw) for _ in range(size * _STEPS_AHEAD)), key=lambda e: len(e.mel))
         steps = [found[i : i + size] for i in range(0, len(found), size)]
-        part, frames = -(-size // self.n_parts), WINDOW if is_window else 0
+        part = -(-size // self.n_parts)
         return [
-            [batch_of(steps[i][j : j + part], frames) for j in range(0, size, part)]
+            [batch_of(steps[i][j : j + part], is_window=is_window) for j in range(0, size, part)]
             for i in draw.permutation(len(steps))
         ]
 
