@@ -19,6 +19,9 @@ _FAILURES_TO_OPEN = 5
 _OPEN_SECONDS = 10.0
 #: A detector that typically costs this much is asked last, and only where its answer can change the verdict.
 _COSTLY_MS = 8.0
+#: Detectors that typically cost no more than this take turns on one thread: handing each to one of its own costs more than
+#: running it. One that hangs keeps the others from their turn until its circuit opens.
+_QUICK_MS = 0.5
 #: The share of the deadline that the others may use before the costly ones start anyway.
 _CHEAP_SHARE = 0.4
 
@@ -58,11 +61,11 @@ class Breaker:
 
 
 class OnPathEnsemble:
-    """A fixed set of detectors, each on threads of its own.
+    """A fixed set of detectors: the quick ones on one thread of a request, each other one on threads of its own.
 
     Args:
         detectors: in the order of their results.
-        deadline_ms: for all of them together, from the call of `run`.
+        deadline_ms: for all of them together, from the call of `run`, or of `Run.finish`.
         pools: shared by all ensembles of a process.
         breakers: of an earlier ensemble, so that what is known of a failing detector outlives a swap.
         clock: seconds, monotonic.
@@ -78,6 +81,8 @@ class OnPathEnsemble:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.detectors = tuple(detectors)
+        self.costly = tuple(d for d in self.detectors if d.cost_ms >= _COSTLY_MS)
+        self.cheap = tuple(d for d in self.detectors if d.cost_ms < _COSTLY_MS)
         self.deadline_seconds = deadline_ms / 1_000
         self.pools = pools
         known = breakers or {}
@@ -92,55 +97,135 @@ class OnPathEnsemble:
         2. a costly one is left out (missing: skipped) where `can_matter` says that no answer of its could change the verdict;
            without `can_matter`, or where a cheap one is slow, all run.
         """
-        ends_at = time.perf_counter() + (self.deadline_seconds if deadline_seconds is None else deadline_seconds)
-        costly = [d for d in self.detectors if d.cost_ms >= _COSTLY_MS]
-        futures = {d.name: self._start(d, subject) for d in self.detectors if d not in costly}
-        known = self._known_early(futures, ends_at) if can_matter and costly else None
-        for detector in costly:
-            if known is not None and can_matter and not can_matter(detector.name, known):
-                futures[detector.name] = Missing(detector.name, "skipped", "no answer could change the verdict")
+        run = Run(self, can_matter)
+        run.start(subject, self.cheap)
+        return run.finish(subject, deadline_seconds=deadline_seconds)
+
+    def begin(self, words: Subject, *, can_matter: CanMatter | None = None) -> "Run":
+        """Start on an upload whose files are still being checked, with the detectors that read none; `finish` it with all."""
+        run = Run(self, can_matter)
+        run.start(words, [d for d in self.cheap if not d.reads_files])
+        return run
+
+
+class Run:
+    """One upload on its way through an ensemble. Begun by one thread, which finishes it."""
+
+    def __init__(self, ensemble: OnPathEnsemble, can_matter: CanMatter | None) -> None:
+        self._ensemble = ensemble
+        self._can_matter = can_matter
+        self._futures: dict[str, Future[Result] | Missing] = {}
+        self._lock = threading.Lock()  # over the costly ones, which two threads may want to start
+
+    def start(self, subject: Subject, detectors: Sequence[Detector]) -> None:
+        """Start cheap detectors: the quick ones one after the other on one thread, and then what is costly and may matter."""
+        quick = [d for d in detectors if d.cost_ms <= _QUICK_MS]
+        for detector in detectors:
+            why = self._why_not(detector, subject)
+            if why:
+                self._futures[detector.name] = why
+            elif detector not in quick:
+                self._futures[detector.name] = self._ensemble.pools.submit(detector.name, _timed, detector, subject)
             else:
-                futures[detector.name] = self._start(detector, subject)
-        _wait(futures, ends_at)
-        results = tuple(self._collect(d, futures[d.name]) for d in self.detectors)
+                self._futures[detector.name] = Future()
+        if self._can_matter is None:
+            self._start_costly(subject, self._ensemble.costly)
+        if quick:
+            self._ensemble.pools.submit("quick", self._run_quick, quick, subject)
+
+    def finish(self, subject: Subject, *, deadline_seconds: float | None = None) -> tuple[Result, ...]:
+        """Return one result per detector, in order, no later than the deadline from now.
+
+        Whether a costly one may be left out is asked here of what all others found, whatever was guessed before.
+        """
+        ensemble = self._ensemble
+        now = time.perf_counter()
+        ends_at = now + (ensemble.deadline_seconds if deadline_seconds is None else deadline_seconds)
+        self.start(subject, [d for d in ensemble.cheap if d.name not in self._futures])
+        waiting = [d for d in ensemble.costly if d.name not in self._futures]
+        if waiting:
+            is_known = self._wait(ensemble.cheap, now + (ends_at - now) * _CHEAP_SHARE)
+            self._start_costly(subject, waiting, known=self._known() if is_known else None)
+        self._wait(ensemble.detectors, ends_at)
+        results = tuple(self._collect(d) for d in ensemble.detectors)
         _count(results)
         return results
 
-    def _known_early(self, futures: "Mapping[str, Future[Result] | Missing]", ends_at: float) -> list[Result] | None:
-        """Return the cheap detectors' results, or None where one of them is slow: then nothing is left out."""
-        now = time.perf_counter()
-        if not _wait(futures, now + (ends_at - now) * _CHEAP_SHARE):
-            return None
-        return [_peek(d, futures[d.name]) for d in self.detectors if d.name in futures]
+    def _run_quick(self, detectors: Sequence[Detector], subject: Subject) -> None:
+        for detector in detectors:
+            future = self._futures[detector.name]
+            if isinstance(future, Future) and future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(_timed(detector, subject))
+                except BaseException as error:  # whatever it is, it is judged where results are collected
+                    future.set_exception(error)
+        self._start_costly(subject, self._ensemble.costly, known=self._known(), is_guess=True)
 
-    def _start(self, detector: Detector, subject: Subject) -> "Future[Result] | Missing":
-        """Start a detector, or say why it is not even asked."""
+    def _start_costly(
+        self,
+        subject: Subject,
+        detectors: Sequence[Detector],
+        *,
+        known: Sequence[Result] | None = None,
+        is_guess: bool = False,
+    ) -> None:
+        """Start the costly detectors that nobody started, but for those that cannot matter given what is known.
+
+        Args:
+            known: results of the cheap ones; None: start whatever may matter or not.
+            is_guess: some of the cheap ones are not known yet, so none is given up; who finishes asks again.
+        """
+        for detector in detectors:
+            with self._lock:
+                if detector.name in self._futures:
+                    continue
+                if known is None or self._can_matter is None or self._can_matter(detector.name, known):
+                    self._futures[detector.name] = self._start_one(detector, subject)
+                elif not is_guess:
+                    why = Missing(detector.name, "skipped", "no answer could change the verdict")
+                    self._futures[detector.name] = why
+
+    def _start_one(self, detector: Detector, subject: Subject) -> "Future[Result] | Missing":
+        why = self._why_not(detector, subject)
+        return why or self._ensemble.pools.submit(detector.name, _timed, detector, subject)
+
+    def _why_not(self, detector: Detector, subject: Subject) -> Missing | None:
+        """Return why a detector is not even asked; None where it is."""
         why = _unsupported(detector, subject)
         if why:
             return Missing(detector.name, "unsupported", why)
-        if not self.breakers[detector.name].may_ask():
+        if not self._ensemble.breakers[detector.name].may_ask():
             return Missing(detector.name, "open_circuit", "it kept failing")
-        return self.pools.submit(detector.name, _timed, detector, subject)
+        return None
 
-    def _collect(self, detector: Detector, future: "Future[Result] | Missing") -> Result:
+    def _wait(self, detectors: Sequence[Detector], until: float) -> bool:
+        """Wait for detectors; return whether none is left running."""
+        futures = [self._futures[d.name] for d in detectors]
+        running = [f for f in futures if isinstance(f, Future) and not f.done()]
+        return not running or not wait(running, timeout=max(until - time.perf_counter(), 0.0)).not_done
+
+    def _known(self) -> list[Result]:
+        """Return what the cheap detectors found so far; nothing, for those that are still at it or wait for files."""
+        return [self._peek(d) for d in self._ensemble.cheap]
+
+    def _peek(self, detector: Detector) -> Result:
+        future = self._futures.get(detector.name)
+        if isinstance(future, Missing):
+            return Result(detector.name, detector.version, missing=future)
+        if future is None or not future.done():
+            return Result(detector.name, detector.version)
+        return _result_of(detector, future)
+
+    def _collect(self, detector: Detector) -> Result:
+        future = self._futures[detector.name]
         if isinstance(future, Missing):
             return Result(detector.name, detector.version, missing=future)
         result = _result_of(detector, future)
-        is_failure = result.missing is not None and result.missing.why in {"late", "failed"}
-        self.breakers[detector.name].judged(is_failure)
+        # One that was not even begun says nothing of itself: its thread was kept by another.
+        if not future.cancelled():
+            is_failure = result.missing is not None and result.missing.why in {"late", "failed"}
+            self._ensemble.breakers[detector.name].judged(is_failure)
         return result
-
-
-def _wait(futures: "Mapping[str, Future[Result] | Missing]", until: float) -> bool:
-    """Wait for all that run; return whether none is left running."""
-    running = [f for f in futures.values() if isinstance(f, Future)]
-    return not wait(running, timeout=max(until - time.perf_counter(), 0.0)).not_done
-
-
-def _peek(detector: Detector, future: "Future[Result] | Missing") -> Result:
-    if isinstance(future, Missing):
-        return Result(detector.name, detector.version, missing=future)
-    return _result_of(detector, future)
 
 
 def _unsupported(detector: Detector, subject: Subject) -> str:

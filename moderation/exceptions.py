@@ -9,6 +9,10 @@ class ItemConflict(ModerationError):
     """The external id is taken by an item with other content."""
 
 
+class MediaGone(ModerationError):
+    """A stored file of an upload was removed before a row named it; storing it again helps."""
+
+
 class ItemNotOpen(ModerationError):
     """The item was withdrawn or is otherwise past deciding."""
 

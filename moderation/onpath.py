@@ -20,7 +20,7 @@ from moderation.detectors.history import HistoryDetector
 from moderation.detectors.links import LinksDetector
 from moderation.detectors.terms import Beside, TermEntry, TermIndex, TermsDetector
 from moderation.detectors.text import TextDetector, TextModel
-from moderation.ensemble import CanMatter, OnPathEnsemble
+from moderation.ensemble import CanMatter, OnPathEnsemble, Run
 from moderation.pools import DetectorPools
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
@@ -67,6 +67,13 @@ def onpath_run(
     domain_source.refresh()
     emergency_source.refresh()
     return _current(policy).ensemble.run(subject, deadline_seconds=deadline_seconds, can_matter=can_matter)
+
+
+def onpath_begin(words: Subject, policy: CompiledPolicy, *, can_matter: CanMatter) -> Run:
+    """Start on an upload whose files are still being checked, with all that only reads words. `finish` it with everything."""
+    domain_source.refresh()
+    emergency_source.refresh()
+    return _current(policy).ensemble.begin(words, can_matter=can_matter)
 
 
 def text_detector(policy: CompiledPolicy) -> TextDetector:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
@@ -28,6 +28,25 @@ def run(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Curso
     cursor: CursorWrapper = ours._prepare_cursor(_Cursor(ours.connection))
     cursor.execute(statement, values)
     return cursor
+
+
+def run_first(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> CursorWrapper:
+    """Run a statement that only reads and is a request's first: it proves itself that the connection works.
+
+    Django asks a connection that was idle whether it works, a round trip of every request. Here the statement asks; where the
+    connection turns out to be gone, it is asked once more over a new one.
+    """
+    ours: Any = connections[DEFAULT_DB_ALIAS]
+    if ours.connection is None or ours.in_atomic_block or not ours.health_check_enabled or ours.health_check_done:
+        return run(statement, values)
+    ours.health_check_done = True
+    try:
+        return run(statement, values)
+    except (OperationalError, InterfaceError):
+        if ours.is_usable():
+            raise
+        ours.close()
+        return run(statement, values)
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
@@ -13,10 +12,10 @@ from django.db.models import Count, Exists, F, Min, OuterRef, Prefetch, Q, Query
 from moderation.bank_selectors import own_words_column
 from moderation.detectors.base import CreatorHistory
 from moderation.media_urls import media_url
-from moderation.models import AuditEvent, Creator, Decision, Finding, Item, Job, OutboxMessage, Queue, Report
+from moderation.models import AuditEvent, Decision, Finding, Item, Job, OutboxMessage, Queue, Report
 from moderation.models.clearance import ClearanceRevision
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
-from moderation.prepared import columns_of, row_of, run
+from moderation.prepared import run
 from moderation.timeline import Moment, timeline
 from policies.choices import Outcome
 
@@ -28,7 +27,7 @@ CHILD_SAFETY = "child_safety"
 
 #: What creator `c` did lately. Blocks that stand count; those that were overturned do not. The outcome is written out, or
 #: a prepared statement could not use the index of blocks.
-_LATELY = f"""
+LATELY = f"""
     (SELECT count(*) FROM moderation_item i WHERE i.creator_id = c.id AND i.created_at >= %(now)s - interval '1 hour'),
     (SELECT count(*) FROM moderation_item i WHERE i.creator_id = c.id AND i.created_at >= %(now)s - interval '1 day'),
     (SELECT count(*) FROM moderation_item i JOIN moderation_decision d ON d.item_id = i.id
@@ -36,7 +35,7 @@ _LATELY = f"""
        AND d.created_at >= %(now)s - interval '30 days'
        AND NOT EXISTS (SELECT FROM moderation_decision later WHERE later.supersedes_id = d.id))
 """  # noqa: S608 # an outcome's number
-_HISTORY = f"SELECT c.created_at, {_LATELY} FROM moderation_creator c WHERE c.external_id = %(external_id)s"  # noqa: S608
+_HISTORY = f"SELECT c.created_at, {LATELY} FROM moderation_creator c WHERE c.external_id = %(external_id)s"  # noqa: S608
 
 
 def creator_history(external_id: str, now: datetime) -> CreatorHistory | None:
@@ -45,40 +44,12 @@ def creator_history(external_id: str, now: datetime) -> CreatorHistory | None:
         row = run(_HISTORY, {"external_id": external_id, "now": now}).fetchone()
     except DatabaseError:
         return None
-    return _history(now, *row) if row else CreatorHistory(0, 0, 0, 0, 0.0)
+    return history_of(now, *row) if row else CreatorHistory(0, 0, 0, 0, 0.0)
 
 
-def _history(now: datetime, created_at: datetime, n_1h: int, n_24h: int, n_blocked: int) -> CreatorHistory:
+def history_of(now: datetime, created_at: datetime, n_1h: int, n_24h: int, n_blocked: int) -> CreatorHistory:
+    """Return what LATELY counted as detectors take it."""
     return CreatorHistory(n_1h, n_24h, n_blocked, 0, max((now - created_at).total_seconds(), 0.0) / 86_400)
-
-
-# --- what is known before an upload ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What is there before an upload is judged: whether its id is taken, its creator (None: new), what they did lately."""
-
-    is_taken: bool
-    creator: Creator | None
-    history: CreatorHistory
-
-
-def before_upload(*, external_id: str, creator: str, now: datetime) -> Before:
-    """Return what is known before an upload. One round trip, since every upload waits for it."""
-    values = {"item": external_id, "external_id": creator, "now": now}
-    is_taken, n_1h, n_24h, n_blocked, *columns = run(_before(), values).fetchone()
-    row = row_of(Creator, columns) if columns[0] is not None else None
-    history = _history(now, row.created_at, n_1h, n_24h, n_blocked) if row else CreatorHistory(0, 0, 0, 0, 0.0)
-    return Before(is_taken, row, history)
-
-
-@lru_cache(maxsize=1)
-def _before() -> str:
-    return f"""
-        SELECT EXISTS (SELECT FROM moderation_item WHERE external_id = %(item)s), {_LATELY}, {columns_of(Creator, "c")}
-        FROM (VALUES (1)) always LEFT JOIN moderation_creator c ON c.external_id = %(external_id)s
-    """  # noqa: S608 # columns of our own
 
 
 # --- items, as the API gives them --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from console.api.throttling import call_count
 from console.models import ApiKey, hash_secret
-from moderation.prepared import columns_of, row_of, run
+from moderation.prepared import columns_of, row_of, run_first
 
 #: How long a key that this process has seen is believed while the database is away.
 KNOWN_SECONDS = 300.0
@@ -62,7 +62,7 @@ def _active_key(header: str) -> ApiKey | None:
         return None
     secret_hash = hash_secret(match[1])
     try:
-        row = run(_FIND, [secret_hash]).fetchone()
+        row = run_first(_FIND, [secret_hash]).fetchone()
     except OperationalError:
         return _known_lately(secret_hash)
     if row is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -20,9 +20,8 @@ from moderation.media.confined import probe
 from moderation.media.limits import MediaExaminationFailed, MediaRejected, MediaStorageFull
 from moderation.media.sniff import HEAD_BYTES, SniffedType, sniff
 from moderation.media.stills import picture_of
-from moderation.media.storing import StoredFile, discard, hash_file, save_upload
+from moderation.media.storing import StoredFile, content_lock, discard, hash_file, save_upload
 from moderation.models import MediaFile
-from moderation.prepared import run
 from moderation.services.intake import UploadedMedia
 
 log = structlog.get_logger(__name__)
@@ -44,11 +43,6 @@ class _Checked:
     duration_ms: int | None = None
     picture: Picture | None = None
 
-    @property
-    def lock_key(self) -> int:
-        """The advisory lock of this content: 60 of its bits."""
-        return int(self.sha256[:15], 16)
-
 
 @contextmanager
 def uploads_stored(
@@ -57,9 +51,8 @@ def uploads_stored(
     """Check and store the files of an upload for the block; where the block raises, they leave no trace.
 
     1. check both, so that a bad cover costs no storage,
-    2. hold a shared lock on each content: nobody removes what we are about to refer to,
-    3. store; the block writes the rows,
-    4. after an error remove what is new, unless somebody else holds its lock or refers to it by now.
+    2. store; the block writes the rows, under a lock on each content, and sees then that they are still there,
+    3. after an error remove what is new, unless somebody else holds its lock or refers to it by now.
 
     Raises:
         Refused: 413, 415 or 422 for a file that is not acceptable, 507 where there is no room.
@@ -74,9 +67,8 @@ def uploads_stored(
         return
     stored: list[StoredFile] = []
     try:
-        with _shared_locks(checked):
-            by_role = {one.role: _store(one, stored) for one in checked}
-            yield by_role.get("media"), by_role.get("cover")
+        by_role = {one.role: _store(one, stored) for one in checked}
+        yield by_role.get("media"), by_role.get("cover")
     except BaseException:
         for one in stored:
             _forget(one)
@@ -165,29 +157,13 @@ def _store(one: _Checked, stored: list[StoredFile]) -> UploadedMedia:
     )
 
 
-@contextmanager
-def _shared_locks(checked: Sequence[_Checked]) -> Iterator[None]:
-    """Hold shared locks on contents. They belong to the connection, so a commit under way when it breaks keeps them."""
-    keys = sorted(one.lock_key for one in checked)
-    _select("pg_advisory_lock_shared", keys)
-    try:
-        yield
-    finally:
-        with suppress(DatabaseError):  # a connection that broke has let go of its locks
-            _select("pg_advisory_unlock_shared", keys)
-
-
-def _select(function: str, keys: Sequence[int]) -> None:
-    run("SELECT " + ", ".join([f"{function}(%s)"] * len(keys)), keys)
-
-
 def _forget(stored: StoredFile) -> None:
     """Remove a file that this upload brought, if nothing refers to it and nobody is about to."""
     if not stored.is_new:
         return
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int(stored.sha256[:15], 16)])
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [content_lock(stored.sha256)])
             is_ours = cursor.fetchone()[0]
             if is_ours and not MediaFile.objects.filter(sha256=stored.sha256).exists():
                 discard(stored)

@@ -1,5 +1,6 @@
 """The item and report endpoints: parse, call one service or selector, answer."""
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -9,16 +10,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from moderation.api.errors import CONFLICT, INVALID, Refused
+from moderation.api.errors import CONFLICT, INVALID, UNAVAILABLE, Refused
 from moderation.api.parsers import StrictMultiPartParser
 from moderation.api.serializers import ItemHistory, ItemStatus, ItemSubmission, ReportReceipt, ReportSubmission
 from moderation.api.uploads import uploads_stored
-from moderation.exceptions import ItemConflict
+from moderation.exceptions import ItemConflict, MediaGone
 from moderation.models import Item
 from moderation.selectors import item_by_external_id, item_history, item_status
 from moderation.services.decisions import item_withdraw
-from moderation.services.intake import item_submit
+from moderation.services.intake import Submitted, item_begin, item_submit
 from moderation.services.reports import ReportInvalid, report_file
+
+#: How often an upload is done again whose files others removed meanwhile.
+_MAX_TRIES = 3
 
 
 def actor_of(request: Request) -> str:
@@ -56,13 +60,28 @@ class ItemList(APIView):
         """Take an upload in. Whatever is refused leaves nothing behind, neither rows nor files."""
         form = ItemSubmission(data=request.data)
         form.is_valid(raise_exception=True)
-        data = form.validated_data
-        with uploads_stored(kind=data["kind"], media=data.get("media"), cover=data.get("cover")) as (media, cover):
-            try:
-                submitted = item_submit(actor=actor_of(request), submission=form.submission(media, cover))
-            except ItemConflict as error:
-                raise Refused(CONFLICT, str(error), field="external_id", code="conflict") from error
-        return Response(item_status(submitted.item), status=201 if submitted.is_new else 200)
+        for _ in range(_MAX_TRIES):
+            with suppress(MediaGone):
+                submitted = _submit(actor_of(request), form)
+                return Response(item_status(submitted.item), status=201 if submitted.is_new else 200)
+        raise Refused(
+            UNAVAILABLE, "The files were removed while they were judged; nothing was stored. Send them again."
+        )
+
+
+def _submit(actor: str, form: ItemSubmission) -> Submitted:
+    """Judge the words of an upload while its files are checked, then all of it.
+
+    Raises:
+        MediaGone: a file was removed by an upload of the same content that failed meanwhile.
+    """
+    data = form.validated_data
+    begun = item_begin(form.submission(None, None))
+    with uploads_stored(kind=data["kind"], media=data.get("media"), cover=data.get("cover")) as (media, cover):
+        try:
+            return item_submit(actor=actor, submission=form.submission(media, cover), begun=begun)
+        except ItemConflict as error:
+            raise Refused(CONFLICT, str(error), field="external_id", code="conflict") from error
 
 
 class ItemDetail(APIView):

@@ -181,6 +181,10 @@ def _prefixes(values: Bytes) -> npt.NDArray[np.uint64]:
     return np.ascontiguousarray(values[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
 
 
+#: The distances of nothing.
+_NONE: Ints = np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Layers:
     """Entries of one algorithm in two tables: what was loaded, and the little that changed since.
@@ -210,7 +214,15 @@ class Layers:
 
     def within(self, value: Bytes, max_distance: int) -> tuple[Ints, HashColumns]:
         """Return distances, and the entries within a distance of 32 bytes, nearest first."""
-        found = [(table, *table.within(value, max_distance)) for table in (self.base, self.recent)]
+        tables = [table for table in (self.base, self.recent) if len(table.columns)]
+        found = [
+            (table, distances, at)
+            for table in tables
+            for distances, at in [table.within(value, max_distance)]
+            if len(at)
+        ]
+        if not found:  # as nearly always
+            return _NONE, HashColumns.of()
         rows = HashColumns.joined([table.columns.rows(at) for table, _, at in found])
         distances = np.concatenate([d for _, d, _ in found])
         order = np.lexsort((rows.pk, distances))

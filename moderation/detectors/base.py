@@ -140,6 +140,11 @@ class Detector(Protocol):
         """Typical cost, for ordering and dashboards."""
         ...
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether it looks at files or pictures; one that does not starts while they are still checked."""
+        ...
+
     def run(self, subject: Subject) -> Result:
         """Return the result for one subject."""
         ...

@@ -117,6 +117,8 @@ class BankIndex:
         if quality < PDQ_MIN_QUALITY:
             return []
         distances, rows = self._pdq.within(packed(value), PDQ_MAX_DISTANCE)
+        if not len(rows):
+            return []
         is_on = rows.in_force(self.banks)
         distances, rows = distances[is_on], rows.rows(is_on)
         return [Match(self._entry("pdq", rows, i), int(distances[i])) for i in rows.first_of_each(_MATCHES_PER_BANK)]
@@ -215,6 +217,7 @@ class HashesDetector:
     languages: frozenset[str] | None = None
     kinds = frozenset(ItemKind)
     cost_ms = 5.0
+    reads_files = True
 
     def __init__(self, index: BankIndex | None, version: str, is_stale: Callable[[], bool] = _never) -> None:
         self.index = index

@@ -25,6 +25,7 @@ class HistoryDetector:
     languages: frozenset[str] | None = None
     kinds: frozenset[ItemKind] = frozenset(ItemKind)
     cost_ms: float = 0.05
+    reads_files: bool = False
 
     def run(self, subject: Subject) -> Result:
         """Judge the history; one that could not be looked up is missing."""

@@ -284,6 +284,7 @@ class LinksDetector:
     languages: frozenset[str] | None = None
     kinds: frozenset[ItemKind] = frozenset(ItemKind)
     cost_ms: float = 0.2
+    reads_files: bool = False
 
     def run(self, subject: Subject) -> Result:
         """Read the caption's addresses."""

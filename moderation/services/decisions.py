@@ -1,6 +1,6 @@
 """Recording decisions: the only place where items change state, clearances follow, and jobs open or close."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -24,7 +24,7 @@ from moderation.services.audit import Actor, audit_write
 from moderation.services.clearances import clearance_follow
 from moderation.services.evidence import evidence_floor, evidence_keep
 from moderation.services.job_opening import job_close, job_open
-from moderation.services.rows import row_add
+from moderation.services.rows import Lookup, row_add
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 from policies.models import PolicyVersion
@@ -86,7 +86,13 @@ def decision_by_machine(
 
 
 def decision_on_arrival(
-    *, item: Item, decision_pk: int, judgement: Judgement, policy: CompiledPolicy, now: datetime
+    *,
+    item: Item,
+    decision_pk: int,
+    files: Mapping[str, Lookup],
+    judgement: Judgement,
+    policy: CompiledPolicy,
+    now: datetime,
 ) -> Decision:
     """Store a new item with the first verdict on it, inside the transaction that makes it; `job_on_arrival` follows.
 
@@ -97,6 +103,7 @@ def decision_on_arrival(
     Args:
         item: not stored yet, its primary key drawn.
         decision_pk: drawn as well.
+        files: by the item's attribute, the row of each file that it names; `item` itself does not know them.
     """
     decision = _decision(
         item,
@@ -110,7 +117,7 @@ def decision_on_arrival(
     decision.pk = decision_pk
     item.current_decision = decision
     item.state = ItemState(state_of(judgement.outcome))
-    row_add(item)
+    row_add(item, found_by=files)
     row_add(decision)
     _store_findings(decision, judgement)
     evidence_keep(item=item, decision=decision, judgement=judgement, policy=policy, is_final=False)

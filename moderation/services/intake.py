@@ -6,41 +6,40 @@ The caller has checked and stored the files; nothing here reads a request.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from django.db import IntegrityError, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from moderation.campaign_source import LiveCampaign, campaign_like
 from moderation.deep.pressure import rank_of
-from moderation.detectors.base import CreatorHistory, Picture, Result, Subject
+from moderation.detectors.base import Picture, Result, Subject
 from moderation.detectors.deep import nothing_to_look_at
-from moderation.exceptions import ItemConflict
+from moderation.ensemble import Run
+from moderation.exceptions import ItemConflict, MediaGone
 from moderation.judge import Context, Judgement, could_change, judge, under_floor
 from moderation.language import detect
+from moderation.media.storing import content_lock, is_stored
 from moderation.metrics import verdict_total
 from moderation.models import CampaignMember, Creator, Item
 from moderation.models.item import DeepState
-from moderation.onpath import onpath_run
+from moderation.onpath import onpath_begin
 from moderation.prepared import run
-from moderation.selectors import Before, before_upload, item_exists
+from moderation.selectors import item_exists
+from moderation.services.arrival import Before, before_upload
 from moderation.services.audit import audit_write
 from moderation.services.decisions import decision_on_arrival, is_version_outdated, job_on_arrival
 from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_add
-from moderation.services.rows import rows_together
+from moderation.services.rows import Lookup, rows_together
 from policies.choices import DEEP_DETECTORS, Band, ItemKind, Outcome, Standing
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import invalidate, policy_for
 
-#: The primary keys of a new item and its decision: each row names the other, and so is written once.
-_KEYS = """
-    SELECT nextval(pg_get_serial_sequence('moderation_item', 'id')),
-           nextval(pg_get_serial_sequence('moderation_decision', 'id'))
-"""
 _FILE = """
     INSERT INTO moderation_mediafile
         (key, created_at, sha256, storage_key, mime, n_bytes, width, height, duration_ms, pdq, pdq_quality)
@@ -48,6 +47,7 @@ _FILE = """
     ON CONFLICT (sha256) DO UPDATE SET sha256 = EXCLUDED.sha256
     RETURNING id
 """
+_FILE_OF = "SELECT id FROM moderation_mediafile WHERE sha256 = %s"
 #: How often an upload is judged anew because the version was replaced while it was judged.
 _MAX_TRIES = 3
 
@@ -111,7 +111,40 @@ class Submitted:
     is_new: bool
 
 
-def item_submit(*, actor: str, submission: Submission, now: datetime | None = None) -> Submitted:
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An upload whose words are being judged while its files are checked. `run` is None where its id is taken already."""
+
+    before: Before
+    policy: CompiledPolicy
+    language: str
+    context: Context
+    run: Run | None
+
+
+def item_begin(submission: Submission, now: datetime | None = None) -> Begun:
+    """Start to judge an upload by its words; its files may still be missing. Changes nothing.
+
+    Raises:
+        policies.exceptions.PolicyUnavailable: no policy can decide, so nothing is taken.
+    """
+    before = before_upload(external_id=submission.external_id, creator=submission.creator, now=now or timezone.now())
+    policy = policy_for(submission.creator)
+    language = detect(submission.caption)[0]
+    context = _context(submission, language, before.creator)
+    absent = nothing_to_look_at(submission.kind)
+
+    def can_matter(detector: str, known: Sequence[Result]) -> bool:
+        # Deep detectors count as pending while it is asked what could still change the verdict.
+        return could_change(detector, [*known, *absent], context, policy)
+
+    run = None if before.is_taken else onpath_begin(_words(submission, language, before), policy, can_matter=can_matter)
+    return Begun(before, policy, language, context, run)
+
+
+def item_submit(
+    *, actor: str, submission: Submission, begun: Begun | None = None, now: datetime | None = None
+) -> Submitted:
     """Judge and store an upload.
 
     1. an identical submission was taken before: that item is the answer,
@@ -120,49 +153,43 @@ def item_submit(*, actor: str, submission: Submission, now: datetime | None = No
     4. a twin that was quicker wins; this call answers as a repeat would,
     5. the version was replaced meanwhile: once more, under the one that decides now.
 
+    Args:
+        begun: what `item_begin` started for the same upload, by a caller that had files to check meanwhile.
+
     Raises:
         ItemConflict: the external id belongs to an item with other content.
+        MediaGone: a file of the upload was removed before its row was written: store it again, and submit again.
         policies.exceptions.PolicyUnavailable: no policy can decide, so nothing is taken.
     """
     now = now or timezone.now()
     for _ in range(_MAX_TRIES):
-        before = before_upload(external_id=submission.external_id, creator=submission.creator, now=now)
-        if before.is_taken:
+        begun = begun or item_begin(submission, now)
+        if begun.run is None:
             return Submitted(_existing(submission), is_new=False)
-        item = _judge_and_store(actor, submission, before, now)
+        item = _judge_and_store(actor, submission, begun, begun.run, now)
         if item:
             return Submitted(item, is_new=True)
+        begun = None
         invalidate()
     raise PolicyUnavailable("the policy version keeps changing; send the upload again")
 
 
-def _judge_and_store(actor: str, submission: Submission, before: Before, now: datetime) -> Item | None:
+def _judge_and_store(actor: str, submission: Submission, begun: Begun, run: Run, now: datetime) -> Item | None:
     """Return the new item; None where a twin was quicker, or the version does not decide any more."""
-    policy = policy_for(submission.creator)
-    language = detect(submission.caption)[0]
-    subject = _subject(submission, language, before.history)
-    judgement = _judged(submission, subject, _context(submission, language, before.creator), policy)
+    policy = begun.policy
+    results = run.finish(_subject(submission, begun.language, begun.before))
+    judgement = judge([*results, *nothing_to_look_at(submission.kind)], begun.context, policy)
     campaign = None if judgement.category in policy.child_safety else campaign_like(submission.caption)
     if campaign:
         judgement = under_floor(judgement, campaign.floor, policy)
     try:
-        item = _store(actor, submission, language, before.creator, judgement, policy, now, campaign)
+        item = _store(actor, submission, begun, judgement, now, campaign)
     except IntegrityError as error:
         if not is_version_outdated(error) and not item_exists(submission.external_id):
             raise
         return None
     verdict_total.labels(judgement.outcome.name, judgement.decided_by).inc()
     return item
-
-
-def _judged(submission: Submission, subject: Subject, context: Context, policy: CompiledPolicy) -> Judgement:
-    """Return the verdict on arrival. Deep detectors count as pending while it is asked what could still change it."""
-    absent = nothing_to_look_at(submission.kind)
-
-    def can_matter(detector: str, known: Sequence[Result]) -> bool:
-        return could_change(detector, [*known, *absent], context, policy)
-
-    return judge([*onpath_run(subject, policy, can_matter=can_matter), *absent], context, policy)
 
 
 def _existing(submission: Submission) -> Item:
@@ -180,16 +207,17 @@ def _existing(submission: Submission) -> Item:
     return item
 
 
-def _subject(submission: Submission, language: str, history: CreatorHistory) -> Subject:
-    pictures = tuple(file.picture for file in submission.uploads.values() if file.picture)
-    return Subject(
-        kind=submission.kind,
-        caption=submission.caption,
-        language=language,
-        region=submission.region,
-        file_hashes={role: file.sha256 for role, file in submission.uploads.items()},
-        pictures=pictures,
-        history=history,
+def _words(submission: Submission, language: str, before: Before) -> Subject:
+    """Return what detectors may look at before the files are checked."""
+    return Subject(submission.kind, submission.caption, language, submission.region, history=before.history)
+
+
+def _subject(submission: Submission, language: str, before: Before) -> Subject:
+    uploads = submission.uploads
+    return replace(
+        _words(submission, language, before),
+        file_hashes={role: file.sha256 for role, file in uploads.items()},
+        pictures=tuple(file.picture for file in uploads.values() if file.picture),
     )
 
 
@@ -207,37 +235,39 @@ def _context(submission: Submission, language: str, creator: Creator | None) -> 
 def _store(
     actor: str,
     submission: Submission,
-    language: str,
-    creator: Creator | None,
+    begun: Begun,
     judgement: Judgement,
-    policy: CompiledPolicy,
     now: datetime,
     campaign: LiveCampaign | None,
 ) -> Item:
+    policy, language = begun.policy, begun.language
     needs_deep = needs_deep_pass(policy, submission.kind)
-    creator = creator or _creator(submission)
+    creator = begun.before.creator or _creator(submission)
+    item = Item(
+        pk=begun.before.item_pk,
+        external_id=submission.external_id,
+        kind=submission.kind,
+        caption=submission.caption,
+        creator=creator,
+        language_claimed=submission.language,
+        language_detected="" if language == "und" else language,
+        region=submission.region,
+        duration_ms=submission.duration_ms,
+        audience_claim=submission.audience,
+        content_hash=submission.content_hash,
+        deep_state=DeepState.QUEUED if needs_deep else DeepState.NOT_NEEDED,
+        created_at=now,
+    )
     with rows_together():
-        keys = run(_KEYS)
-        files = _media_files(submission)
-        item_pk, decision_pk = keys.fetchone()
-        item = Item(
-            pk=item_pk,
-            external_id=submission.external_id,
-            kind=submission.kind,
-            caption=submission.caption,
-            creator=creator,
-            language_claimed=submission.language,
-            language_detected="" if language == "und" else language,
-            region=submission.region,
-            duration_ms=submission.duration_ms,
-            audience_claim=submission.audience,
-            media_id=files.get("media"),
-            cover_id=files.get("cover"),
-            content_hash=submission.content_hash,
-            deep_state=DeepState.QUEUED if needs_deep else DeepState.NOT_NEEDED,
-            created_at=now,
+        stored = _media_files(submission)
+        decision_on_arrival(
+            item=item,
+            decision_pk=begun.before.decision_pk,
+            files={f"{role}_id": Lookup(_FILE_OF, sha256) for role, sha256 in _hashes(submission).items()},
+            judgement=judgement,
+            policy=policy,
+            now=now,
         )
-        decision_on_arrival(item=item, decision_pk=decision_pk, judgement=judgement, policy=policy, now=now)
         audit_write(
             actor=actor,
             action="item.submitted",
@@ -245,6 +275,9 @@ def _store(
             object_key=item.external_id,
             outcome=judgement.outcome.name,
         )
+    for role, row in stored.items():
+        setattr(item, f"{role}_id", row.fetchone()[0])
+    _still_stored(submission)
     if campaign:
         CampaignMember.objects.create(campaign_id=campaign.pk, item=item, creator_id=item.creator_id, joined_at=now)
     job_on_arrival(item=item, judgement=judgement, policy=policy, now=now)
@@ -273,15 +306,33 @@ def _creator(submission: Submission) -> Creator:
     )[0]
 
 
-def _media_files(submission: Submission) -> Mapping[str, int]:
-    """Return the key of the row of each file by role, made where its content is new.
+def _hashes(submission: Submission) -> Mapping[str, str | None]:
+    """Return the content of each role; None where there is no file."""
+    uploads = submission.uploads
+    return {role: uploads[role].sha256 if role in uploads else None for role in ("media", "cover")}
 
-    One statement a file whether its content is new or not; the row of known content stays as it is.
+
+def _media_files(submission: Submission) -> Mapping[str, CursorWrapper]:
+    """Make the row of each file where its content is new; return the statements, by role, whose answer is its key.
+
+    One statement a file whether its content is new or not; the row of known content stays as it is. Before them a shared lock
+    on each content, until the end of the transaction: whoever removes a file holds it alone.
     """
     # In one order everywhere: two uploads of the same two files cannot wait for each other.
     uploads = sorted(submission.uploads.items(), key=lambda pair: pair[1].sha256)
-    stored = {role: run(_FILE, _file_values(upload)) for role, upload in uploads}
-    return {role: row.fetchone()[0] for role, row in stored.items()}
+    for _, upload in uploads:
+        run("SELECT pg_advisory_xact_lock_shared(%s)", [content_lock(upload.sha256)])
+    return {role: run(_FILE, _file_values(upload)) for role, upload in uploads}
+
+
+def _still_stored(submission: Submission) -> None:
+    """Look once more, now that nobody can remove them: an upload that failed meanwhile may have taken its files, ours, along.
+
+    Raises:
+        MediaGone: one was removed.
+    """
+    if not all(is_stored(upload.storage_key) for upload in submission.uploads.values()):
+        raise MediaGone("A file was removed while the upload was judged; send it again.")
 
 
 def _file_values(upload: UploadedMedia) -> tuple[Any, ...]:

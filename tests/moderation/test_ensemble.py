@@ -25,6 +25,7 @@ class Fake:
     stage = Stage.ON_PATH
     categories: tuple[str, ...] = ()
     cost_ms = 1.0
+    reads_files = False
 
     def __init__(self, name: str, act: Callable[[], Any] | None = None, **changes: Any) -> None:
         self.name = name
