@@ -37,6 +37,7 @@ class _Checked:
     file: UploadedFile[Any]
     role: str
     sha256: str
+    n_bytes: int
     mime: str
     width: int
     height: int
@@ -100,16 +101,16 @@ def _sniffed(file: UploadedFile[Any], role: str, family: str) -> SniffedType:
 
 
 def _check_image(file: UploadedFile[Any], role: str, sniffed: SniffedType) -> _Checked:
-    sha256, _ = hash_file(_raw(file))
+    sha256, n_bytes = hash_file(_raw(file))
     picture, decoded = picture_of(_raw(file), role=role, sha256=sha256)
-    return _Checked(file, role, sha256, sniffed.mime, decoded.width, decoded.height, picture=picture)
+    return _Checked(file, role, sha256, n_bytes, sniffed.mime, decoded.width, decoded.height, picture=picture)
 
 
 def _check_video(file: UploadedFile[Any], role: str, sniffed: SniffedType) -> _Checked:
     with _on_disk(file) as path:
         found = probe(path)
-    sha256, _ = hash_file(_raw(file))
-    return _Checked(file, role, sha256, sniffed.mime, found.width, found.height, duration_ms=found.duration_ms)
+    sha256, n_bytes = hash_file(_raw(file))
+    return _Checked(file, role, sha256, n_bytes, sniffed.mime, found.width, found.height, duration_ms=found.duration_ms)
 
 
 def _raw(file: UploadedFile[Any]) -> IO[bytes]:
@@ -141,7 +142,7 @@ def _not_examined(error: MediaExaminationFailed, role: str) -> Refused:
 
 def _store(one: _Checked, stored: list[StoredFile]) -> UploadedMedia:
     try:
-        kept = save_upload(_raw(one.file))
+        kept = save_upload(_raw(one.file), hashed=(one.sha256, one.n_bytes))
     except MediaStorageFull as error:
         raise Refused(STORAGE_FULL, str(error)) from error
     stored.append(kept)

@@ -46,16 +46,23 @@ def hash_file(file: IO[bytes]) -> tuple[str, int]:
     return digest.hexdigest(), n_bytes
 
 
-def save_upload(file: IO[bytes], *, storage: Storage = default_storage, folder: str = "media") -> StoredFile:
+def save_upload(
+    file: IO[bytes],
+    *,
+    hashed: tuple[str, int] | None = None,
+    storage: Storage = default_storage,
+    folder: str = "media",
+) -> StoredFile:
     """Store a file under its hash. It appears under its key whole, or not at all.
 
     Args:
+        hashed: what `hash_file` said of it, where the caller asked already.
         folder: what was made from uploads lies in one of its own, so that removing it can never remove an upload.
 
     Raises:
         MediaStorageFull: the disk has no room; nothing is left behind.
     """
-    sha256, n_bytes = hash_file(file)
+    sha256, n_bytes = hashed or hash_file(file)
     key = key_of(sha256, folder=folder)
     if storage.exists(key):
         return StoredFile(sha256, n_bytes, key, is_new=False)
@@ -69,6 +76,7 @@ def save_upload(file: IO[bytes], *, storage: Storage = default_storage, folder: 
 
 
 def _save(file: IO[bytes], key: str, storage: Storage) -> None:
+    file.seek(0)
     backend = getattr(storage, "_wrapped", storage)
     if not isinstance(backend, FileSystemStorage):
         storage.save(key, File(file))  # object stores show an object only once it is whole

@@ -185,3 +185,73 @@ def test_many_callers_at_once_each_get_every_answer() -> None:
 def test_how_long_each_took_is_kept() -> None:
     [result] = ensemble(Fake("d", lambda: time.sleep(0.01) or Result("d", "v1"))).run(SUBJECT)
     assert 0.01 <= result.seconds < 1
+
+
+# --- begun while files are checked ---------------------------------------------------------------------------------
+
+
+class Reads(Fake):
+    """Keeps what it was shown."""
+
+    def __init__(self, name: str, **fields: Any) -> None:
+        super().__init__(name)
+        self.seen: list[Subject] = []
+        for field, value in fields.items():
+            setattr(self, field, value)
+
+    def run(self, subject: Subject) -> Result:
+        self.seen.append(subject)
+        return super().run(subject)
+
+
+def test_who_reads_words_only_starts_before_the_files_are_known() -> None:
+    words, files = Reads("words"), Reads("files", reads_files=True)
+    run = ensemble(words, files).begin(SUBJECT)
+    whole = replace(SUBJECT, file_hashes={"cover": "ab" * 32})
+    assert why(run.finish(whole)) == {"words": "", "files": ""}
+    assert (words.seen, files.seen) == ([SUBJECT], [whole])
+
+
+def test_a_costly_one_that_may_matter_starts_early_and_runs_once() -> None:
+    text, started = Reads("text", cost_ms=10.0), threading.Event()
+    text.act = lambda: started.set() or Result("text", "v1")
+    run = ensemble(Reads("terms", cost_ms=0.1), text, Reads("files", reads_files=True)).begin(
+        SUBJECT, can_matter=lambda name, known: True
+    )
+    assert started.wait(5)
+    assert set(why(run.finish(SUBJECT)).values()) == {""}
+    assert text.n_runs == 1
+
+
+def test_what_was_guessed_before_the_files_were_known_is_asked_again() -> None:
+    """The guess says that it cannot matter; what is known in the end says that it can."""
+    asked: list[int] = []
+
+    def can_matter(name: str, known: Any) -> bool:
+        asked.append(len(known))
+        return len(asked) > 1
+
+    text, terms = Reads("text", cost_ms=10.0), Reads("terms", cost_ms=0.1)
+    run = ensemble(terms, text, Reads("files", reads_files=True), deadline_ms=2_000).begin(
+        SUBJECT, can_matter=can_matter
+    )
+    wait_until(lambda: bool(asked))
+    assert set(why(run.finish(SUBJECT)).values()) == {""}
+    assert (asked, text.n_runs) == ([2, 2], 1)
+
+
+def test_a_quick_one_that_hangs_keeps_its_fellows_only_until_its_circuit_opens(
+    hang: Callable[[], None], clock: Clock
+) -> None:
+    quick, fellow = Fake("hanging", hang), Reads("fellow", cost_ms=0.1)
+    quick.cost_ms = 0.1
+    subject = ensemble(quick, fellow, clock=clock, deadline_ms=20, n_threads=8)
+    assert [why(subject.run(SUBJECT)) for _ in range(5)] == [{"hanging": "late", "fellow": "late"}] * 5
+    assert why(subject.run(SUBJECT)) == {"hanging": "open_circuit", "fellow": ""}
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    ends_at = time.monotonic() + 5
+    while not is_so() and time.monotonic() < ends_at:
+        time.sleep(0.005)
+    assert is_so()

@@ -1,13 +1,13 @@
 """Rows that are written by hand: as the ORM would have, and refused as the ORM's would be."""
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import Model
 from django.utils import timezone
 
 from moderation.models import AuditEvent, Creator
-from moderation.prepared import columns_of, row_of, run
-from moderation.services.rows import row_add, rows_together
+from moderation.prepared import columns_of, row_of, run, run_first
+from moderation.services.rows import Lookup, row_add, rows_together
 
 pytestmark = pytest.mark.django_db
 
@@ -55,3 +55,34 @@ def test_a_statement_is_prepared_once_and_gives_whole_rows() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s", ["%moderation_creator%"])
         assert cursor.fetchone()[0] == 1
+
+
+def test_a_row_names_what_the_database_finds_for_it() -> None:
+    name = "SELECT external_id FROM moderation_creator WHERE external_id = %s"
+    Creator.objects.create(external_id="c-1")
+    for key, looked_for in (("known", "c-1"), ("nothing", None)):
+        row_add(
+            Creator(external_id=key), found_by={"display_name": Lookup(f"SELECT coalesce(({name}), '-')", looked_for)}
+        )
+    assert list(Creator.objects.order_by("pk").values_list("display_name", flat=True)) == ["", "c-1", "-"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_first_statement_over_a_connection_that_is_gone_is_asked_again() -> None:
+    pid = run("SELECT pg_backend_pid()").fetchone()[0]
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
+    connection.health_check_done = False  # as at the beginning of a request
+    assert run_first("SELECT 1").fetchone() == (1,)
+    assert run("SELECT pg_backend_pid()").fetchone()[0] != pid
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_first_statement_that_is_wrong_is_not_asked_twice() -> None:
+    run("SELECT 1")
+    connection.health_check_done = False
+    with pytest.raises(ProgrammingError):
+        run_first("SELECT nothing_of_that_name")
+    assert run_first("SELECT 1").fetchone() == (1,)
