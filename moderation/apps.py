@@ -1,9 +1,16 @@
 """App configuration of moderation."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class ModerationConfig(AppConfig):
     """The moderation app."""
 
     name = "moderation"
+
+    def ready(self) -> None:
+        """Tell every new connection how to plan what `moderation.prepared` sends."""
+        from moderation.prepared import plan_alike
+
+        connection_created.connect(plan_alike, dispatch_uid="moderation.plan_alike")

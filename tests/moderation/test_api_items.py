@@ -199,7 +199,7 @@ def test_a_failure_after_storing_the_file_leaves_none(
 def test_a_full_disk_is_507_and_leaves_nothing(api: Client, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from moderation.media.limits import MediaStorageFull
 
-    def full(file: Any) -> None:
+    def full(file: Any, **named: Any) -> None:
         raise MediaStorageFull("There is no room left for media.")
 
     monkeypatch.setattr(uploads, "save_upload", full)

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from moderation.models import AuditEvent, Creator
 from moderation.prepared import columns_of, row_of, run, run_first
+from moderation.services.arrival import before_upload
 from moderation.services.rows import Lookup, row_add, rows_together
 
 pytestmark = pytest.mark.django_db
@@ -86,3 +87,13 @@ def test_a_first_statement_that_is_wrong_is_not_asked_twice() -> None:
     with pytest.raises(ProgrammingError):
         run_first("SELECT nothing_of_that_name")
     assert run_first("SELECT 1").fetchone() == (1,)
+
+
+def test_a_prepared_statement_is_planned_once_for_all_values() -> None:
+    for creator in ("c-1", "c-2", "c-3", "c-4", "c-5", "c-6", "c-7"):
+        before_upload(external_id="i-1", creator=creator, now=timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE '%FROM (VALUES (1)) always%'"
+        )
+        assert cursor.fetchone()[0] == 0
