@@ -10,7 +10,7 @@ import structlog
 
 from moderation.detectors.base import WHY_MISSING, Detector, Missing, Result, Subject
 from moderation.metrics import detector_missing_total, onpath_seconds
-from moderation.pools import DetectorPools
+from moderation.pools import DetectorPools, fulfil
 
 log = structlog.get_logger(__name__)
 
@@ -154,11 +154,8 @@ class Run:
     def _run_quick(self, detectors: Sequence[Detector], subject: Subject) -> None:
         for detector in detectors:
             future = self._futures[detector.name]
-            if isinstance(future, Future) and future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(_timed(detector, subject))
-                except BaseException as error:  # whatever it is, it is judged where results are collected
-                    future.set_exception(error)
+            if isinstance(future, Future):
+                fulfil(future, _timed, detector, subject)
         self._start_costly(subject, self._ensemble.costly, known=self._known(), is_guess=True)
 
     def _start_costly(

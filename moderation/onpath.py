@@ -58,15 +58,11 @@ def onpath_run(
     policy: CompiledPolicy,
     *,
     deadline_seconds: float | None = None,
-    can_matter: CanMatter | None = None,
 ) -> tuple[Result, ...]:
-    """Run all on-path detectors on a subject, under the deadline; what is late or fails comes back missing.
-
-    With `can_matter`, a costly detector that could not change the verdict is left out (missing: skipped).
-    """
+    """Run all on-path detectors on a subject, under the deadline; what is late or fails comes back missing."""
     domain_source.refresh()
     emergency_source.refresh()
-    return _current(policy).ensemble.run(subject, deadline_seconds=deadline_seconds, can_matter=can_matter)
+    return _current(policy).ensemble.run(subject, deadline_seconds=deadline_seconds)
 
 
 def onpath_begin(words: Subject, policy: CompiledPolicy, *, can_matter: CanMatter) -> Run:

@@ -9,6 +9,15 @@ from typing import Any
 _Task = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
+def fulfil(future: "Future[Any]", call: Callable[..., Any], *args: Any) -> None:
+    """Run `call(*args)` for a future that nobody has cancelled."""
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(call(*args))
+        except BaseException as error:  # whatever it is, it is the caller's to judge
+            future.set_exception(error)
+
+
 class DaemonPool:
     """At most `n_threads` threads, started when needed. They are daemons: a call that hangs does not keep the process up."""
 
@@ -39,11 +48,7 @@ class DaemonPool:
     def _work(self) -> None:
         while True:
             future, call, args = self._tasks.get()
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(call(*args))
-                except BaseException as error:  # whatever it is, it is the caller's to judge
-                    future.set_exception(error)
+            fulfil(future, call, *args)
             del future, call, args  # or the last subject, with its pictures, stays until the next one
             self._idle.release()
 
