@@ -24,6 +24,7 @@ from moderation.services.audit import Actor, audit_write
 from moderation.services.clearances import clearance_follow
 from moderation.services.evidence import evidence_floor, evidence_keep
 from moderation.services.job_opening import job_close, job_open
+from moderation.services.locking import item_locked
 from moderation.services.rows import Lookup, row_add
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
@@ -73,7 +74,7 @@ def decision_by_machine(
     Args:
         is_final: no further evidence is under way, so a held item needs a person.
     """
-    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
+    item = item_locked(pk=item.pk)
     current = item.current_decision
     judgement = _in_campaign(item, judgement, policy)
     if current and _stands(item, current, judgement, policy):
@@ -147,8 +148,7 @@ def decision_in_campaign(*, item: Item, now: datetime) -> Decision | None:
     3. an undecided campaign changes only what is milder than its floor; the member's own job is the campaign's now,
     4. record; the clearance follows, and a member whose own evidence still asks for a person gets its job back.
     """
-    related = ("current_decision", "creator")
-    item = Item.objects.select_for_update(of=("self",)).select_related(*related).get(pk=item.pk)
+    item = item_locked(pk=item.pk)
     current = item.current_decision
     if current is None or item.withdrawn_at or current.is_by_person:
         return None
@@ -177,7 +177,7 @@ def decision_without_term(
     Unlike a verdict on new evidence, this one goes back to evidence that was decided before. What was withdrawn or decided
     by a person stays (None), as does what the verdict without the term agrees with.
     """
-    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
+    item = item_locked(pk=item.pk)
     current = item.current_decision
     if current is None or item.withdrawn_at or current.is_by_person:
         return None
@@ -437,7 +437,7 @@ def item_overturn(
     """
     if not actor.has_perm("moderation.overturn_decisions"):
         raise PermissionDenied("Only seniors overturn decisions.")
-    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(key=item_key)
+    item = item_locked(key=item_key)
     current = item.current_decision
     if expected_decision and current and str(current.key) != expected_decision:
         raise DecisionChanged("Somebody decided this item while you looked at it; read the new decision first.")
@@ -458,7 +458,7 @@ def item_overturn(
 @transaction.atomic
 def item_withdraw(*, actor: Actor, item: Item, now: datetime) -> Decision:
     """Take an item out for good at the platform's wish; a second call returns the first one's decision."""
-    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
+    item = item_locked(pk=item.pk)
     if item.withdrawn_at and item.current_decision:
         return item.current_decision
     evidence = _evidence_seen(item.current_decision)

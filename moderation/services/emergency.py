@@ -21,6 +21,7 @@ from moderation.models.emergency import EmergencyState
 from moderation.models.item import DeepState, ItemState
 from moderation.services.audit import Actor, audit_write
 from moderation.services.decisions import decision_by_machine, decision_without_term
+from moderation.services.locking import item_locked
 from moderation.services.outbox import message_add, message_done
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
@@ -273,7 +274,7 @@ def _holds(detector: TermsDetector, caption: str, language: str) -> bool:
 @transaction.atomic
 def _catch(pk: int, detector: TermsDetector) -> bool:
     """Decide an item again with the term's findings; return whether that changed what it may be shown to."""
-    item = Item.objects.select_for_update(of=("self",)).select_related("current_decision", "creator").get(pk=pk)
+    item = item_locked(pk=pk)
     before, seen = item.current_decision, last_seen(item)
     if before is None or seen is None:
         return False

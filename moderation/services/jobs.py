@@ -18,6 +18,7 @@ from moderation.routing import SENIOR_QUEUE
 from moderation.services.audit import audit_write
 from moderation.services.decisions import PersonVerdict, decision_by_person
 from moderation.services.job_opening import job_open
+from moderation.services.locking import item_locked
 from policies.choices import Outcome
 from policies.selectors import compiled_active
 
@@ -205,10 +206,10 @@ def job_decide(
 
 
 def _item_of(job_key: str) -> Item:
-    item = Item.objects.select_for_update(of=("self",)).filter(jobs__key=job_key).first()
-    if item is None:
-        raise LeaseLost("There is no such job.")
-    return Item.objects.select_related("current_decision").get(pk=item.pk)
+    try:
+        return item_locked(jobs__key=job_key)
+    except Item.DoesNotExist:
+        raise LeaseLost("There is no such job.") from None
 
 
 def _end(job: Job, decision: Decision, now: datetime) -> None:
