@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
+from moderation.changes import Change, job_for
 from moderation.judge import digest_of, reasons_of
 from moderation.models.activation import Phase
 from moderation.models.decision import PERSON_STAGES
-from moderation.routing import UNEXAMINED_QUEUE, job_priority, route_job
 from policies.choices import Outcome
-from policies.compiled import CompiledPolicy, Route
+from policies.compiled import CompiledPolicy
 from policies.population import Population
 from policies.sides import Side, judged
 
@@ -66,35 +66,6 @@ class Facts:
     outcome: npt.NDArray[np.int64]
     min_age: npt.NDArray[np.int64]
     territories: npt.NDArray[np.object_]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job that a changed item needs."""
-
-    route: Route
-    priority: float
-    due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One item's new decision. `expected` is the decision that must still stand when it is written."""
-
-    item_pk: int
-    expected: int
-    outcome: Outcome
-    min_age: int
-    territories: tuple[str, ...]
-    decided_by: str
-    category: str
-    score: float
-    reasons: str  # JSON
-    evidence: str  # JSON
-    digest: str
-    was_served: bool
-    is_narrower: bool
-    job: Job | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +252,9 @@ def _change(
         digest=digest_of(evidence),
         was_served=was_served,
         is_narrower=is_narrower,
-        job=_job(policy, evidence["context"], slug, outcome, score, now) if side.needs_person[row] else None,
+        job=job_for(evidence["context"], policy, category=slug, outcome=outcome, score=score, now=now)
+        if side.needs_person[row]
+        else None,
     )
 
 
@@ -295,12 +268,3 @@ def _evidence(side: Side, row: int, before: dict[str, Any]) -> dict[str, Any]:
         "hard": {categories[c]: int(hard[c]) for c in np.flatnonzero(hard)},
         "unlabelled": 0 if batch.unlabelled is None else int(batch.unlabelled[row]),
     }
-
-
-def _job(
-    policy: CompiledPolicy, context: dict[str, Any], category: str, outcome: Outcome, score: float, now: datetime
-) -> Job:
-    queue = UNEXAMINED_QUEUE if outcome == Outcome.HOLD else ""
-    route = route_job(policy, category=category, language=context["language"], kind=context["kind"], queue=queue)
-    priority = job_priority(score=score, route=route, created_epoch=now.timestamp())
-    return Job(route, priority, now + timedelta(minutes=route.sla_minutes))

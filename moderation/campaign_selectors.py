@@ -40,8 +40,15 @@ def floor_of(campaign: Campaign) -> CampaignFloor:
 
 def floor_under(item: Item) -> CampaignFloor | None:
     """Return the floor under an item's verdicts; None where it belongs to no campaign."""
-    member = CampaignMember.objects.select_related("campaign").filter(item=item).first()
-    return floor_of(member.campaign) if member else None
+    return floors_under([item]).get(item.pk)
+
+
+def floors_under(items: Sequence[Item]) -> dict[int, CampaignFloor]:
+    """Return the floors under the verdicts of items, by item; those of no campaign are not among them."""
+    members = CampaignMember.objects.filter(item__in=items).values_list("item_id", "campaign_id")
+    owners = dict(members)
+    floors = {c.pk: floor_of(c) for c in Campaign.objects.filter(pk__in=set(owners.values()))} if owners else {}
+    return {item: floors[owner] for item, owner in owners.items()}
 
 
 # --- for pages ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -58,6 +58,11 @@ class Judgement:
     def is_hard(self) -> bool:
         """True where hard evidence, such as a bank match, decided."""
         return self.decided_by.startswith("hard.")
+
+    @property
+    def awaits_campaign(self) -> bool:
+        """True where people will decide on the item with its campaign, so that it needs no job of its own."""
+        return bool(self.evidence.get("campaign", {}).get("is_open"))
 
 
 def judge(results: Sequence[Result], context: Context, policy: CompiledPolicy) -> Judgement:
@@ -136,10 +141,15 @@ def replay(evidence: Mapping[str, Any], policy: CompiledPolicy) -> Judgement:
     return _verdict(dict(evidence), policy, ())
 
 
-def under_floor(judgement: Judgement, floor: CampaignFloor, policy: CompiledPolicy) -> Judgement:
-    """Return a verdict as that of a campaign's member; its evidence names the campaign, so that replay gives the same."""
+def under_floor(judgement: Judgement, floor: CampaignFloor | None, policy: CompiledPolicy) -> Judgement:
+    """Return a verdict, given under no floor yet, as that of a campaign's member; without a floor as it is.
+
+    Its evidence names the campaign, so that replay gives the same. Child safety has a partition of its own, and no floor.
+    """
+    if floor is None or judgement.category in policy.child_safety:
+        return judgement
     evidence = {**judgement.evidence, "campaign": floor.as_evidence()}
-    return _verdict(evidence, policy, judgement.findings, judgement.sources)
+    return floor.under(replace(judgement, evidence=evidence, digest=digest_of(evidence)))
 
 
 def _why_missing(results: Sequence[Result]) -> dict[str, str]:

@@ -22,15 +22,17 @@ from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
 from moderation import emergency_source
-from moderation.activation_plan import Change, facts_between, plan_of
+from moderation.activation_plan import facts_between, plan_of
+from moderation.changes import Change
 from moderation.evidence_store import spans_after
-from moderation.models import Activation, Item
+from moderation.models import Activation
 from moderation.models.activation import ActivationKind, ActivationState, Phase
+from moderation.models.decision import DecisionStage
 from moderation.onpath import load_terms
-from moderation.services.activation_write import Written, changes_write
 from moderation.services.audit import audit_write
+from moderation.services.campaign_members import members_decide
 from moderation.services.captions import captions_look_again
-from moderation.services.decisions import decision_in_campaign
+from moderation.services.changes import Written, changes_write
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.models import PolicyVersion, VersionState
@@ -46,6 +48,8 @@ ACTIVATION_SECONDS = Histogram(
 ACTIVATION_ITEMS = Counter("activation_items_total", "Items that activations changed", ["change"])
 #: Changed items written in one transaction: a kill loses no more work, and nobody waits for a row for longer than a second.
 WRITE_ITEMS = 5_000
+#: Members of campaigns decided in one transaction; each needs more time than another item.
+_MEMBERS = 500
 #: A task goes on for so long, then leaves the rest to the next one: where one worker does all the housekeeping, leases and
 #: emergency terms must not wait for a large replay.
 BUDGET_SECONDS = 20.0
@@ -227,8 +231,8 @@ class _Run:
         population = read()
         now = timezone.now()
         plan = plan_of(population, facts, self.policy, phase=self.activation.phase, now=now)
-        for pk in plan.members:
-            decision_in_campaign(item=Item(pk=pk), now=now)
+        for start in range(0, len(plan.members), _MEMBERS):
+            members_decide(item_pks=plan.members[start : start + _MEMBERS], now=now)
         changes = plan.changes
         for start in range(0, len(changes), WRITE_ITEMS):
             part = changes[start : start + WRITE_ITEMS]
@@ -240,7 +244,9 @@ class _Run:
     def _write(self, part: Sequence[Change], *, cursor: int, now: datetime) -> None:
         with transaction.atomic():
             self._check()
-            written = changes_write(part, version_pk=self.activation.version_id, now=now)
+            written = changes_write(
+                part, stage=DecisionStage.ACTIVATION, version_pk=self.activation.version_id, now=now
+            )
             self._update(cursor=cursor, **{name: F(name) + n for name, n in written.counts().items()})
         for name, n in written.counts().items():
             ACTIVATION_ITEMS.labels(name.removeprefix("n_")).inc(n)

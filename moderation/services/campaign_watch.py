@@ -4,11 +4,14 @@ A periodic task signs the captions that are new, looks for bands that many of th
 captions of enough creators are alike, and lets captions join. Every step can be repeated, and run twice at once.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
@@ -19,6 +22,7 @@ from moderation.campaign_selectors import campaigns_live
 from moderation.campaigns import (
     SAME,
     SIGNATURE_VERSION,
+    Values,
     cluster_around,
     is_same,
     representatives_of,
@@ -32,8 +36,8 @@ from moderation.models.campaign import CampaignState
 from moderation.routing import route_job
 from moderation.selectors import items_restricted
 from moderation.services.audit import audit_write
+from moderation.services.campaign_members import members_decide
 from moderation.services.campaigns import campaign_apply
-from moderation.services.decisions import decision_in_campaign
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import compiled_active
@@ -50,7 +54,16 @@ _CHUNK = 500
 _CANDIDATES = 2_000
 #: Candidates that are glanced at for all heavy bands together.
 _GLANCED_AT = 20_000
-_JOIN_BATCH = 50
+#: Captions that join in one transaction.
+_JOIN_BATCH = 200
+#: All in one value: the text of a statement with hundreds of rows takes longer to make than the rows to write.
+_SIGN = """
+    INSERT INTO moderation_captionsignature (item_id, creator_id, "values", bands, submitted_at)
+    SELECT item_id, creator_id, decode("values", 'hex'), bands, submitted_at
+    FROM jsonb_to_recordset(%s::jsonb)
+        AS made (item_id bigint, creator_id bigint, "values" text, bands bigint[], submitted_at timestamptz)
+    ON CONFLICT DO NOTHING
+"""
 #: Which bands of these are shared by many captions of the window that no campaign has yet.
 _HEAVY = """
     SELECT band, count(*) FROM moderation_captionsignature s, unnest(s.bands) band
@@ -87,29 +100,35 @@ def _window() -> timedelta:
 
 
 def _signed(now: datetime) -> Iterator[list[int]]:
-    """Sign new captions, a chunk at a time; yield the bands of each chunk. What comes meanwhile is left to the next look."""
+    """Sign new captions, a chunk at a time; yield the bands of each chunk. What comes meanwhile is left to the next look.
+
+    What joined a campaign on arrival is never compared again, and needs no signature: of a wave, nearly all.
+    """
     newest = CaptionSignature.objects.aggregate(at=Max("submitted_at"))["at"]
     since = max(newest - _OVERLAP, now - _window()) if newest else now - _window()
     known = CaptionSignature.objects.filter(item=OuterRef("pk"))
-    new = Item.objects.filter(~Exists(known), created_at__gte=since).order_by("created_at")
+    member = CampaignMember.objects.filter(item=OuterRef("pk"))
+    new = Item.objects.filter(~Exists(known), ~Exists(member), created_at__gte=since).order_by("created_at")
     is_more = True
     while is_more:
         rows = list(new.values_list("pk", "caption", "creator_id", "created_at")[:_CHUNK])
         is_more = len(rows) == _CHUNK
         signatures = [_signature(*row) for row in rows]
-        CaptionSignature.objects.bulk_create(signatures, ignore_conflicts=True)
-        yield sorted({band for signature in signatures for band in signature.bands})
+        with connection.cursor() as cursor:
+            cursor.execute(_SIGN, [json.dumps(signatures)])
+        yield sorted({band for signature in signatures for band in signature["bands"]})
 
 
-def _signature(item_id: int, caption: str, creator_id: int, created_at: datetime) -> CaptionSignature:
+def _signature(item_id: int, caption: str, creator_id: int, created_at: datetime) -> dict[str, Any]:
+    """Return a signature's row; a caption that is too short to be compared has no bands."""
     found = signature_of(caption, min_letters=settings.CAMPAIGN_MIN_LETTERS)
-    return CaptionSignature(
-        item_id=item_id,
-        creator_id=creator_id,
-        values=found.to_bytes() if found else b"",
-        bands=list(found.bands) if found else [],
-        submitted_at=created_at,
-    )
+    return {
+        "item_id": item_id,
+        "creator_id": creator_id,
+        "values": found.to_bytes().hex() if found else "",
+        "bands": found.bands if found else (),
+        "submitted_at": created_at.isoformat(),
+    }
 
 
 def _forget_old(now: datetime) -> None:
@@ -122,33 +141,38 @@ def _forget_old(now: datetime) -> None:
 
 
 def _open_where_heavy(bands: Sequence[int], policy: CompiledPolicy, now: datetime) -> None:
-    """Open a campaign around every band that many captions share, where they are alike as a whole."""
+    """Open a campaign around every band that many captions share, where they are alike as a whole.
+
+    All heavy bands are looked through on one reading, since most hold a common phrase and nothing else; the exact counts are
+    taken under the lock.
+    """
     if not bands:
         return
     enough = max(2, settings.CAMPAIGN_ITEMS // 3)  # of a wave, only a part agrees in any one band
     with connection.cursor() as cursor:
         cursor.execute(_HEAVY, {"bands": list(bands), "since": now - _window(), "enough": enough})
         heavy = [band for band, _ in cursor.fetchall()]
-    for band in _promising(heavy, now):
-        _open_around(band, policy, now)
-
-
-def _promising(heavy: Sequence[int], now: datetime) -> Iterator[int]:
-    """Yield the heavy bands in which many captions are alike as a whole. Most hold a common phrase and nothing else.
-
-    All bands are looked through on one reading; the exact counts are taken under the lock, for those yielded.
-    """
     if not heavy:
         return
     rows = _unclaimed(heavy, now, _GLANCED_AT)
-    values, bands = stacked(row.values for row in rows), np.array([row.bands for row in rows], np.int64)
+    values, of_rows = stacked(row.values for row in rows), np.array([row.bands for row in rows], np.int64)
     for band in heavy:
-        sharing = np.flatnonzero((bands == band).any(axis=-1))
-        if not len(sharing):
+        if not _is_promising(values, of_rows, band):
             continue
-        centre = sharing[cluster_around(values[sharing])[0]]
-        if (similarity(values[centre], values) >= SAME).sum() >= settings.CAMPAIGN_ITEMS // 2:
-            yield band
+        campaign = _open_around(band, policy, now)
+        if campaign:  # most of the bands are of the same wave
+            found = values_of(bytes(campaign.representatives))
+            left = np.array([not is_same(one, found) for one in values], bool)
+            values, of_rows = values[left], of_rows[left]
+
+
+def _is_promising(values: Values, bands: npt.NDArray[np.int64], band: int) -> bool:
+    """Whether many captions are like the most central one that has a band. `values` (n, N_VALUES), `bands` (n, BANDS)."""
+    sharing = np.flatnonzero((bands == band).any(axis=-1))
+    if not len(sharing):
+        return False
+    centre = sharing[cluster_around(values[sharing])[0]]
+    return bool((similarity(values[centre], values) >= SAME).sum() >= settings.CAMPAIGN_ITEMS // 2)
 
 
 @transaction.atomic
@@ -262,8 +286,7 @@ def _join(campaign: Campaign, items: Sequence[tuple[int, int]], now: datetime) -
         ignore_conflicts=True,
     )
     joined = CampaignMember.objects.filter(campaign=campaign, item__in=[pk for pk, _ in items], settled_at=None)
-    for member in joined.select_related("item").order_by("item_id"):
-        decision_in_campaign(item=member.item, now=now)
+    members_decide(item_pks=list(joined.values_list("item_id", flat=True)), now=now)
     audit_write(
         actor="system", action="campaign.joined", object_type="campaign", object_key=campaign.key, n_items=len(items)
     )

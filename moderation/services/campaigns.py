@@ -7,24 +7,31 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from moderation.exceptions import CampaignInvalid
-from moderation.models import Campaign, CampaignMember, OutboxMessage
+from moderation.models import Campaign, CampaignMember, Decision, Item, OutboxMessage
 from moderation.models.campaign import CampaignState
 from moderation.services.audit import audit_write
-from moderation.services.decisions import PersonVerdict, decision_in_campaign
+from moderation.services.campaign_members import members_decide
+from moderation.services.decisions import PersonVerdict
 from moderation.services.outbox import message_add, message_done
+from moderation.services.rows import rows_together
 from policies.choices import Outcome
 from policies.selectors import compiled_active
 
 log = structlog.get_logger(__name__)
 
 TOPIC_APPLY = "moderation.tasks.campaign_apply"
-#: Members that are settled between two looks at the campaign.
+#: Members that are settled in one transaction: nobody waits for a row for longer than a moment.
 _BATCH = 200
+_SETTLED = """
+    UPDATE moderation_campaignmember m SET settled_at = %(now)s, decision_id = given.decision
+    FROM unnest(%(members)s::bigint[], %(decisions)s::bigint[]) given (member, decision)
+    WHERE m.id = given.member AND m.settled_at IS NULL RETURNING m.id
+"""
 
 
 class CampaignNotSettled(Exception):
@@ -108,12 +115,11 @@ def campaign_apply_promised(message: OutboxMessage) -> None:
 def campaign_apply(*, campaign: Campaign) -> int:
     """Give a decided campaign's decision to every member that has not got it; return how many failed.
 
-    Each member in a transaction of its own: the work can end anywhere and go on from there, or run twice at once, and one
-    item that fails keeps no other from being decided.
+    A few hundred in a transaction: the work can end anywhere and go on from there, or run twice at once.
     """
     n_failed = done_to = 0
     while batch := list(_unsettled(campaign, done_to)[:_BATCH]):
-        n_failed += sum(not _settled(member, campaign) for member in batch)
+        n_failed += _settle(batch, campaign)
         done_to = batch[-1].pk
     if n_failed == 0:
         Campaign.objects.filter(pk=campaign.pk, applied_at=None).update(applied_at=timezone.now())
@@ -128,27 +134,40 @@ def _unsettled(campaign: Campaign, after: int) -> QuerySet[CampaignMember]:
     )
 
 
-def _settled(member: CampaignMember, campaign: Campaign) -> bool:
+def _settle(members: Sequence[CampaignMember], campaign: Campaign) -> int:
+    """Settle members together, and where that fails each alone: one that fails keeps no other waiting. Return how many failed."""
     try:
-        member_settle(member=member, campaign=campaign, now=timezone.now())
+        members_settle(members=members, campaign=campaign, now=timezone.now())
     except Exception as error:  # whatever it is, the other members must not wait for it
-        log.exception("campaign_member_failed", item=member.item_id, error=type(error).__name__)
-        return False
-    return True
+        if len(members) > 1:
+            return sum(_settle([member], campaign) for member in members)
+        log.exception("campaign_member_failed", item=members[0].item_id, error=type(error).__name__)
+        return 1
+    return 0
 
 
 @transaction.atomic
-def member_settle(*, member: CampaignMember, campaign: Campaign, now: datetime) -> None:
-    """Decide one member under its campaign's decision; one that is settled stays so."""
-    decision = decision_in_campaign(item=member.item, now=now)
-    n = CampaignMember.objects.filter(pk=member.pk, settled_at=None).update(settled_at=now, decision=decision)
-    if n and decision:
-        audit_write(
-            actor=campaign.decided_by or "system",
-            action="item.decided_with_campaign",
-            object_type="item",
-            object_key=member.item.external_id,
-            campaign=str(campaign.key),
-            decision=str(decision.key),
-            outcome=Outcome(decision.outcome).name,
-        )
+def members_settle(*, members: Sequence[CampaignMember], campaign: Campaign, now: datetime) -> None:
+    """Decide members under their campaign's decision; those that are settled stay so."""
+    decisions = members_decide(item_pks=[member.item_id for member in members], now=now)
+    keys = {member.pk: (d := decisions.get(member.item_id)) and d.pk for member in members}
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLED, {"members": list(keys), "decisions": list(keys.values()), "now": now})
+        settled = {pk for (pk,) in cursor.fetchall()}
+    with rows_together():
+        for member in members:
+            decision = decisions.get(member.item_id)
+            if decision and member.pk in settled:
+                _audit_member(member.item, decision, campaign)
+
+
+def _audit_member(item: Item, decision: Decision, campaign: Campaign) -> None:
+    audit_write(
+        actor=campaign.decided_by or "system",
+        action="item.decided_with_campaign",
+        object_type="item",
+        object_key=item.external_id,
+        campaign=str(campaign.key),
+        decision=str(decision.key),
+        outcome=Outcome(decision.outcome).name,
+    )

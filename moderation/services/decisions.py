@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from moderation.campaign_selectors import floor_under
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
-from moderation.judge import Judgement, digest_of, is_valid_min_age, replay, state_of, under_floor
+from moderation.judge import Judgement, digest_of, is_valid_min_age, state_of, under_floor
 from moderation.models import Decision, Item
 from moderation.models.decision import VERSION_DECIDES, DecisionStage
 from moderation.models.item import DeepState, ItemState
@@ -22,14 +22,14 @@ from moderation.prepared import run
 from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
 from moderation.services.audit import Actor, audit_write
 from moderation.services.clearances import clearance_follow
-from moderation.services.evidence import evidence_floor, evidence_keep
+from moderation.services.evidence import evidence_keep
 from moderation.services.job_opening import job_close, job_open
 from moderation.services.locking import item_locked
 from moderation.services.rows import Lookup, row_add
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 from policies.models import PolicyVersion
-from policies.selectors import compiled_active, policy_for
+from policies.selectors import compiled_active
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def decision_by_machine(
     """
     item = item_locked(pk=item.pk)
     current = item.current_decision
-    judgement = _in_campaign(item, judgement, policy)
+    judgement = under_floor(judgement, floor_under(item), policy)
     if current and _stands(item, current, judgement, policy):
         # Simulations want to know what machines see, also where it changes nothing any more.
         evidence_keep(item=item, decision=current, judgement=judgement, policy=policy, is_final=is_final)
@@ -128,7 +128,7 @@ def decision_on_arrival(
 
 def job_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPolicy, now: datetime) -> None:
     """Open the job that a first verdict asks for, inside the transaction that makes the item."""
-    if judgement.outcome == Outcome.ESCALATE and not _awaits_campaign(judgement):
+    if judgement.outcome == Outcome.ESCALATE and not judgement.awaits_campaign:
         job_open(
             item=item,
             policy=policy,
@@ -137,35 +137,6 @@ def job_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPolicy, 
             reason=judgement.decided_by,
             now=now,
         )
-
-
-@transaction.atomic
-def decision_in_campaign(*, item: Item, now: datetime) -> Decision | None:
-    """Decide a campaign's member again on the evidence there is, under the campaign's floor as it stands now.
-
-    1. lock the item; what was withdrawn or decided by a person stays as it is (None),
-    2. the evidence was decided under this floor already: that decision stands (retries are safe),
-    3. an undecided campaign changes only what is milder than its floor; the member's own job is the campaign's now,
-    4. record; the clearance follows, and a member whose own evidence still asks for a person gets its job back.
-    """
-    item = item_locked(pk=item.pk)
-    current = item.current_decision
-    if current is None or item.withdrawn_at or current.is_by_person:
-        return None
-    policy = policy_for(item.creator.external_id)
-    own = {key: value for key, value in current.evidence.items() if key != "campaign"}
-    judgement = _in_campaign(item, replay(own, policy), policy)
-    if _awaits_campaign(judgement) and judgement.outcome == current.outcome:
-        evidence_floor(item=item, decision=current, judgement=judgement)
-        job_close(item=item, now=now)
-        return current
-    if current.evidence_digest == judgement.digest and current.policy_version_id == version_pk(policy):
-        return current
-    is_final = item.deep_state != DeepState.QUEUED
-    if not judgement.outcome.is_servable and judgement.outcome != Outcome.BLOCK:
-        return _apply(item, judgement, policy, DecisionStage.CAMPAIGN, is_final, now)
-    job_close(item=item, now=now, even_leased=True)
-    return _apply(item, judgement, policy, DecisionStage.CAMPAIGN, is_final, now)
 
 
 @transaction.atomic
@@ -181,21 +152,10 @@ def decision_without_term(
     current = item.current_decision
     if current is None or item.withdrawn_at or current.is_by_person:
         return None
-    judgement = _in_campaign(item, judgement, policy)
+    judgement = under_floor(judgement, floor_under(item), policy)
     if (current.outcome, current.min_age) == (judgement.outcome, judgement.min_age):
         return current
     return _apply(item, judgement, policy, DecisionStage.EMERGENCY, item.deep_state != DeepState.QUEUED, now)
-
-
-def _in_campaign(item: Item, judgement: Judgement, policy: CompiledPolicy) -> Judgement:
-    """Return a verdict with the floor of the item's campaign under it; child safety has a partition of its own."""
-    floor = None if judgement.category in policy.child_safety else floor_under(item)
-    return under_floor(judgement, floor, policy) if floor else judgement
-
-
-def _awaits_campaign(judgement: Judgement) -> bool:
-    """Whether people will decide on the item with its campaign, so that it needs no job of its own."""
-    return bool(judgement.evidence.get("campaign", {}).get("is_open"))
 
 
 @lru_cache(maxsize=64)
@@ -268,7 +228,7 @@ def _apply(
         now=now,
     )
     needs_person = judgement.outcome == Outcome.ESCALATE or (judgement.outcome == Outcome.HOLD and is_final)
-    if needs_person and not _awaits_campaign(judgement):
+    if needs_person and not judgement.awaits_campaign:
         job_open(
             item=item,
             policy=policy,
@@ -297,10 +257,7 @@ def _record(
     decision = _decision(item, judgement, policy, stage, outcome=outcome, decided_by=decided_by, now=now)
     decision.save(force_insert=True)
     _store_findings(decision, judgement)
-    if stage == DecisionStage.CAMPAIGN:
-        evidence_floor(item=item, decision=decision, judgement=judgement)
-    else:
-        evidence_keep(item=item, decision=decision, judgement=judgement, policy=policy, is_final=is_final)
+    evidence_keep(item=item, decision=decision, judgement=judgement, policy=policy, is_final=is_final)
     _follow(item, decision, now)
     return decision
 

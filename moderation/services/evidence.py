@@ -6,8 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connection
-
 from moderation.campaign_floor import CampaignFloor
 from moderation.evidence_cells import known_market, missing_mask, pack_findings, primary_subtag
 from moderation.judge import Judgement
@@ -68,13 +66,12 @@ def evidence_keep(
     codes = _codes.of(policy, judgement)
     cells = pack_findings(judgement.findings, judgement.sources, codes)
     values = [item.pk, decision.pk, item.creator_id, item.created_at, *context_columns(judgement.evidence)]
-    run(_KEEP, [*values, _floor(judgement), is_final, cells])
+    run(_KEEP, [*values, floor_outcome(judgement), is_final, cells])
 
 
 def evidence_floor(*, item: Item, decision: Decision, judgement: Judgement) -> None:
     """Store that an item's campaign has another floor; what was found on the item stays as it is."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FLOOR, [_floor(judgement), decision.pk, item.pk])
+    run(_FLOOR, [floor_outcome(judgement), decision.pk, item.pk])
 
 
 def context_columns(evidence: Mapping[str, Any]) -> list[Any]:
@@ -90,6 +87,7 @@ def context_columns(evidence: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def _floor(judgement: Judgement) -> int:
+def floor_outcome(judgement: Judgement) -> int:
+    """Return the outcome that a campaign's floor sets as the mildest; 0 where there is none."""
     floor = CampaignFloor.of(judgement.evidence)
     return int(floor.outcome) if floor else 0

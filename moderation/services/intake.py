@@ -28,13 +28,13 @@ from moderation.metrics import verdict_total
 from moderation.models import CampaignMember, Creator, Item
 from moderation.models.item import DeepState
 from moderation.onpath import onpath_begin
-from moderation.prepared import run
+from moderation.prepared import columns_of, row_of, run
 from moderation.selectors import item_exists
 from moderation.services.arrival import Before, before_upload
 from moderation.services.audit import audit_write
 from moderation.services.decisions import decision_on_arrival, is_version_outdated, job_on_arrival
-from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_add
-from moderation.services.rows import Lookup, rows_together
+from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_on_arrival
+from moderation.services.rows import Lookup, row_add, rows_together
 from policies.choices import DEEP_DETECTORS, Band, ItemKind, Outcome, Standing
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
@@ -48,6 +48,12 @@ _FILE = """
     RETURNING id
 """
 _FILE_OF = "SELECT id FROM moderation_mediafile WHERE sha256 = %s"
+_CREATOR = """
+    INSERT INTO moderation_creator (key, created_at, external_id, display_name, region, standing)
+    VALUES (%s, %s, %s, %s, %s, %s)
+    ON CONFLICT (external_id) DO UPDATE SET external_id = EXCLUDED.external_id
+    RETURNING {columns}
+"""
 #: How often an upload is judged anew because the version was replaced while it was judged.
 _MAX_TRIES = 3
 
@@ -275,24 +281,25 @@ def _store(
             object_key=item.external_id,
             outcome=judgement.outcome.name,
         )
+        if campaign:
+            row_add(CampaignMember(campaign_id=campaign.pk, item=item, creator_id=item.creator_id, joined_at=now))
+        _promise(item, judgement, needs_deep)
     for role, row in stored.items():
         setattr(item, f"{role}_id", row.fetchone()[0])
     _still_stored(submission)
-    if campaign:
-        CampaignMember.objects.create(campaign_id=campaign.pk, item=item, creator_id=item.creator_id, joined_at=now)
     job_on_arrival(item=item, judgement=judgement, policy=policy, now=now)
-    _promise(item, judgement, needs_deep)
     return item
 
 
 def _promise(item: Item, judgement: Judgement, needs_deep: bool) -> None:
     """Promise what is left to do: the deep pass, or another try at what was missing on the path."""
     if needs_deep:
-        message_add(topic=TOPIC_EXAMINE, item=item, rank_at=rank_of(item.creator, item.created_at))
+        message_on_arrival(topic=TOPIC_EXAMINE, item=item, rank_at=rank_of(item.creator, item.created_at))
     elif judgement.outcome == Outcome.HOLD and judgement.decided_by.startswith("missing."):
-        message_add(topic=TOPIC_REEXAMINE, item=item)
+        message_on_arrival(topic=TOPIC_REEXAMINE, item=item, rank_at=item.created_at)
     elif "skipped" in judgement.evidence["missing"].values():
-        message_add(topic=TOPIC_REEXAMINE, item=item)  # so that simulations see whole evidence
+        # So that simulations see whole evidence.
+        message_on_arrival(topic=TOPIC_REEXAMINE, item=item, rank_at=item.created_at)
 
 
 def needs_deep_pass(policy: CompiledPolicy, kind: ItemKind) -> bool:
@@ -301,9 +308,10 @@ def needs_deep_pass(policy: CompiledPolicy, kind: ItemKind) -> bool:
 
 
 def _creator(submission: Submission) -> Creator:
-    return Creator.objects.get_or_create(
-        external_id=submission.creator, defaults={"display_name": submission.creator, "region": submission.region}
-    )[0]
+    """Return the row of somebody new: made here, or by another upload of theirs in the same moment."""
+    new = Creator(external_id=submission.creator, display_name=submission.creator, region=submission.region)
+    values = [new.key, new.created_at, new.external_id, new.display_name, new.region, new.standing]
+    return row_of(Creator, run(_CREATOR.format(columns=columns_of(Creator)), values).fetchone())
 
 
 def _hashes(submission: Submission) -> Mapping[str, str | None]:

@@ -1,5 +1,6 @@
 """Opening and closing jobs as a consequence of decisions and reports; reviewers' own acts are in jobs.py."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from moderation.models import Item, Job, Queue
@@ -56,7 +57,12 @@ def job_close(*, item: Item, now: datetime, even_leased: bool = False) -> int:
         even_leased: also take it from the reviewer who works on it, because what they see has been overtaken; their
             decision is then refused. Otherwise a leased job stays with its holder.
     """
+    return jobs_close(items=[item], now=now, even_leased=even_leased)
+
+
+def jobs_close(*, items: Sequence[Item], now: datetime, even_leased: bool = False) -> int:
+    """Close the jobs of items, as `job_close` does."""
     states = ACTIVE_JOB_STATES if even_leased else (JobState.OPEN,)
-    return Job.objects.filter(item=item, state__in=states).update(
+    return Job.objects.filter(item__in=items, state__in=states).update(
         state=JobState.CLOSED, closed_at=now, lease_holder=None, lease_token=None, lease_expires_at=None
     )

@@ -25,6 +25,7 @@ from moderation.models.item import DeepState, ItemState
 from moderation.routing import UNEXAMINED_QUEUE
 from moderation.services.audit import audit_write
 from moderation.services.job_opening import job_open
+from moderation.services.rows import row_add
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import compiled_active
 
@@ -67,6 +68,11 @@ def message_add(
         **same, topic=topic, part=part, state__in=[State.PENDING, State.SENT], defaults=made
     )
     return message
+
+
+def message_on_arrival(*, topic: str, item: Item, rank_at: datetime) -> None:
+    """Promise a task for a new item, inside the transaction that makes it: nothing of the same kind can be there yet."""
+    row_add(OutboxMessage(topic=topic, item=item, queue=_QUEUE_OF.get(topic, ""), rank_at=rank_at))
 
 
 def relay_once(*, send: Sender, now: datetime) -> int:

@@ -302,7 +302,7 @@ _CHILD = """
 import sys, time
 import django
 django.setup()
-from moderation.services import activation, activation_write
+from moderation.services import activation
 real = activation.changes_write
 def slow(*args, **kwargs):
     written = real(*args, **kwargs)

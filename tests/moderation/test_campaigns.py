@@ -31,8 +31,9 @@ from moderation.models import (
 )
 from moderation.models.decision import DecisionStage
 from moderation.services import campaigns, outbox
+from moderation.services.campaign_members import members_decide
 from moderation.services.campaign_watch import campaigns_watch
-from moderation.services.decisions import decision_by_machine, decision_in_campaign, item_overturn
+from moderation.services.decisions import decision_by_machine, item_overturn
 from policies.choices import Outcome
 from policies.selectors import compiled_active, compiled_version
 from tests.moderation.people import escalating_caption, person, ready, text_item
@@ -296,18 +297,18 @@ def test_one_member_that_fails_keeps_no_other_waiting_and_is_tried_again(
     items = wave(8)
     watch()
     campaign = decide(person("ana"), Campaign.objects.get())
-    real, bad = decision_in_campaign, items[3].pk
+    real, bad = members_decide, items[3].pk
 
     def failing(**kwargs: Any) -> Any:
-        if kwargs["item"].pk == bad:
+        if bad in kwargs["item_pks"]:
             raise RuntimeError("no")
         return real(**kwargs)
 
-    monkeypatch.setattr(campaigns, "decision_in_campaign", failing)
+    monkeypatch.setattr(campaigns, "members_decide", failing)
     with pytest.raises(campaigns.CampaignNotSettled):
         apply_promised()
     assert states() == {"blocked": 7, "held": 1}
-    monkeypatch.setattr(campaigns, "decision_in_campaign", real)
+    monkeypatch.setattr(campaigns, "members_decide", real)
     assert campaigns.campaign_apply(campaign=campaign) == 0
     assert states() == {"blocked": 8}
 

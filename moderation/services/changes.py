@@ -1,4 +1,4 @@
-"""Writing what an activation changes: thousands of decisions, clearances and jobs in a few statements of one transaction."""
+"""Writing changes: thousands of decisions, clearances and jobs in a few statements of one transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,72 +8,79 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import connection
 
-from moderation.activation_plan import Change
+from moderation.changes import Change
 from moderation.judge import state_of
+from moderation.models.decision import DecisionStage
 from moderation.services.job_opening import queue_of
 from policies.choices import Outcome
 
 _TABLE = """
-    CREATE TEMPORARY TABLE IF NOT EXISTS activation_change (
+    CREATE TEMPORARY TABLE IF NOT EXISTS decision_change (
         item_id bigint PRIMARY KEY, expected bigint, made bigint, outcome smallint, state text, min_age smallint,
         territories varchar(2)[], decided_by text, category text, reasons jsonb, evidence jsonb, digest text,
         was_served boolean, is_narrower boolean, score double precision, queue_id bigint, priority double precision,
-        due_at timestamptz
+        due_at timestamptz, ends_lease boolean, floor smallint
     ) ON COMMIT DELETE ROWS
 """
 _COPY = """
-    COPY activation_change (item_id, expected, outcome, state, min_age, territories, decided_by, category, reasons, evidence,
-        digest, was_served, is_narrower, score, queue_id, priority, due_at) FROM STDIN
+    COPY decision_change (item_id, expected, outcome, state, min_age, territories, decided_by, category, reasons, evidence,
+        digest, was_served, is_narrower, score, queue_id, priority, due_at, ends_lease, floor) FROM STDIN
 """
 # An item that somebody decided or withdrew since it was read is left as it is. In the order of keys: two writers of many
 # items wait for each other and never in a circle.
 _LOCK = """
     WITH mine AS (
-        SELECT i.id FROM moderation_item i JOIN activation_change c ON c.item_id = i.id
+        SELECT i.id FROM moderation_item i JOIN decision_change c ON c.item_id = i.id
         WHERE i.current_decision_id = c.expected AND i.withdrawn_at IS NULL ORDER BY i.id FOR NO KEY UPDATE OF i
     )
-    DELETE FROM activation_change c WHERE NOT EXISTS (SELECT FROM mine WHERE mine.id = c.item_id)
+    DELETE FROM decision_change c WHERE NOT EXISTS (SELECT FROM mine WHERE mine.id = c.item_id)
 """
 _DECIDE = """
     WITH new AS (
         INSERT INTO moderation_decision
             (key, created_at, item_id, outcome, min_age, territories_blocked, stage, decided_by, category, reasons, evidence,
              evidence_digest, policy_version_id, note, supersedes_id)
-        SELECT gen_random_uuid(), %(now)s, item_id, outcome, min_age, territories, 'activation', decided_by, category,
+        SELECT gen_random_uuid(), %(now)s, item_id, outcome, min_age, territories, %(stage)s, decided_by, category,
             reasons, evidence, digest, %(version)s, '', expected
-        FROM activation_change ORDER BY item_id
+        FROM decision_change ORDER BY item_id
         RETURNING id, item_id
     )
-    UPDATE activation_change c SET made = new.id FROM new WHERE new.item_id = c.item_id
+    UPDATE decision_change c SET made = new.id FROM new WHERE new.item_id = c.item_id
 """
 _ITEMS = """
     UPDATE moderation_item i SET current_decision_id = c.made, state = c.state
-    FROM activation_change c WHERE i.id = c.item_id
+    FROM decision_change c WHERE i.id = c.item_id
 """
 _CLEARANCES = """
     UPDATE moderation_clearance k SET decision_id = c.made, policy_version_id = %(version)s, is_granted = c.outcome <= 1,
         min_age = c.min_age, territories_blocked = c.territories, valid_until = %(valid_until)s
-    FROM activation_change c WHERE k.item_id = c.item_id
+    FROM decision_change c WHERE k.item_id = c.item_id
 """
 _NEW_CLEARANCES = """
     INSERT INTO moderation_clearance
         (item_id, decision_id, policy_version_id, is_granted, min_age, territories_blocked, valid_until, revision, txid,
          changed_at)
     SELECT c.item_id, c.made, %(version)s, true, c.min_age, c.territories, %(valid_until)s, 0, 0, %(now)s
-    FROM activation_change c
+    FROM decision_change c
     WHERE c.outcome <= 1 AND NOT EXISTS (SELECT FROM moderation_clearance k WHERE k.item_id = c.item_id)
     ORDER BY c.item_id
 """
-# A leased job stays with its holder, as after any machine's decision.
+_FLOORS = """
+    UPDATE moderation_itemevidence e SET floor = c.floor, decision_id = c.made
+    FROM decision_change c WHERE e.item_id = c.item_id AND c.floor IS NOT NULL
+"""
+# A leased job stays with its holder, as after any machine's decision, unless the change says otherwise.
 _CLOSE_JOBS = """
-    UPDATE moderation_job j SET state = 'closed', closed_at = %(now)s
-    FROM activation_change c WHERE j.item_id = c.item_id AND j.state = 'open' AND c.queue_id IS NULL
+    UPDATE moderation_job j
+    SET state = 'closed', closed_at = %(now)s, lease_holder_id = NULL, lease_token = NULL, lease_expires_at = NULL
+    FROM decision_change c
+    WHERE j.item_id = c.item_id AND c.queue_id IS NULL AND (j.state = 'open' OR (j.state = 'leased' AND c.ends_lease))
 """
 _OPEN_JOBS = """
     INSERT INTO moderation_job
         (key, created_at, item_id, queue_id, state, category, reason, score, priority, due_at, n_leases)
     SELECT gen_random_uuid(), %(now)s, item_id, queue_id, 'open', category, left(decided_by, 120), score, priority, due_at, 0
-    FROM activation_change WHERE queue_id IS NOT NULL ORDER BY item_id
+    FROM decision_change WHERE queue_id IS NOT NULL ORDER BY item_id
     ON CONFLICT (item_id) WHERE state IN ('open', 'leased') DO NOTHING
 """
 _COUNTS = """
@@ -81,7 +88,7 @@ _COUNTS = """
         count(*) FILTER (WHERE is_narrower AND outcome <= 1),
         count(*) FILTER (WHERE NOT is_narrower AND outcome <= 1),
         count(*) FILTER (WHERE outcome = 4), count(*) FILTER (WHERE outcome IN (2, 3))
-    FROM activation_change
+    FROM decision_change
 """
 
 
@@ -104,7 +111,7 @@ class Written:
         return {name: getattr(self, name) for name in self.NAMES}
 
 
-def changes_write(changes: Sequence[Change], *, version_pk: int, now: datetime) -> Written:
+def changes_write(changes: Sequence[Change], *, stage: DecisionStage, version_pk: int, now: datetime) -> Written:
     """Decide items again, inside the caller's transaction.
 
     1. lock the items whose decision still is the one that was read, and forget the others,
@@ -114,15 +121,16 @@ def changes_write(changes: Sequence[Change], *, version_pk: int, now: datetime) 
         changes: in the order of items.
     """
     valid_until = now + timedelta(days=settings.CLEARANCE_VALID_DAYS)
-    values: dict[str, Any] = {"now": now, "version": version_pk, "valid_until": valid_until}
+    values: dict[str, Any] = {"now": now, "stage": stage, "version": version_pk, "valid_until": valid_until}
     with connection.cursor() as cursor:
         cursor.execute(_TABLE)
+        cursor.execute("DELETE FROM decision_change")  # what this transaction wrote before
         queues = {route.queue: queue_of(route).pk for route in {c.job.route for c in changes if c.job}}
         with cursor.copy(_COPY) as copy:
             for change in changes:
                 copy.write_row(_row(change, queues))
-        cursor.execute("ANALYZE activation_change")
-        for statement in (_LOCK, _DECIDE, _ITEMS, _CLEARANCES, _NEW_CLEARANCES, _CLOSE_JOBS):
+        cursor.execute("ANALYZE decision_change")
+        for statement in (_LOCK, _DECIDE, _ITEMS, _CLEARANCES, _NEW_CLEARANCES, _FLOORS, _CLOSE_JOBS):
             cursor.execute(statement, values)
         cursor.execute(_OPEN_JOBS, values)
         n_jobs = cursor.rowcount
@@ -151,4 +159,6 @@ def _row(change: Change, queues: Mapping[str, int]) -> tuple[object, ...]:
         queues[job.route.queue] if job else None,
         job.priority if job else None,
         job.due_at if job else None,
+        change.ends_lease,
+        change.floor,
     )
