@@ -34,6 +34,8 @@ _MAX_LETTERS = 600
 #: Popular tags and people's names make unrelated uploads alike; addresses stay, since waves share them.
 _TAGS = re.compile(r"[#@]\w+")
 _REPEATS = re.compile(r"(.)\1+")
+#: Candidates that are compared with all others at a time.
+_BLOCK = 32
 _MERSENNE_PRIME = np.uint64((1 << 61) - 1)
 
 
@@ -116,9 +118,12 @@ def similarity(one: Values, many: Values) -> npt.NDArray[np.float32]:
     return agree
 
 
-def is_same(one: Values, representatives: Values) -> bool:
-    """Return whether a caption belongs with a campaign's representatives (n, N_VALUES)."""
-    return bool(similarity(one, representatives).max(initial=0.0) >= SAME)
+def are_same(values: Values, representatives: Values) -> npt.NDArray[np.bool_]:
+    """Return which of many captions (n, N_VALUES) belong with a campaign's representatives (m, N_VALUES)."""
+    found = np.zeros(len(values), bool)
+    for one in representatives:
+        found |= similarity(one, values) >= SAME
+    return found
 
 
 def cluster_around(values: Values) -> list[int]:
@@ -128,8 +133,9 @@ def cluster_around(values: Values) -> list[int]:
     like a member that is like a member, so that two topics with a few words in common stay apart.
     """
     sample = values[: min(len(values), 400)]  # the centre of a large heap is found in a part of it
-    likes = [int((similarity(one, sample) >= SAME).sum()) for one in sample]
-    centre = int(np.argmax(likes))
+    blocks = (sample[i : i + _BLOCK, None, :] for i in range(0, len(sample), _BLOCK))
+    likes = [((block == sample).mean(axis=-1, dtype=np.float32) >= SAME).sum(axis=-1) for block in blocks]
+    centre = int(np.argmax(np.concatenate(likes)))
     alike = np.flatnonzero(similarity(values[centre], values) >= SAME)
     return [centre, *(int(i) for i in alike if i != centre)]
 

@@ -23,8 +23,8 @@ from moderation.campaigns import (
     SAME,
     SIGNATURE_VERSION,
     Values,
+    are_same,
     cluster_around,
-    is_same,
     representatives_of,
     signature_of,
     similarity,
@@ -64,10 +64,11 @@ _SIGN = """
         AS made (item_id bigint, creator_id bigint, "values" text, bands bigint[], submitted_at timestamptz)
     ON CONFLICT DO NOTHING
 """
-#: Which bands of these are shared by many captions of the window that no campaign has yet.
+#: Which bands of these are shared by many captions of the window that no campaign has yet. Each band is looked up in a hash;
+#: asked whether the arrays overlap, PostgreSQL compares each band with each.
 _HEAVY = """
     SELECT band, count(*) FROM moderation_captionsignature s, unnest(s.bands) band
-    WHERE s.bands && %(bands)s::bigint[] AND band = ANY(%(bands)s::bigint[]) AND s.submitted_at >= %(since)s
+    WHERE band = ANY(%(bands)s::bigint[]) AND s.submitted_at >= %(since)s
       AND NOT EXISTS (SELECT FROM moderation_campaignmember m WHERE m.item_id = s.item_id)
     GROUP BY band HAVING count(*) >= %(enough)s AND count(DISTINCT s.creator_id) > 1
     ORDER BY 2 DESC, 1 LIMIT 40
@@ -161,8 +162,7 @@ def _open_where_heavy(bands: Sequence[int], policy: CompiledPolicy, now: datetim
             continue
         campaign = _open_around(band, policy, now)
         if campaign:  # most of the bands are of the same wave
-            found = values_of(bytes(campaign.representatives))
-            left = np.array([not is_same(one, found) for one in values], bool)
+            left = ~are_same(values, values_of(bytes(campaign.representatives)))
             values, of_rows = values[left], of_rows[left]
 
 
@@ -207,7 +207,8 @@ def _unclaimed(bands: Sequence[int], now: datetime, n_most: int = _CANDIDATES) -
     rows = rows.exclude(Exists(items_restricted().filter(pk=OuterRef("item_id"))))
     found = list(rows.order_by("-pk")[:n_most])
     live = stacked(campaigns_live(now).values_list("representatives", flat=True))
-    return [row for row in found if not is_same(values_of(bytes(row.values))[0], live)]
+    same = are_same(stacked(row.values for row in found), live)
+    return [row for row, is_known in zip(found, same, strict=True) if not is_known]
 
 
 def _open(wave: Sequence[CaptionSignature], n_creators: int, policy: CompiledPolicy, now: datetime) -> Campaign:
@@ -272,7 +273,8 @@ def _gather(campaign: Campaign, now: datetime) -> None:
         rows = rows.filter(submitted_at__lt=campaign.live_until)
     many = values_of(bytes(campaign.representatives))
     found = list(rows.values_list("item_id", "creator_id", "values"))
-    alike = [(pk, creator) for pk, creator, v in found if similarity(values_of(bytes(v))[0], many).max() >= SAME]
+    same = are_same(stacked(v for _, _, v in found), many)
+    alike = [(pk, creator) for (pk, creator, _), joins in zip(found, same, strict=True) if joins]
     for start in range(0, len(alike), _JOIN_BATCH):
         _join(campaign, alike[start : start + _JOIN_BATCH], now)
     _count(campaign)
