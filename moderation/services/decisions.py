@@ -1,4 +1,4 @@
-"""Recording decisions: the only place where items change state, clearances follow, and jobs open or close."""
+"""Recording a decision: items change state, clearances follow, and jobs open or close here, or by the thousand in changes.py."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

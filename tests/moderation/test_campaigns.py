@@ -26,6 +26,7 @@ from moderation.models import (
     CaptionSignature,
     Clearance,
     Item,
+    ItemEvidence,
     Job,
     OutboxMessage,
 )
@@ -34,9 +35,14 @@ from moderation.services import campaigns, outbox
 from moderation.services.campaign_members import members_decide
 from moderation.services.campaign_watch import campaigns_watch
 from moderation.services.decisions import decision_by_machine, item_overturn
+from moderation.services.jobs import job_claim
+from moderation.services.rollout import canary_start
+from policies import selectors as policy_selectors
 from policies.choices import Outcome
-from policies.selectors import compiled_active, compiled_version
+from policies.models import PolicyVersion
+from policies.selectors import compiled_active, compiled_version, policy_for
 from tests.moderation.people import escalating_caption, person, ready, text_item
+from tests.moderation.rolling import approved, people
 
 WAVE = "Everybody come to the old harbour tonight and bring your friends along, {} tell nobody else about it"
 ORDINARY = (
@@ -254,6 +260,24 @@ def test_a_later_pass_over_a_member_keeps_to_the_floor(small: None) -> None:
     assert not Job.objects.filter(item=item, state="open").exists()
 
 
+def test_a_wave_is_one_campaign_though_many_of_its_bands_are_heavy(small: None) -> None:
+    wave(12)
+    wave(12, text="Look at this wonderful dress that I am selling in my shop today", start=100)
+    watch()
+    assert Campaign.objects.count() == 2
+    assert CampaignMember.objects.count() >= 22
+
+
+def test_what_joined_on_arrival_needs_no_signature(small: None) -> None:
+    wave(8)
+    watch()
+    late, other = wave(1, start=50)[0], text_item("other", ORDINARY[0], "somebody")
+    watch()
+    assert not CaptionSignature.objects.filter(item=late).exists()
+    assert CaptionSignature.objects.filter(item=other).exists()
+    assert Campaign.objects.get().n_items == 9
+
+
 # --- deciding ----------------------------------------------------------------------------------------------------
 
 
@@ -289,6 +313,69 @@ def test_applying_again_changes_nothing(small: None) -> None:
     CampaignMember.objects.filter(campaign=campaign).update(settled_at=None, decision=None)
     assert campaigns.campaign_apply(campaign=campaign) == 0
     assert sorted(Item.objects.values_list("pk", "current_decision")) == before
+
+
+def held_by(actor: Any) -> Job:
+    """Return a job on a member that somebody works on, from before its campaign."""
+    caption = f"{escalating_caption()} and everybody come to the harbour with your friends"
+    for i in range(8):
+        text_item(f"w-{i}", caption, f"creator-{i}")
+    job = job_claim(actor=actor, now=timezone.now())
+    assert job
+    watch()
+    return job
+
+
+def test_who_works_on_a_member_keeps_it_until_the_campaign_is_blocked(small: None) -> None:
+    job = held_by(person("bob"))
+    job.refresh_from_db()
+    assert job.state == "leased"
+    assert Job.objects.exclude(pk=job.pk).filter(state="open").count() == 0
+    decide(person("ana"), Campaign.objects.get())
+    apply_promised()
+    job.refresh_from_db()
+    assert (job.state, job.lease_holder, job.lease_token, job.lease_expires_at) == ("closed", None, None, None)
+    assert states() == {"blocked": 8}
+
+
+def test_who_works_on_a_member_keeps_it_where_the_campaign_is_cleared(small: None) -> None:
+    job = held_by(person("bob"))
+    decide(person("ana"), Campaign.objects.get(), Outcome.CLEAR)
+    apply_promised()
+    job.refresh_from_db()
+    assert job.state == "leased"
+    assert Job.objects.filter(state="open").count() == 7
+    assert Job.objects.filter(state="leased").count() == 1
+
+
+def test_members_under_two_versions_are_decided_together_each_under_its_own(small: None) -> None:
+    wave(8)
+    watch()
+    canary = canary_start(actor=people()[1], version=approved(), percent=50, now=timezone.now())
+    policy_selectors.invalidate()
+    decide(person("ana"), Campaign.objects.get())
+    apply_promised()
+    assert states() == {"blocked": 8}
+    versions = set(Item.objects.values_list("current_decision__policy_version", flat=True))
+    assert versions == {canary.pk, PolicyVersion.objects.get(state="active").pk}
+    for item in Item.objects.select_related("creator", "current_decision__policy_version"):
+        assert item.current_decision
+        assert str(item.current_decision.policy_version.key) == policy_for(item.creator.external_id).key
+
+
+def test_members_decided_again_leave_what_rests_on_them_whole(small: None) -> None:
+    wave(8)
+    watch()
+    assert set(ItemEvidence.objects.values_list("floor", flat=True)) == {int(Outcome.ESCALATE)}
+    assert not Clearance.objects.filter(is_granted=True).exists()
+    decide(person("ana"), Campaign.objects.get(), Outcome.CLEAR)
+    apply_promised()
+    for item in Item.objects.select_related("current_decision", "clearance", "stored_evidence"):
+        decision = item.current_decision
+        assert decision
+        assert decision.supersedes
+        assert (item.state, item.clearance.decision_id, item.clearance.is_granted) == ("cleared", decision.pk, True)
+        assert (item.stored_evidence.decision_id, item.stored_evidence.floor) == (decision.pk, 0)
 
 
 def test_one_member_that_fails_keeps_no_other_waiting_and_is_tried_again(
