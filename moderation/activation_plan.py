@@ -70,7 +70,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do about a span: changes in the order of items, members of campaigns to be decided one by one, and how many
+    """What to do about a span: changes in the order of items, members of campaigns to be decided under their floors, and how many
     items differ and stay because a person decided them."""
 
     changes: tuple[Change, ...]

@@ -64,6 +64,11 @@ class Judgement:
         """True where people will decide on the item with its campaign, so that it needs no job of its own."""
         return bool(self.evidence.get("campaign", {}).get("is_open"))
 
+    def needs_job(self, *, is_final: bool) -> bool:
+        """Whether the item needs a job of its own. What is held waits for evidence, until none is under way any more."""
+        needs_person = self.outcome == Outcome.ESCALATE or (self.outcome == Outcome.HOLD and is_final)
+        return needs_person and not self.awaits_campaign
+
 
 def judge(results: Sequence[Result], context: Context, policy: CompiledPolicy) -> Judgement:
     """Return what `policy` says of the results of all detectors for one item.

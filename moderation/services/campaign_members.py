@@ -59,12 +59,12 @@ def members_decide(*, item_pks: Sequence[int], now: datetime) -> dict[int, Decis
 
 
 def _change(item: Item, current: Decision, judgement: Judgement, policy: CompiledPolicy, now: datetime) -> Change:
-    outcome, is_final = judgement.outcome, item.deep_state != DeepState.QUEUED
-    needs_person = outcome == Outcome.ESCALATE or (outcome == Outcome.HOLD and is_final)
-    job = job_for(
-        judgement.evidence["context"], policy,
-        category=judgement.category, outcome=outcome, score=judgement.score, now=now,
-    )  # fmt: skip
+    outcome, job = judgement.outcome, None
+    if judgement.needs_job(is_final=item.deep_state != DeepState.QUEUED):
+        job = job_for(
+            judgement.evidence["context"], policy,
+            category=judgement.category, outcome=outcome, score=judgement.score, now=now,
+        )  # fmt: skip
     return Change(
         item_pk=item.pk,
         expected=current.pk,
@@ -77,7 +77,7 @@ def _change(item: Item, current: Decision, judgement: Judgement, policy: Compile
         reasons=json.dumps(judgement.reasons),
         evidence=json.dumps(judgement.evidence),
         digest=judgement.digest,
-        job=job if needs_person and not judgement.awaits_campaign else None,
+        job=job,
         ends_lease=outcome.is_servable or outcome == Outcome.BLOCK,
         floor=floor_outcome(judgement),
     )

@@ -128,7 +128,7 @@ def decision_on_arrival(
 
 def job_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPolicy, now: datetime) -> None:
     """Open the job that a first verdict asks for, inside the transaction that makes the item."""
-    if judgement.outcome == Outcome.ESCALATE and not judgement.awaits_campaign:
+    if judgement.needs_job(is_final=False):
         job_open(
             item=item,
             policy=policy,
@@ -227,8 +227,7 @@ def _apply(
         is_final=is_final,
         now=now,
     )
-    needs_person = judgement.outcome == Outcome.ESCALATE or (judgement.outcome == Outcome.HOLD and is_final)
-    if needs_person and not judgement.awaits_campaign:
+    if judgement.needs_job(is_final=is_final):
         job_open(
             item=item,
             policy=policy,
