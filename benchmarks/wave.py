@@ -34,7 +34,7 @@ NORMAL_PER_SECOND = 10
 QUIET_SECONDS = 30
 WATCH_SECONDS = 5.0
 _N_SENDERS = 16
-_CALL = "Everybody come to the old harbour tonight and bring your friends along, tell nobody else about this plan"
+CALL = "Everybody come to the old harbour tonight and bring your friends along, tell nobody else about this plan"
 _SWAPS = {"a": "а4@", "e": "е3", "i": "і1!", "o": "о0", "s": "ѕ5$", "t": "7т", "l": "1|", "c": "с("}
 _ADDED = ("\u200b", "\u00ad", "\u0301", ".", "*", "-")
 
@@ -211,7 +211,7 @@ def _measured(live: Live) -> dict[str, dict[str, Any]]:
     times = {
         "before": _normal(live, bodies, QUIET_SECONDS),
         "crowd": _beside(live, bodies, "crowd", [_ordinary(rng) for _ in range(n_crowd)], QUIET_SECONDS),
-        "during": _beside(live, bodies, "wave", [respelled(_CALL, rng) for _ in range(N_WAVE)], WAVE_SECONDS),
+        "during": _beside(live, bodies, "wave", [respelled(CALL, rng) for _ in range(N_WAVE)], WAVE_SECONDS),
     }
     watched = _answer(watcher)
     return _rows(times, watched, _answer(_child(live, "wave.decide()")))

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from moderation.campaign_floor import CampaignFloor
 from moderation.campaign_selectors import campaigns_live, floor_of
-from moderation.campaigns import SAME, Values, signature_of, similarity, values_of
+from moderation.campaigns import JOINS, Values, signature_of, similarity, values_of
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ def campaign_like(caption: str) -> LiveCampaign | None:
         return None
     likeness = similarity(signature.values, view.representatives)
     best = int(np.argmax(likeness))
-    return view.owners[best] if likeness[best] >= SAME else None
+    return view.owners[best] if likeness[best] >= JOINS else None
 
 
 def forget() -> None:

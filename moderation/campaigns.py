@@ -27,6 +27,9 @@ BANDS = 24
 ROWS = 3
 #: The estimated similarity from which two captions are the same one, respelled. Three wrong letters in eighty leave 0.6.
 SAME = 0.5
+#: The estimated similarity from which a caption belongs to a campaign that is there. Less than opens one: what is just short
+#: of it by the error of an estimate would otherwise stay outside, and open a second campaign of the same wave.
+JOINS = 0.42
 #: A campaign is known by so many of its captions at most, chosen when it is opened: it does not drift afterwards.
 MAX_REPRESENTATIVES = 8
 #: Letters of a caption that are read; the rest of a longer one is not.
@@ -118,11 +121,11 @@ def similarity(one: Values, many: Values) -> npt.NDArray[np.float32]:
     return agree
 
 
-def are_same(values: Values, representatives: Values) -> npt.NDArray[np.bool_]:
+def are_members(values: Values, representatives: Values) -> npt.NDArray[np.bool_]:
     """Return which of many captions (n, N_VALUES) belong with a campaign's representatives (m, N_VALUES)."""
     found = np.zeros(len(values), bool)
     for one in representatives:
-        found |= similarity(one, values) >= SAME
+        found |= similarity(one, values) >= JOINS
     return found
 
 

@@ -23,7 +23,7 @@ from moderation.campaigns import (
     SAME,
     SIGNATURE_VERSION,
     Values,
-    are_same,
+    are_members,
     cluster_around,
     representatives_of,
     signature_of,
@@ -162,7 +162,7 @@ def _open_where_heavy(bands: Sequence[int], policy: CompiledPolicy, now: datetim
             continue
         campaign = _open_around(band, policy, now)
         if campaign:  # most of the bands are of the same wave
-            left = ~are_same(values, values_of(bytes(campaign.representatives)))
+            left = ~are_members(values, values_of(bytes(campaign.representatives)))
             values, of_rows = values[left], of_rows[left]
 
 
@@ -183,19 +183,24 @@ def _open_around(band: int, policy: CompiledPolicy, now: datetime) -> Campaign |
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    sharing = _unclaimed([band], now)
-    if not sharing:
-        return None
-    values = stacked(row.values for row in sharing)
-    centre = cluster_around(values)[0]
-    wave = _unclaimed(sharing[centre].bands, now)
-    likeness = similarity(values[centre], stacked(row.values for row in wave))
-    wave = [row for row, like in zip(wave, likeness, strict=True) if like >= SAME]
+    wave = _wave_around(band, now)
     n_creators = len({row.creator_id for row in wave})
     if len(wave) < settings.CAMPAIGN_ITEMS or n_creators < settings.CAMPAIGN_CREATORS:
         return None
-    wave.sort(key=lambda row: row.pk != sharing[centre].pk)  # the centre first
     return _open(wave, n_creators, policy, now)
+
+
+def _wave_around(band: int, now: datetime) -> list[CaptionSignature]:
+    """Return the captions around a band that are alike, the most central one first.
+
+    Those that share one band are a biased part of a wave, and the most central of them may stand at its edge: of what is near
+    that one, the centre is taken once more.
+    """
+    near = _unclaimed([band], now)
+    if near:
+        edge = near[cluster_around(stacked(row.values for row in near))[0]]
+        near = _unclaimed(edge.bands, now)
+    return [near[i] for i in cluster_around(stacked(row.values for row in near))] if near else []
 
 
 def _unclaimed(bands: Sequence[int], now: datetime, n_most: int = _CANDIDATES) -> list[CaptionSignature]:
@@ -207,7 +212,7 @@ def _unclaimed(bands: Sequence[int], now: datetime, n_most: int = _CANDIDATES) -
     rows = rows.exclude(Exists(items_restricted().filter(pk=OuterRef("item_id"))))
     found = list(rows.order_by("-pk")[:n_most])
     live = stacked(campaigns_live(now).values_list("representatives", flat=True))
-    same = are_same(stacked(row.values for row in found), live)
+    same = are_members(stacked(row.values for row in found), live)
     return [row for row, is_known in zip(found, same, strict=True) if not is_known]
 
 
@@ -273,7 +278,7 @@ def _gather(campaign: Campaign, now: datetime) -> None:
         rows = rows.filter(submitted_at__lt=campaign.live_until)
     many = values_of(bytes(campaign.representatives))
     found = list(rows.values_list("item_id", "creator_id", "values"))
-    same = are_same(stacked(v for _, _, v in found), many)
+    same = are_members(stacked(v for _, _, v in found), many)
     alike = [(pk, creator) for (pk, creator, _), joins in zip(found, same, strict=True) if joins]
     for start in range(0, len(alike), _JOIN_BATCH):
         _join(campaign, alike[start : start + _JOIN_BATCH], now)

@@ -15,8 +15,10 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.wave import CALL
+from benchmarks.wave import respelled as respelled_much
 from moderation import campaign_source
-from moderation.campaigns import N_VALUES, SAME, signature_of, similarity, values_of
+from moderation.campaigns import JOINS, N_VALUES, SAME, signature_of, similarity, values_of
 from moderation.exceptions import CampaignInvalid, DecisionInvalid
 from moderation.judge import replay
 from moderation.models import (
@@ -179,6 +181,36 @@ def test_a_wave_becomes_one_campaign_and_waits_for_people_as_one_thing(small: No
     watch()
     assert Campaign.objects.count() == 1
     assert {i.current_decision.decided_by for i in Item.objects.filter(state="held")} == {"campaign.undecided"}  # type: ignore[union-attr]
+
+
+def test_what_is_just_short_of_opening_a_campaign_still_joins_one_and_opens_no_second(small: None) -> None:
+    reworded = "Everybody come to the old harbour tonight and bring all your friends along, we wait for you at the gate"
+    first, other = (signature_of(text, min_letters=24) for text in (WAVE.format("please"), reworded))
+    assert first
+    assert other
+    assert JOINS <= similarity(first.values, other.values[None, :])[0] < SAME
+    for i in range(8):
+        text_item(f"first-{i}", WAVE.format("please"), f"creator-{i}")
+    watch()
+    for i in range(8):
+        text_item(f"other-{i}", reworded, f"other-creator-{i}")
+    watch()
+    assert Campaign.objects.get().n_items == 16
+    assert states() == {"held": 16}
+
+
+def test_a_campaign_is_known_by_the_middle_of_its_wave_whenever_it_is_first_looked_at(db: None) -> None:
+    """With these spellings and this many at the first look, the heaviest band is of captions at the wave's edge."""
+    ready()
+    rng = random.Random(5)
+    captions = [respelled_much(CALL, rng) for _ in range(2_000)]
+    for i, caption in enumerate(captions[:148]):
+        text_item(f"w-{i}", caption, f"creator-{i}")
+    watch()
+    representatives = values_of(bytes(Campaign.objects.get().representatives))
+    signatures = [signature_of(caption, min_letters=24) for caption in captions]
+    far = sum(not s or max(similarity(s.values, representatives)) < SAME for s in signatures)
+    assert far < 20
 
 
 def test_too_few_items_or_creators_are_no_campaign(small: None) -> None:
