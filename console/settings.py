@@ -309,6 +309,8 @@ CAMPAIGN_WINDOW_MINUTES = env_int("CAMPAIGN_WINDOW_MINUTES", 10, minimum=1)
 CAMPAIGN_MIN_LETTERS = env_int("CAMPAIGN_MIN_LETTERS", 24, minimum=10)
 #: Captions that come so long after a campaign was opened or decided still join it.
 CAMPAIGN_LIVE_MINUTES = env_int("CAMPAIGN_LIVE_MINUTES", 1_440, minimum=1)
+#: What the classifier says of an upload that a campaign holds is asked so long after it came, off the path.
+CAMPAIGN_EXAMINE_AFTER_MINUTES = env_int("CAMPAIGN_EXAMINE_AFTER_MINUTES", 10, minimum=0)
 #: Web processes look this often which campaigns there are.
 CAMPAIGN_REFRESH_SECONDS = env_int("CAMPAIGN_REFRESH_SECONDS", 2, minimum=1)
 #: An emergency term that nobody confirms ends after so long.

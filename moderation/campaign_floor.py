@@ -58,6 +58,11 @@ class CampaignFloor:
         )
 
     @property
+    def holds(self) -> bool:
+        """True where no member is served, whatever else is found on it: what else there is to find may wait."""
+        return not self.outcome.is_servable
+
+    @property
     def _rule(self) -> str:
         return "campaign.undecided" if self.is_open else "campaign.decided"
 

@@ -25,7 +25,7 @@ _QUICK_MS = 0.5
 #: The share of the deadline that the others may use before the costly ones start anyway.
 _CHEAP_SHARE = 0.4
 
-#: Says whether any answer of a detector could change the verdict, given the results of all others.
+#: Says whether any answer of a detector could matter on the path, given the results of all others.
 CanMatter = Callable[[str, Sequence[Result]], bool]
 
 
@@ -94,7 +94,7 @@ class OnPathEnsemble:
         """Return one result per detector, in order, no later than the deadline (the ensemble's own by default).
 
         1. the cheap detectors run side by side,
-        2. a costly one is left out (missing: skipped) where `can_matter` says that no answer of its could change the verdict;
+        2. a costly one is left out (missing: skipped) where `can_matter` says that no answer of its could matter now;
            without `can_matter`, or where a cheap one is slow, all run.
         """
         run = Run(self, can_matter)
@@ -179,7 +179,7 @@ class Run:
                 if known is None or self._can_matter is None or self._can_matter(detector.name, known):
                     self._futures[detector.name] = self._start_one(detector, subject)
                 elif not is_guess:
-                    why = Missing(detector.name, "skipped", "no answer could change the verdict")
+                    why = Missing(detector.name, "skipped", "no answer could matter on the path")
                     self._futures[detector.name] = why
 
     def _start_one(self, detector: Detector, subject: Subject) -> "Future[Result] | Missing":

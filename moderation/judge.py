@@ -64,9 +64,15 @@ class Judgement:
         """True where people will decide on the item with its campaign, so that it needs no job of its own."""
         return bool(self.evidence.get("campaign", {}).get("is_open"))
 
+    @property
+    def awaits_detector(self) -> bool:
+        """True where a detector was left out on the path, which is promised to be asked afterwards."""
+        return "skipped" in self.evidence["missing"].values()
+
     def needs_job(self, *, is_final: bool) -> bool:
         """Whether the item needs a job of its own. What is held waits for evidence, until none is under way any more."""
-        needs_person = self.outcome == Outcome.ESCALATE or (self.outcome == Outcome.HOLD and is_final)
+        is_waiting = not is_final or self.awaits_detector
+        needs_person = self.outcome == Outcome.ESCALATE or (self.outcome == Outcome.HOLD and not is_waiting)
         return needs_person and not self.awaits_campaign
 
 

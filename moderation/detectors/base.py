@@ -82,7 +82,7 @@ class Missing:
 #: not_configured: no model or data; unsupported: language or kind it cannot judge; late: past the deadline;
 #: failed: raised or returned nonsense; pending: still to run; open_circuit: failing lately, so not asked;
 #: uncertain: it looked and could not tell, and looking again would not help;
-#: skipped: no answer could have changed the verdict, and it is asked afterwards, off the path.
+#: skipped: no answer could have mattered on the path (the verdict, or a campaign, was fixed), and it is asked afterwards.
 WHY_MISSING = ("not_configured", "unsupported", "late", "failed", "pending", "open_circuit", "uncertain", "skipped")
 
 

@@ -11,13 +11,14 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from moderation.campaign_selectors import floor_of
 from moderation.exceptions import CampaignInvalid
 from moderation.models import Campaign, CampaignMember, Decision, Item, OutboxMessage
 from moderation.models.campaign import CampaignState
 from moderation.services.audit import audit_write
 from moderation.services.campaign_members import members_decide
 from moderation.services.decisions import PersonVerdict
-from moderation.services.outbox import message_add, message_done
+from moderation.services.outbox import TOPIC_REEXAMINE, message_add, message_done, messages_hasten
 from moderation.services.rows import rows_together
 from policies.choices import Outcome
 from policies.selectors import compiled_active
@@ -148,8 +149,14 @@ def _settle(members: Sequence[CampaignMember], campaign: Campaign) -> int:
 
 @transaction.atomic
 def members_settle(*, members: Sequence[CampaignMember], campaign: Campaign, now: datetime) -> None:
-    """Decide members under their campaign's decision; those that are settled stay so."""
-    decisions = members_decide(item_pks=[member.item_id for member in members], now=now)
+    """Decide members under their campaign's decision; those that are settled stay so.
+
+    What was left for later because the campaign held them is wanted now, where the decision holds them no longer.
+    """
+    items = [member.item_id for member in members]
+    decisions = members_decide(item_pks=items, now=now)
+    if not floor_of(campaign).holds:
+        messages_hasten(topic=TOPIC_REEXAMINE, item_pks=items, now=now)
     keys = {member.pk: (d := decisions.get(member.item_id)) and d.pk for member in members}
     with connection.cursor() as cursor:
         cursor.execute(_SETTLED, {"members": list(keys), "decisions": list(keys.values()), "now": now})

@@ -6,11 +6,13 @@ The caller has checked and stored the files; nothing here reads a request.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
@@ -19,7 +21,7 @@ from moderation.campaign_source import LiveCampaign, campaign_like
 from moderation.deep.pressure import rank_of
 from moderation.detectors.base import Picture, Result, Subject
 from moderation.detectors.deep import nothing_to_look_at
-from moderation.ensemble import Run
+from moderation.ensemble import CanMatter, Run
 from moderation.exceptions import ItemConflict, MediaGone
 from moderation.judge import Context, Judgement, could_change, judge, under_floor
 from moderation.language import detect
@@ -35,6 +37,7 @@ from moderation.services.audit import audit_write
 from moderation.services.decisions import decision_on_arrival, is_version_outdated, job_on_arrival
 from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_on_arrival
 from moderation.services.rows import Lookup, row_add, rows_together
+from moderation.turns import turn_taken
 from policies.choices import DEEP_DETECTORS, Band, ItemKind, Outcome, Standing
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
@@ -119,13 +122,22 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An upload whose words are being judged while its files are checked. `run` is None where its id is taken already."""
+    """An upload whose words are being judged while its files are checked. `run` is None where its id is taken already.
+
+    `campaign` is the live one that its caption is like.
+    """
 
     before: Before
     policy: CompiledPolicy
     language: str
     context: Context
+    campaign: LiveCampaign | None
     run: Run | None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its campaign holds it, whatever is found on it."""
+        return self.campaign is not None and self.campaign.floor.holds
 
 
 def item_begin(submission: Submission, now: datetime | None = None) -> Begun:
@@ -138,14 +150,22 @@ def item_begin(submission: Submission, now: datetime | None = None) -> Begun:
     policy = policy_for(submission.creator)
     language = detect(submission.caption)[0]
     context = _context(submission, language, before.creator)
-    absent = nothing_to_look_at(submission.kind)
+    begun = Begun(before, policy, language, context, campaign_like(submission.caption), None)
+    if before.is_taken:
+        return begun
+    words = _words(submission, language, before)
+    return replace(begun, run=onpath_begin(words, policy, can_matter=_can_matter(begun, submission.kind)))
+
+
+def _can_matter(begun: Begun, kind: ItemKind) -> CanMatter:
+    """Return what says whether a costly detector may change what happens to the upload now."""
+    absent = nothing_to_look_at(kind)
 
     def can_matter(detector: str, known: Sequence[Result]) -> bool:
         # Deep detectors count as pending while it is asked what could still change the verdict.
-        return could_change(detector, [*known, *absent], context, policy)
+        return not begun.is_held and could_change(detector, [*known, *absent], begun.context, begun.policy)
 
-    run = None if before.is_taken else onpath_begin(_words(submission, language, before), policy, can_matter=can_matter)
-    return Begun(before, policy, language, context, run)
+    return can_matter
 
 
 def item_submit(
@@ -172,7 +192,8 @@ def item_submit(
         begun = begun or item_begin(submission, now)
         if begun.run is None:
             return Submitted(_existing(submission), is_new=False)
-        item = _judge_and_store(actor, submission, begun, begun.run, now)
+        with turn_taken() if begun.is_held else nullcontext():
+            item = _judge_and_store(actor, submission, begun, begun.run, now)
         if item:
             return Submitted(item, is_new=True)
         begun = None
@@ -185,7 +206,7 @@ def _judge_and_store(actor: str, submission: Submission, begun: Begun, run: Run,
     policy = begun.policy
     results = run.finish(_subject(submission, begun.language, begun.before))
     judgement = judge([*results, *nothing_to_look_at(submission.kind)], begun.context, policy)
-    campaign = None if judgement.category in policy.child_safety else campaign_like(submission.caption)
+    campaign = None if judgement.category in policy.child_safety else begun.campaign
     if campaign:
         judgement = under_floor(judgement, campaign.floor, policy)
     try:
@@ -283,7 +304,7 @@ def _store(
         )
         if campaign:
             row_add(CampaignMember(campaign_id=campaign.pk, item=item, creator_id=item.creator_id, joined_at=now))
-        _promise(item, judgement, needs_deep)
+        _promise(item, judgement, needs_deep, can_wait=campaign is not None and campaign.floor.holds)
     for role, row in stored.items():
         setattr(item, f"{role}_id", row.fetchone()[0])
     _still_stored(submission)
@@ -291,15 +312,19 @@ def _store(
     return item
 
 
-def _promise(item: Item, judgement: Judgement, needs_deep: bool) -> None:
-    """Promise what is left to do: the deep pass, or another try at what was missing on the path."""
+def _promise(item: Item, judgement: Judgement, needs_deep: bool, *, can_wait: bool) -> None:
+    """Promise what is left to do: the deep pass, or another try at what was missing on the path.
+
+    Args:
+        can_wait: a campaign holds the item; what was left out is asked when its wave is over, or people decided on it.
+    """
+    now = item.created_at
+    is_missing = judgement.outcome == Outcome.HOLD and judgement.decided_by.startswith("missing.")
     if needs_deep:
-        message_on_arrival(topic=TOPIC_EXAMINE, item=item, rank_at=rank_of(item.creator, item.created_at))
-    elif judgement.outcome == Outcome.HOLD and judgement.decided_by.startswith("missing."):
-        message_on_arrival(topic=TOPIC_REEXAMINE, item=item, rank_at=item.created_at)
-    elif "skipped" in judgement.evidence["missing"].values():
-        # So that simulations see whole evidence.
-        message_on_arrival(topic=TOPIC_REEXAMINE, item=item, rank_at=item.created_at)
+        message_on_arrival(topic=TOPIC_EXAMINE, item=item, rank_at=rank_of(item.creator, now), available_at=now)
+    elif is_missing or judgement.awaits_detector:  # what was left out is asked so that simulations see whole evidence
+        later = now + timedelta(minutes=settings.CAMPAIGN_EXAMINE_AFTER_MINUTES if can_wait else 0)
+        message_on_arrival(topic=TOPIC_REEXAMINE, item=item, rank_at=now, available_at=later)
 
 
 def needs_deep_pass(policy: CompiledPolicy, kind: ItemKind) -> bool:

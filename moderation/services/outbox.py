@@ -6,7 +6,7 @@ Work of the deep pass waits here in the order of its ranks; the broker holds onl
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,9 +70,20 @@ def message_add(
     return message
 
 
-def message_on_arrival(*, topic: str, item: Item, rank_at: datetime) -> None:
-    """Promise a task for a new item, inside the transaction that makes it: nothing of the same kind can be there yet."""
-    row_add(OutboxMessage(topic=topic, item=item, queue=_QUEUE_OF.get(topic, ""), rank_at=rank_at))
+def message_on_arrival(*, topic: str, item: Item, rank_at: datetime, available_at: datetime) -> None:
+    """Promise a task for a new item, inside the transaction that makes it: nothing of the same kind can be there yet.
+
+    Args:
+        available_at: it is not begun before.
+    """
+    queue = _QUEUE_OF.get(topic, "")
+    row_add(OutboxMessage(topic=topic, item=item, queue=queue, rank_at=rank_at, available_at=available_at))
+
+
+def messages_hasten(*, topic: str, item_pks: Sequence[int], now: datetime) -> None:
+    """Let what was put off for items begin now, inside the caller's transaction."""
+    put_off = OutboxMessage.objects.filter(item__in=item_pks, topic=topic, state=State.PENDING, attempts=0)
+    put_off.filter(available_at__gt=now).update(available_at=now)
 
 
 def relay_once(*, send: Sender, now: datetime) -> int:

@@ -31,13 +31,17 @@ def person(name: str, role: str = "reviewer") -> Any:
     return user
 
 
-def text_item(external_id: str, caption: str = "Baking bread with my grandmother", creator: str = "mira") -> Item:
-    """Submit a text."""
-    submission = Submission(
+def text_submission(external_id: str, caption: str, creator: str = "mira") -> Submission:
+    """Describe a text as the platform does."""
+    return Submission(
         external_id=external_id, kind=ItemKind.TEXT, caption=caption, creator=creator, language="en", region="GB",
         duration_ms=None, audience=None, media=None, cover=None,
     )  # fmt: skip
-    item = item_submit(actor="api:test", submission=submission).item
+
+
+def text_item(external_id: str, caption: str = "Baking bread with my grandmother", creator: str = "mira") -> Item:
+    """Submit a text."""
+    item = item_submit(actor="api:test", submission=text_submission(external_id, caption, creator)).item
     item.refresh_from_db()
     return item
 
