@@ -235,6 +235,8 @@ def _rows(times: dict[str, list[float]], watched: dict[str, Any], found: dict[st
         value, target = float(np.percentile(times[name], percent)), targets.get((name, percent))
         met = None if target is None else value <= target
         rows[f"wave_{name}_p{percent}"] = _row(value, words[name], f"<= {target}" if target else None, met)
+    kept = rows["wave_during_p95"]["value"] / rows["wave_before_p95"]["value"]
+    rows["wave_kept_p95"] = _row(kept, "of the time before", "<= 1.2", kept <= 1.2)
     return rows
 
 

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,15 @@ _HEAVY = """
 """
 #: Any number that no other lock uses; two watches must not open the same campaign.
 _LOCK = 7_201_551
+
+
+class _Signed(NamedTuple):
+    """A caption's signature as it is compared; what else its row holds takes longer to read than this."""
+
+    item_id: int
+    creator_id: int
+    values: bytes
+    bands: list[int]
 
 
 def campaigns_watch(*, now: datetime) -> None:
@@ -190,7 +199,7 @@ def _open_around(band: int, policy: CompiledPolicy, now: datetime) -> Campaign |
     return _open(wave, n_creators, policy, now)
 
 
-def _wave_around(band: int, now: datetime) -> list[CaptionSignature]:
+def _wave_around(band: int, now: datetime) -> list[_Signed]:
     """Return the captions around a band that are alike, the most central one first.
 
     Those that share one band are a biased part of a wave, and the most central of them may stand at its edge: of what is near
@@ -203,20 +212,20 @@ def _wave_around(band: int, now: datetime) -> list[CaptionSignature]:
     return [near[i] for i in cluster_around(stacked(row.values for row in near))] if near else []
 
 
-def _unclaimed(bands: Sequence[int], now: datetime, n_most: int = _CANDIDATES) -> list[CaptionSignature]:
+def _unclaimed(bands: Sequence[int], now: datetime, n_most: int = _CANDIDATES) -> list[_Signed]:
     """Return the newest signatures of the window that share a band and belong to no campaign, nor are like a live one."""
     member = CampaignMember.objects.filter(item=OuterRef("item_id"))
     rows = CaptionSignature.objects.filter(
         ~Exists(member), bands__overlap=list(bands), submitted_at__gte=now - _window()
     )
     rows = rows.exclude(Exists(items_restricted().filter(pk=OuterRef("item_id"))))
-    found = list(rows.order_by("-pk")[:n_most])
+    found = [_Signed(*row) for row in rows.order_by("-pk").values_list(*_Signed._fields)[:n_most]]
     live = stacked(campaigns_live(now).values_list("representatives", flat=True))
     same = are_members(stacked(row.values for row in found), live)
     return [row for row, is_known in zip(found, same, strict=True) if not is_known]
 
 
-def _open(wave: Sequence[CaptionSignature], n_creators: int, policy: CompiledPolicy, now: datetime) -> Campaign:
+def _open(wave: Sequence[_Signed], n_creators: int, policy: CompiledPolicy, now: datetime) -> Campaign:
     chosen = [wave[i] for i in representatives_of(stacked(row.values for row in wave))]
     first = Item.objects.get(pk=wave[0].item_id)
     category = _category([row.item_id for row in wave], policy)
