@@ -1,6 +1,6 @@
 """An abuse wave beside normal uploads, over real HTTP: one campaign, one decision, and normal uploads keep their latency.
 
-Normal uploads (a caption with a cover) come at a fixed rate all the time. After a quiet stretch, near-identical captions with
+Normal uploads (a caption with a cover) come at a fixed rate all the time. Between two quiet stretches, near-identical captions with
 spelling changes come on top for two minutes, from many creators, while the watch runs as it does in a worker; before them,
 as many different captions, to tell the cost of a wave from that of any crowd. What was left out on the path for the wave is
 then made up for by one worker, beside normal uploads still (without waiting for its time). Then a person decides once. Both
@@ -33,7 +33,10 @@ N_WAVE = 5_000
 WAVE_SECONDS = 120
 N_WAVE_CREATORS = 2_000
 NORMAL_PER_SECOND = 10
-QUIET_SECONDS = 30
+#: Before the wave, and once more when all is over: the machine's speed drifts, and a wave takes two minutes.
+QUIET_SECONDS = 60
+CROWD_SECONDS = 30
+READING_SECONDS = 30
 WATCH_SECONDS = 5.0
 _N_SENDERS = 16
 CALL = "Everybody come to the old harbour tonight and bring your friends along, tell nobody else about this plan"
@@ -227,18 +230,19 @@ def _measured(live: Live) -> dict[str, dict[str, Any]]:
     for body in itertools.islice(bodies, 40):
         _Client(live).send(body)
     rng = random.Random(5)
-    watcher = _child(live, f"wave.watch({2 * QUIET_SECONDS + WAVE_SECONDS + 10})")
-    n_crowd = N_WAVE * QUIET_SECONDS // WAVE_SECONDS
+    watcher = _child(live, f"wave.watch({QUIET_SECONDS + CROWD_SECONDS + WAVE_SECONDS + 10})")
+    n_crowd = N_WAVE * CROWD_SECONDS // WAVE_SECONDS
     times = {
-        "before": _normal(live, bodies, QUIET_SECONDS),
-        "crowd": _beside(live, bodies, "crowd", [_ordinary(rng) for _ in range(n_crowd)], QUIET_SECONDS),
+        "alone": _normal(live, bodies, QUIET_SECONDS),
+        "crowd": _beside(live, bodies, "crowd", [_ordinary(rng) for _ in range(n_crowd)], CROWD_SECONDS),
         "during": _beside(live, bodies, "wave", [respelled(CALL, rng) for _ in range(N_WAVE)], WAVE_SECONDS),
     }
     watched = _answer(watcher)
-    reader = _child(live, f"wave.read({QUIET_SECONDS})")
+    reader = _child(live, f"wave.read({READING_SECONDS})")
     time.sleep(5)
-    times["after"] = _normal(live, bodies, QUIET_SECONDS - 5)
+    times["reading"] = _normal(live, bodies, READING_SECONDS - 5)
     was_read = _answer(reader)
+    times["alone"] += _normal(live, bodies, QUIET_SECONDS)
     return _rows(times, watched, was_read, _answer(_child(live, "wave.decide()")))
 
 
@@ -258,15 +262,15 @@ def _rows(
         "wave_left_out": _row(was_read["left_out"], "not read by the classifier on the path", None, None),
         "wave_read_rate": _row(was_read["per_second"], "/s read afterwards, by one worker", None, None),
     }
-    words = {"before": f"ms at {NORMAL_PER_SECOND}/s", "crowd": "ms, as many strangers", "during": "ms beside the wave",
-             "after": "ms beside the reading"}  # fmt: skip
+    words = {"alone": f"ms at {NORMAL_PER_SECOND}/s", "crowd": "ms, as many strangers", "during": "ms beside the wave",
+             "reading": "ms beside the reading"}  # fmt: skip
     targets = {("during", 95): 25, ("during", 99): 50}
     for name, percent in itertools.product(times, (50, 95, 99)):
         value, target = float(np.percentile(times[name], percent)), targets.get((name, percent))
         met = None if target is None else value <= target
         rows[f"wave_{name}_p{percent}"] = _row(value, words[name], f"<= {target}" if target else None, met)
-    kept = rows["wave_during_p95"]["value"] / rows["wave_before_p95"]["value"]
-    rows["wave_kept_p95"] = _row(kept, "of the time before", "<= 1.2", kept <= 1.2)
+    kept = rows["wave_during_p95"]["value"] / rows["wave_alone_p95"]["value"]
+    rows["wave_kept_p95"] = _row(kept, "of the time alone", "<= 1.2", kept <= 1.2)
     return rows
 
 

@@ -312,7 +312,7 @@ CAMPAIGN_LIVE_MINUTES = env_int("CAMPAIGN_LIVE_MINUTES", 1_440, minimum=1)
 #: What the classifier says of an upload that a campaign holds is asked so long after it came, off the path.
 CAMPAIGN_EXAMINE_AFTER_MINUTES = env_int("CAMPAIGN_EXAMINE_AFTER_MINUTES", 10, minimum=0)
 #: Web processes look this often which campaigns there are.
-CAMPAIGN_REFRESH_SECONDS = env_int("CAMPAIGN_REFRESH_SECONDS", 2, minimum=1)
+CAMPAIGN_REFRESH_SECONDS = env_int("CAMPAIGN_REFRESH_SECONDS", 1, minimum=1)
 #: An emergency term that nobody confirms ends after so long.
 EMERGENCY_HOURS = env_int("EMERGENCY_HOURS", 24, minimum=1)
 #: A term that more of the newest captions hold (in thousandths) needs a version and a simulation, not an emergency.

@@ -66,7 +66,7 @@ MUTANTS = (
            "d.outcome <= 1", "d.outcome <= 9", "tests/moderation/test_decisions.py -k beyond"),
     # 5 nothing is lost
     Mutant("5 no promise of a deep pass", "moderation/services/intake.py",
-           "message_on_arrival(topic=TOPIC_EXAMINE, item=item, rank_at=rank_of(item.creator, item.created_at))", "pass", "tests/moderation/test_deep_pass.py -k held_and_then_cleared"),
+           "message_on_arrival(topic=TOPIC_EXAMINE, item=item, rank_at=rank_of(item.creator, now), available_at=now)", "pass", "tests/moderation/test_deep_pass.py -k held_and_then_cleared"),
     Mutant("5 a message is done when it begins", "moderation/services/outbox.py",
            "row.state = State.DEAD if is_dead else State.PENDING", "row.state = State.DONE",
            "tests/moderation/test_deep_pass.py -k dead_letter"),
