@@ -1,6 +1,6 @@
 """The item and report endpoints: parse, call one service or selector, answer."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -76,8 +76,10 @@ def _submit(actor: str, form: ItemSubmission) -> Submitted:
         MediaGone: a file was removed by an upload of the same content that failed meanwhile.
     """
     data = form.validated_data
-    begun = item_begin(form.submission(None, None))
-    with uploads_stored(kind=data["kind"], media=data.get("media"), cover=data.get("cover")) as (media, cover):
+    with ExitStack() as turn:
+        begun = item_begin(form.submission(None, None), turn=turn)
+        stored = uploads_stored(kind=data["kind"], media=data.get("media"), cover=data.get("cover"))
+        media, cover = turn.enter_context(stored)
         try:
             return item_submit(actor=actor, submission=form.submission(media, cover), begun=begun)
         except ItemConflict as error:

@@ -6,7 +6,7 @@ The caller has checked and stored the files; nothing here reads a request.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,7 +37,7 @@ from moderation.services.audit import audit_write
 from moderation.services.decisions import decision_on_arrival, is_version_outdated, job_on_arrival
 from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_on_arrival
 from moderation.services.rows import Lookup, row_add, rows_together
-from moderation.turns import turn_taken
+from moderation.turns import turns
 from policies.choices import DEEP_DETECTORS, Band, ItemKind, Outcome, Standing
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
@@ -140,17 +140,23 @@ class Begun:
         return self.campaign is not None and self.campaign.floor.holds
 
 
-def item_begin(submission: Submission, now: datetime | None = None) -> Begun:
+def item_begin(submission: Submission, now: datetime | None = None, *, turn: ExitStack | None = None) -> Begun:
     """Start to judge an upload by its words; its files may still be missing. Changes nothing.
+
+    Args:
+        turn: what the upload takes its turn in, until it is closed: one that a campaign holds lets others go first.
 
     Raises:
         policies.exceptions.PolicyUnavailable: no policy can decide, so nothing is taken.
     """
+    campaign = campaign_like(submission.caption)
+    if turn is not None:
+        turn.enter_context(turns.waiting() if campaign and campaign.floor.holds else turns.going_first())
     before = before_upload(external_id=submission.external_id, creator=submission.creator, now=now or timezone.now())
     policy = policy_for(submission.creator)
     language = detect(submission.caption)[0]
     context = _context(submission, language, before.creator)
-    begun = Begun(before, policy, language, context, campaign_like(submission.caption), None)
+    begun = Begun(before, policy, language, context, campaign, None)
     if before.is_taken:
         return begun
     words = _words(submission, language, before)
@@ -192,8 +198,7 @@ def item_submit(
         begun = begun or item_begin(submission, now)
         if begun.run is None:
             return Submitted(_existing(submission), is_new=False)
-        with turn_taken() if begun.is_held else nullcontext():
-            item = _judge_and_store(actor, submission, begun, begun.run, now)
+        item = _judge_and_store(actor, submission, begun, begun.run, now)
         if item:
             return Submitted(item, is_new=True)
         begun = None

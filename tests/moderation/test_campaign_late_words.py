@@ -1,8 +1,7 @@
-"""What a campaign holds is not read by the classifier on the path but afterwards; and it waits for its turn."""
+"""What a campaign holds is not read by the classifier on the path but afterwards."""
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import timedelta
 from typing import Any
@@ -10,15 +9,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from moderation import campaign_source, turns
+from moderation import campaign_source
 from moderation.models import Campaign, CampaignMember, Clearance, Item, Job, OutboxMessage
 from moderation.services.campaign_watch import campaigns_watch
 from moderation.services.examination import item_examine
-from moderation.services.intake import item_begin
 from moderation.services.outbox import TOPIC_REEXAMINE, relay_once
-from moderation.turns import turn_taken
 from policies.choices import Outcome
-from tests.moderation.people import escalating_caption, person, text_item, text_submission
+from tests.moderation.people import escalating_caption, person, text_item
 from tests.moderation.test_campaigns import _afresh, apply_promised, decide, small, states, watch, wave  # noqa: F401
 
 
@@ -153,79 +150,3 @@ def test_one_that_came_while_people_decided_is_not_left_behind(opened: Campaign)
     watch()  # gives late members of decided campaigns the decision
     assert promise_of(item).available_at <= timezone.now()
     assert examine(item).state == "cleared"
-
-
-# --- turns ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "_PATIENCE_SECONDS", 20.0)
-
-
-def test_turns_are_taken_one_at_a_time(patient: None) -> None:
-    inside, most = 0, 0
-
-    def work() -> None:
-        nonlocal inside, most
-        with turn_taken():
-            inside += 1
-            most = max(most, inside)
-            time.sleep(0.01)
-            inside -= 1
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (inside, most) == (0, 1)
-
-
-def test_one_that_hangs_keeps_the_others_for_a_moment_only() -> None:
-    with turn_taken():
-        done = threading.Event()
-
-        def other() -> None:
-            with turn_taken():
-                done.set()
-
-        threading.Thread(target=other).start()
-        assert done.wait(20)
-    with turn_taken():
-        pass
-
-
-def test_one_that_fails_gives_its_turn_back(patient: None) -> None:
-    with pytest.raises(RuntimeError), turn_taken():
-        raise RuntimeError("no")
-    assert turns._turn.acquire(blocking=False)
-    turns._turn.release()
-
-
-def test_an_upload_that_a_campaign_holds_waits_for_its_turn_and_no_other_does(
-    opened: Campaign, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken: list[int] = []
-
-    class Turn:
-        def acquire(self, timeout: float) -> bool:
-            taken.append(1)
-            return True
-
-        def release(self) -> None:
-            taken.append(-1)
-
-    monkeypatch.setattr(turns, "_turn", Turn())
-    text_item("other", "Baking bread with my grandmother on a rainy sunday morning", "somebody")
-    assert taken == []
-    joined()
-    assert taken == [1, -1]
-
-
-def test_begin_holds_nothing(opened: Campaign) -> None:
-    """A request whose files are refused ends between begin and submit."""
-    begun = item_begin(text_submission("dropped", opened.first_item.caption))
-    assert begun.is_held
-    assert turns._turn.acquire(blocking=False)
-    turns._turn.release()
