@@ -41,9 +41,14 @@ class CampaignFloor:
         return {**asdict(self), "outcome": int(self.outcome), "territories": list(self.territories)}
 
     def under(self, judgement: Judgement) -> Judgement:
-        """Return a verdict, raised to the floor where it is milder; two restrictions hold together."""
-        if judgement.outcome > self.outcome or self.outcome == Outcome.CLEAR:
+        """Return a verdict, raised to the floor where it is milder; two restrictions hold together.
+
+        One that waits for a detector keeps its own outcome, and says that it waits for people as well.
+        """
+        if self.outcome == Outcome.CLEAR or judgement.outcome == Outcome.BLOCK:
             return judgement
+        if judgement.outcome > self.outcome:
+            return replace(judgement, reasons=(self._reason(), *judgement.reasons))
         if judgement.outcome == self.outcome != Outcome.RESTRICT:
             return judgement
         both = self.outcome == Outcome.RESTRICT

@@ -51,6 +51,7 @@ def test_what_an_open_campaign_holds_is_read_later(opened: Campaign, settings: A
     assert item.current_decision
     assert item.current_decision.evidence["missing"] == {"text": "skipped"}
     assert item.current_decision.evidence["campaign"]["key"] == str(opened.key)
+    assert [reason["rule"] for reason in item.current_decision.reasons] == ["campaign.undecided", "missing.text"]
     assert (item.state, item.current_decision.outcome) == ("held", Outcome.HOLD)
     assert not Job.objects.filter(state="open").exists()
     assert not Clearance.objects.filter(item=item, is_granted=True).exists()
