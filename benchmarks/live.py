@@ -69,6 +69,7 @@ def live_service(
     """
     media = folder / "media"
     media.mkdir(parents=True, exist_ok=True)
+    (folder / "var").mkdir(exist_ok=True)  # as the start makes it: processes share a lock in it
     defaults = {
         "DJANGO_SETTINGS_MODULE": "console.settings", "ENVIRONMENT": "test", "VAR_DIR": str(folder / "var"),
         "MEDIA_ROOT": str(media), "API_RATE_PER_MINUTE": "10000000", "LOG_LEVEL": "INFO",

@@ -43,7 +43,7 @@ class CampaignFloor:
     def under(self, judgement: Judgement) -> Judgement:
         """Return a verdict, raised to the floor where it is milder; two restrictions hold together.
 
-        One that waits for a detector keeps its own outcome, and says that it waits for people as well.
+        One that is stricter and still waits, for a detector or a person, keeps its own outcome and names the campaign too.
         """
         if self.outcome == Outcome.CLEAR or judgement.outcome == Outcome.BLOCK:
             return judgement

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,18 +51,13 @@ class Turns:
     def waiting(self) -> Iterator[None]:
         """Run the body when nobody else is at it, or after a quarter of a second."""
         ends_at = time.monotonic() + _PATIENCE_SECONDS
-        if not self._begin(ends_at):
+        with ExitStack() as ending:
+            if self._begin(ends_at):
+                ending.callback(self._end)
+                file = self._locked(ends_at)
+                if file is not None:
+                    ending.callback(os.close, file)
             yield
-            return
-        file = self._locked(ends_at)
-        try:
-            yield
-        finally:
-            if file is not None:
-                os.close(file)
-            with self.changed:
-                self.is_taken = False
-                self.changed.notify_all()
 
     def _begin(self, ends_at: float) -> bool:
         """Wait for the turn in this process; return whether it came."""
@@ -79,6 +74,11 @@ class Turns:
             else:
                 self.stuck_until = time.monotonic() + _STUCK_SECONDS
             return is_free
+
+    def _end(self) -> None:
+        with self.changed:
+            self.is_taken = False
+            self.changed.notify_all()
 
     def _is_free(self) -> bool:
         return not self.is_taken and not self.n_first
@@ -101,4 +101,4 @@ class Turns:
                 time.sleep(_TRY_SECONDS)
 
 
-turns = Turns(Path(settings.VAR_DIR) / "turn.lock")
+turns = Turns(settings.VAR_DIR / "turn.lock")

@@ -137,7 +137,7 @@ class Begun:
     @property
     def is_held(self) -> bool:
         """Whether its campaign holds it, whatever is found on it."""
-        return self.campaign is not None and self.campaign.floor.holds
+        return _is_held_by(self.campaign)
 
 
 def item_begin(submission: Submission, now: datetime | None = None, *, turn: ExitStack | None = None) -> Begun:
@@ -151,7 +151,7 @@ def item_begin(submission: Submission, now: datetime | None = None, *, turn: Exi
     """
     campaign = campaign_like(submission.caption)
     if turn is not None:
-        turn.enter_context(turns.waiting() if campaign and campaign.floor.holds else turns.going_first())
+        turn.enter_context(turns.waiting() if _is_held_by(campaign) else turns.going_first())
     before = before_upload(external_id=submission.external_id, creator=submission.creator, now=now or timezone.now())
     policy = policy_for(submission.creator)
     language = detect(submission.caption)[0]
@@ -161,6 +161,10 @@ def item_begin(submission: Submission, now: datetime | None = None, *, turn: Exi
         return begun
     words = _words(submission, language, before)
     return replace(begun, run=onpath_begin(words, policy, can_matter=_can_matter(begun, submission.kind)))
+
+
+def _is_held_by(campaign: LiveCampaign | None) -> bool:
+    return campaign is not None and campaign.floor.holds
 
 
 def _can_matter(begun: Begun, kind: ItemKind) -> CanMatter:
@@ -309,7 +313,7 @@ def _store(
         )
         if campaign:
             row_add(CampaignMember(campaign_id=campaign.pk, item=item, creator_id=item.creator_id, joined_at=now))
-        _promise(item, judgement, needs_deep, can_wait=campaign is not None and campaign.floor.holds)
+        _promise(item, judgement, needs_deep, can_wait=_is_held_by(campaign))
     for role, row in stored.items():
         setattr(item, f"{role}_id", row.fetchone()[0])
     _still_stored(submission)
