@@ -15,7 +15,7 @@ from django.db import connection
 from moderation.changes import Change, job_for
 from moderation.judge import digest_of, reasons_of
 from moderation.models.activation import Phase
-from moderation.models.decision import PERSON_STAGES
+from moderation.models.decision import PERSON_STAGES, PERSONS_RULES
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 from policies.population import Population
@@ -49,7 +49,7 @@ _STANDING = _PACKED.format(
     """
 )
 _DECISIONS = """
-    SELECT d.id, d.evidence, d.stage, i.withdrawn_at IS NOT NULL
+    SELECT d.id, d.evidence, d.stage = ANY(%s) OR d.decided_by = ANY(%s) OR i.withdrawn_at IS NOT NULL
     FROM moderation_decision d JOIN moderation_item i ON i.id = d.item_id WHERE d.id = ANY(%s)
 """
 
@@ -114,11 +114,12 @@ def plan_of(population: Population, facts: Facts, policy: CompiledPolicy, *, pha
     new = _New(side, at_row)
     narrower = _narrower(old, new)
     differs = narrower if phase == Phase.REVOKE else narrower | _other(old, new)
+    wider = _wider(old, new)
     is_member = population.floor[at_row] > 0
     # The floor of a campaign holds ages and territories as well, which only its decisions know.
     wanted = np.flatnonzero(differs & ~is_member)
     members = tuple(population.item_pk[at_row[is_member]].tolist())
-    changes, n_kept = _changes(population, side, at_row, old, narrower, wanted, now)
+    changes, n_kept = _changes(population, side, at_row, old, narrower, wider, wanted, now)
     return Plan(changes, members, n_kept)
 
 
@@ -170,6 +171,15 @@ def _other(old: _Old, new: _New) -> npt.NDArray[np.bool_]:
     return other
 
 
+def _wider(old: _Old, new: _New) -> npt.NDArray[np.bool_]:
+    """Return where the outcome is milder, or somebody is served who was not."""
+    wider = (new.outcome < old.outcome) | (old.is_served & new.is_served & (new.min_age < old.min_age))
+    for i in np.flatnonzero(old.is_served & new.is_served & (old.territories != new.territories)).tolist():
+        wider[i] |= bool(_codes(old.territories[i]) - _codes(new.territories[i]))
+    found: npt.NDArray[np.bool_] = wider
+    return found
+
+
 def _unequal(old: npt.NDArray[np.object_], new: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
     unequal: npt.NDArray[np.bool_] = (old != new).astype(bool)
     for i in np.flatnonzero(unequal).tolist():
@@ -187,6 +197,7 @@ def _changes(
     at_row: npt.NDArray[np.intp],
     old: _Old,
     narrower: npt.NDArray[np.bool_],
+    wider: npt.NDArray[np.bool_],
     wanted: npt.NDArray[np.intp],
     now: datetime,
 ) -> tuple[tuple[Change, ...], int]:
@@ -202,7 +213,10 @@ def _changes(
             continue
         row = int(at_row[i])
         changes.append(
-            _change(population, side, row, evidence, int(old.decision_pk[i]), bool(old.is_served[i]), bool(narrower[i]), now)
+            _change(
+                population, side, row, evidence, int(old.decision_pk[i]),
+                was_served=bool(old.is_served[i]), is_narrower=bool(narrower[i]), is_wider=bool(wider[i]), now=now,
+            )
         )  # fmt: skip
     return tuple(changes), n_kept
 
@@ -212,12 +226,10 @@ def _stored(decision_pks: Sequence[int]) -> dict[int, tuple[dict[str, Any], bool
     if not decision_pks:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_DECISIONS, [list(decision_pks)])
+        cursor.execute(_DECISIONS, [list(map(str, PERSON_STAGES)), list(PERSONS_RULES), list(decision_pks)])
         rows: Iterable[Any] = cursor.fetchall()
-    persons = frozenset(map(str, PERSON_STAGES))
     return {
-        pk: (evidence if isinstance(evidence, dict) else json.loads(evidence), stage in persons or is_withdrawn)
-        for pk, evidence, stage, is_withdrawn in rows
+        pk: (evidence if isinstance(evidence, dict) else json.loads(evidence), stays) for pk, evidence, stays in rows
     }
 
 
@@ -227,8 +239,10 @@ def _change(
     row: int,
     before: dict[str, Any],
     expected: int,
+    *,
     was_served: bool,
     is_narrower: bool,
+    is_wider: bool,
     now: datetime,
 ) -> Change:
     policy, verdict = side.policy, side.verdict
@@ -252,6 +266,7 @@ def _change(
         digest=digest_of(evidence),
         was_served=was_served,
         is_narrower=is_narrower,
+        is_wider=is_wider,
         job=job_for(evidence["context"], policy, category=slug, outcome=outcome, score=score, now=now)
         if side.needs_person[row]
         else None,
@@ -261,10 +276,13 @@ def _change(
 def _evidence(side: Side, row: int, before: dict[str, Any]) -> dict[str, Any]:
     """Return evidence as the version fuses it, so that the decision can be replayed under it."""
     categories, batch = side.policy.categories, side.batch
-    scores, hard = batch.scores[row], batch.hard[row]
+    scores, levels = batch.scores[row], batch.hard[row]
+    hard = {categories[c]: int(levels[c]) for c in np.flatnonzero(levels)}
+    # What stored cells hold does not say which terms or hashes they were.
+    known = before if hard == before["hard"] else {k: v for k, v in before.items() if k != "hard_by"}
     return {
-        **before,
+        **known,
         "scores": {categories[c]: round(float(scores[c]), 6) for c in np.flatnonzero(scores)},
-        "hard": {categories[c]: int(hard[c]) for c in np.flatnonzero(hard)},
+        "hard": hard,
         "unlabelled": 0 if batch.unlabelled is None else int(batch.unlabelled[row]),
     }

@@ -21,13 +21,14 @@ from moderation import bank_source
 from moderation.bank_source import Mark
 from moderation.detectors.hashes import BankIndex
 from moderation.exceptions import ModerationError
+from moderation.list_ages import LISTS_MAX_AGE_SECONDS
 
 log = structlog.get_logger(__name__)
 
 #: How often a process compares its banks with the database.
 BANKS_CHECK_SECONDS = 2.0
 #: Without a successful comparison for so long, that nothing matches is no longer believed.
-BANKS_MAX_AGE_SECONDS = 60.0
+BANKS_MAX_AGE_SECONDS = LISTS_MAX_AGE_SECONDS
 #: The first use in a process waits for the banks at most so long; small ones are there in a tenth of it.
 FIRST_LOAD_SECONDS = 2.0
 

@@ -8,9 +8,10 @@ import time
 from collections.abc import Mapping
 
 import structlog
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from moderation.detectors.links import DomainRule
+from moderation.list_ages import LISTS_MAX_AGE_SECONDS
 from moderation.models import ListedDomain
 from policies.choices import Outcome
 
@@ -19,7 +20,7 @@ log = structlog.get_logger(__name__)
 #: A listing counts everywhere after so long.
 REFRESH_SECONDS = 5.0
 #: A view that could not be read again for so long is not used: what was listed since would be missed.
-MAX_AGE_SECONDS = 60.0
+MAX_AGE_SECONDS = LISTS_MAX_AGE_SECONDS
 
 _rules: Mapping[str, DomainRule] | None = None
 _read_at = _tried_at = float("-inf")
@@ -33,18 +34,32 @@ def current() -> Mapping[str, DomainRule] | None:
 
 def refresh() -> None:
     """Read the list again where it is old; one thread reads, the others go on with what there is."""
-    global _rules, _read_at, _tried_at
     is_first = _rules is None
     if time.monotonic() - _tried_at < REFRESH_SECONDS or not _lock.acquire(blocking=is_first):
         return
     try:
-        _rules = _read()
-        _read_at = time.monotonic()
-    except DatabaseError as error:
-        log.warning("domains_not_read", error=type(error).__name__)
+        _try_to_read()
     finally:
-        _tried_at = time.monotonic()
         _lock.release()
+
+
+def read_again() -> bool:
+    """Read the list now, however fresh it is; return whether that went well."""
+    with _lock:
+        return _try_to_read()
+
+
+def _try_to_read() -> bool:
+    global _rules, _read_at, _tried_at
+    began = time.monotonic()  # before the snapshot: what commits later may be missing from it
+    _tried_at = began
+    try:
+        _rules = _read()
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("domains_not_read", error=type(error).__name__)
+        return False
+    _read_at = began
+    return True
 
 
 def forget() -> None:

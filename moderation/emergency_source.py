@@ -63,18 +63,29 @@ def current() -> EmergencyView:
 
 def refresh() -> None:
     """Look again where the view is old. Whoever needs it meanwhile waits: going on with an old one would miss what is new."""
-    global _read_at
     if time.monotonic() - _read_at < REFRESH_SECONDS:
         return
     with _lock:
-        began = time.monotonic()
-        if began - _read_at < REFRESH_SECONDS:
-            return
-        try:
-            _take(_read())
-            _read_at = began
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("emergency_terms_not_read", error=type(error).__name__)
+        if time.monotonic() - _read_at >= REFRESH_SECONDS:
+            _try_to_read()
+
+
+def read_again() -> bool:
+    """Look now, however fresh the view is; return whether that went well."""
+    with _lock:
+        return _try_to_read()
+
+
+def _try_to_read() -> bool:
+    global _read_at
+    began = time.monotonic()  # before the snapshot: what commits later may be missing from it
+    try:
+        _take(_read())
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("emergency_terms_not_read", error=type(error).__name__)
+        return False
+    _read_at = began
+    return True
 
 
 def forget() -> None:

@@ -33,6 +33,10 @@ class DecisionChanged(ModerationError):
     """Somebody decided in the meantime."""
 
 
+class JudgementOverdue(ModerationError):
+    """A verdict was not stored in time: what was in force may have changed, so it is thrown away."""
+
+
 class DeadLetterInvalid(ModerationError):
     """The message is not a dead letter (any more)."""
 

@@ -8,13 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from moderation.campaign_floor import CampaignFloor
 from moderation.detectors.base import Finding, Missing, Result
 from moderation.fusion import fuse
+from moderation.lists_mark import ListsMark
 from policies.choices import BAND_MIN_AGES, DETECTORS, ItemKind, Outcome
 from policies.compiled import CompiledPolicy
 from policies.decide import EvidenceBatch, Reason, VerdictBatch, decide, explain
@@ -48,6 +49,7 @@ class Judgement:
     digest: str
     findings: tuple[Finding, ...]
     sources: tuple[str, ...] = ()  # per finding, the detector whose result carries it: itself, or who read the text
+    lists: ListsMark | None = None  # that were in force when the content was looked through; None: not known to be now
 
     @property
     def score(self) -> float:
@@ -76,14 +78,20 @@ class Judgement:
         return needs_person and not self.awaits_campaign
 
 
-def judge(results: Sequence[Result], context: Context, policy: CompiledPolicy) -> Judgement:
+def judge(
+    results: Sequence[Result], context: Context, policy: CompiledPolicy, *, lists: ListsMark | None = None
+) -> Judgement:
     """Return what `policy` says of the results of all detectors for one item.
 
     A detector that is not among the results counts as missing (pending).
+
+    Args:
+        lists: mark that was taken before the lists were read which the results rest on. Without it the verdict can stop an
+            item, and never let one pass that another decision stopped.
     """
     findings = tuple(f for r in results for f in r.findings)
     sources = tuple(r.detector for r in results for _ in r.findings)
-    return _verdict(_evidence(results, context, policy), policy, findings, sources)
+    return replace(_verdict(_evidence(results, context, policy), policy, findings, sources), lists=lists)
 
 
 def _evidence(results: Sequence[Result], context: Context, policy: CompiledPolicy) -> dict[str, Any]:
@@ -91,14 +99,53 @@ def _evidence(results: Sequence[Result], context: Context, policy: CompiledPolic
     fused = fuse(results, policy, context.kind)
     scores = {c: round(float(s), 6) for c, s in zip(policy.categories, fused.scores, strict=True) if s != 0}
     hard = {c: int(h) for c, h in zip(policy.categories, fused.hard, strict=True) if h}
+    by = sorted({_hard_by(f) for r in results for f in r.findings if f.hard})
     return {
         "scores": scores,
         "hard": hard,
+        **({"hard_by": by} if by else {}),
         "unlabelled": fused.unlabelled,
         "missing": _why_missing(results),
         "versions": {r.detector: r.version for r in results if not r.missing},
         "context": {name: getattr(context, name) for name in _CONTEXT},
     }
+
+
+def _hard_by(finding: Finding) -> str:
+    """Return what hard evidence is, whatever it says: a term, a known hash, a domain. People have seen it, or not."""
+    kind = next((name for name in ("entry", "emergency", "domain") if finding.where.get(name)), "text")
+    return f"{finding.category}:{kind}:{finding.where.get(kind, '')}"[:200]
+
+
+def is_new_and_hard(known: Mapping[str, Any], judgement: Judgement) -> bool:
+    """Whether hard evidence speaks in a verdict that `known`, the evidence of another decision, does not have."""
+    levels, by = known.get("hard", {}), known.get("hard_by")
+    found = judgement.evidence
+    is_harder = any(level > levels.get(category, 0) for category, level in found["hard"].items())
+    return is_harder or (by is not None and not set(found.get("hard_by", ())) <= set(by))
+
+
+class Standing(Protocol):
+    """What a verdict is compared with: a decision."""
+
+    outcome: int
+    min_age: int
+    territories_blocked: list[str]
+
+
+def is_wider(judgement: Judgement, current: Standing) -> bool:
+    """Whether a verdict is milder than a decision, or lets anybody see what that does not."""
+    if judgement.outcome != current.outcome:
+        return judgement.outcome < current.outcome
+    fewer = judgement.min_age < current.min_age or not set(current.territories_blocked) <= set(judgement.territories)
+    return judgement.outcome.is_servable and fewer
+
+
+def is_same(judgement: Judgement, current: Standing) -> bool:
+    """Whether a verdict does what a decision does."""
+    if judgement.outcome != current.outcome or not judgement.outcome.is_servable:
+        return judgement.outcome == current.outcome
+    return judgement.min_age == current.min_age and set(judgement.territories) == set(current.territories_blocked)
 
 
 def could_change(detector: str, results: Sequence[Result], context: Context, policy: CompiledPolicy) -> bool:

@@ -14,7 +14,7 @@ from moderation import bank_follower, domain_source, emergency_source
 from moderation.bank_follower import BanksUnavailable, BankView
 from moderation.classifier.loading import load, model_source
 from moderation.classifier.model import ModelInvalid
-from moderation.detectors.base import Detector, Result, Subject
+from moderation.detectors.base import Detector, Missing, Result, Subject
 from moderation.detectors.hashes import BankIndex, HashesDetector
 from moderation.detectors.history import HistoryDetector
 from moderation.detectors.links import LinksDetector
@@ -46,8 +46,8 @@ class _Loaded:
 
 #: By the version's key: with a version in canary, uploads take turns between two.
 _loaded: dict[str, _Loaded] = {}
-#: The active version, the canary, and the former ones of both while requests still use them.
-_MAX_LOADED = 4
+#: The active version, the canary, the former ones of both while requests still use them, and those in shadow.
+_MAX_LOADED = 8
 _lock = threading.Lock()
 #: Per detector; more than the requests that one process serves at once are of no use.
 _pools = DetectorPools(n_threads=8)
@@ -70,6 +70,26 @@ def onpath_begin(words: Subject, policy: CompiledPolicy, *, can_matter: CanMatte
     domain_source.refresh()
     emergency_source.refresh()
     return _current(policy).ensemble.begin(words, can_matter=can_matter)
+
+
+#: What these say follows from lists that people change, and from nothing else.
+_LISTS = frozenset({"hashes", "terms", "links"})
+
+
+def lists_run(subject: Subject, policy: CompiledPolicy) -> tuple[Result, ...]:
+    """Return what hash banks, term lists and lists of domains say of a subject now; one that fails comes back missing."""
+    domain_source.refresh()
+    emergency_source.refresh()
+    detectors = _current(policy).ensemble.detectors
+    return tuple(_run_alone(detector, subject) for detector in detectors if detector.name in _LISTS)
+
+
+def _run_alone(detector: Detector, subject: Subject) -> Result:
+    try:
+        return detector.run(subject)
+    except Exception as error:  # as in the ensemble: whatever a detector raises, it gave no answer
+        log.warning("list_not_scanned", detector=detector.name, error=type(error).__name__)
+        return Result(detector.name, detector.version, missing=Missing(detector.name, "failed", type(error).__name__))
 
 
 def text_detector(policy: CompiledPolicy) -> TextDetector:

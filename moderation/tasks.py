@@ -23,6 +23,8 @@ from moderation.services import (
     emergency,
     examination,
     jobs,
+    judging_again,
+    list_changes,
     outbox,
     reconcile,
     reruns,
@@ -122,14 +124,32 @@ def campaigns_watch() -> None:
 
 @shared_task(name="moderation.tasks.emergency_recheck")
 def emergency_recheck(message_key: str) -> None:
-    """Look at what is served for a new emergency term."""
-    _work(message_key, emergency.emergency_recheck)
+    """Carry out what an earlier release promised for a new emergency term."""
+    _work(message_key, emergency.emergency_look_again)
 
 
 @shared_task(name="moderation.tasks.emergency_release")
 def emergency_release(message_key: str) -> None:
-    """Decide what an ended emergency term stopped without it."""
-    _work(message_key, emergency.emergency_release)
+    """Carry out what an earlier release promised for an emergency term that ended."""
+    _work(message_key, emergency.emergency_look_again)
+
+
+@shared_task(name="moderation.tasks.list_change_look")
+def list_change_look(message_key: str) -> None:
+    """Judge again what a change of a list concerns."""
+    _work(message_key, list_changes.list_change_look)
+
+
+@shared_task(name="moderation.tasks.list_change_settle")
+def list_change_settle(message_key: str) -> None:
+    """Judge again what was stored while processes still held the old list."""
+    _work(message_key, list_changes.list_change_settle)
+
+
+@shared_task(name="moderation.tasks.item_renew")
+def item_renew(message_key: str) -> None:
+    """Judge an item again whose clearance expired."""
+    _work(message_key, judging_again.item_renew)
 
 
 @shared_task(name="moderation.tasks.emergency_terms_watch")

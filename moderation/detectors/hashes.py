@@ -104,6 +104,11 @@ class BankIndex:
         }
         return BankIndex(banks, self._pdq, self._exact)
 
+    def only(self, bank: int) -> "BankIndex":
+        """Return the same hashes with one bank in force, all of it, and no other."""
+        banks = {pk: replace(facts, enabled_ratio=float(pk == bank)) for pk, facts in self.banks.items()}
+        return BankIndex(banks, self._pdq, self._exact)
+
     def match_sha256(self, value: str) -> list[Match]:
         """Return the entries in force of exactly this file."""
         return [match for match in self._equal(value) if match.entry.is_enabled]

@@ -13,6 +13,7 @@ from moderation.models.emergency import EmergencyTerm
 from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.item import Creator, Item, MediaFile
+from moderation.models.lists import ListChange
 from moderation.models.outbox import OutboxMessage
 from moderation.models.report import Report
 from moderation.models.rerun import DetectorRerun
@@ -46,6 +47,7 @@ __all__ = [
     "ItemEvidence",
     "Job",
     "KnownClip",
+    "ListChange",
     "ListedDomain",
     "MatchFeedback",
     "MediaFile",

@@ -21,6 +21,17 @@ _VERSION_DECIDES = """
     END IF;
     RETURN NEW;
 """
+_NOT_TWICE_RUNNING = """
+    IF EXISTS (
+        SELECT 1 FROM moderation_decision d
+        WHERE d.id = NEW.supersedes_id AND d.stage IN ('on_path', 'deep') AND d.evidence_digest = NEW.evidence_digest
+          AND d.policy_version_id = NEW.policy_version_id
+    ) THEN
+        RAISE EXCEPTION 'the standing decision on item % rests on the same evidence', NEW.item_id
+            USING ERRCODE = 'unique_violation', CONSTRAINT = 'moderation_decision_not_twice_running';
+    END IF;
+    RETURN NEW;
+"""
 
 
 class DecisionStage(models.TextChoices):
@@ -33,15 +44,19 @@ class DecisionStage(models.TextChoices):
     ACTIVATION = "activation", "A policy version went live"
     WITHDRAWAL = "withdrawal", "Withdrawn by the platform"
     CAMPAIGN = "campaign", "As one of a campaign"
-    EMERGENCY = "emergency", "Caught by an emergency term"
+    EMERGENCY = "emergency", "Emergency terms changed"
+    LISTS = "lists", "Banks, domains, prompts or a standing changed"
 
 
 #: Stages in which a named person decided.
 PERSON_STAGES = (DecisionStage.REVIEW, DecisionStage.SENIOR)
-#: Stages in which one body of evidence under one policy version can be decided only once.
+#: Rules of machines that keep what a person decided: new hard evidence waits for a senior; once it is gone, their word holds again.
+NEW_HARD_EVIDENCE, PERSON_HOLDS = "new_hard_evidence", "person_holds"
+PERSONS_RULES = (NEW_HARD_EVIDENCE, PERSON_HOLDS)
+#: Stages in which machines looked at all of the content.
 MACHINE_STAGES = (DecisionStage.ON_PATH, DecisionStage.DEEP)
 #: Stages in which a machine decides under the version of the moment.
-LIVE_STAGES = (*MACHINE_STAGES, DecisionStage.CAMPAIGN, DecisionStage.EMERGENCY)
+LIVE_STAGES = (*MACHINE_STAGES, DecisionStage.CAMPAIGN, DecisionStage.EMERGENCY, DecisionStage.LISTS)
 
 
 class Decision(PublicKeyModel):
@@ -79,12 +94,6 @@ class Decision(PublicKeyModel):
                 condition=Q(stage__in=PERSON_STAGES, actor__isnull=False)
                 | Q(~Q(stage__in=PERSON_STAGES), actor__isnull=True),
             ),
-            # Retries are safe: the same evidence under the same version is decided once, however often a task runs.
-            models.UniqueConstraint(
-                fields=["item", "evidence_digest", "policy_version"],
-                condition=Q(stage__in=MACHINE_STAGES),
-                name="moderation_decision_once_per_evidence",
-            ),
             # A chain, never a tree, with one beginning.
             models.UniqueConstraint(
                 fields=["item"], condition=Q(supersedes__isnull=True), name="moderation_decision_one_first"
@@ -102,6 +111,14 @@ class Decision(PublicKeyModel):
         ]
         triggers = [
             append_only(),
+            # Retries are safe: what stands is not decided again, however often a task runs. What stood once may come back.
+            pgtrigger.Trigger(
+                name="not_twice_running",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__supersedes__isnull=False, new__stage__in=MACHINE_STAGES),
+                func=_NOT_TWICE_RUNNING,
+            ),
             # A process that has not heard of an activation yet must not go on deciding under the former version.
             pgtrigger.Trigger(
                 name="version_decides",
@@ -119,3 +136,16 @@ class Decision(PublicKeyModel):
     def is_by_person(self) -> bool:
         """True where a named person decided."""
         return self.stage in PERSON_STAGES
+
+    @property
+    def rests_on_person(self) -> bool:
+        """True where a named person decided, or a machine keeps what they decided: machines' scores change nothing any more."""
+        return self.is_by_person or self.decided_by in PERSONS_RULES
+
+    @property
+    def by_person(self) -> "Decision | None":
+        """The person's decision that this one is, or keeps; None where it rests on machines."""
+        decision: Decision | None = self
+        while decision is not None and decision.decided_by in PERSONS_RULES and not decision.is_by_person:
+            decision = decision.supersedes
+        return decision if decision is not None and decision.is_by_person else None

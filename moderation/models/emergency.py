@@ -35,8 +35,8 @@ class EmergencyTerm(PublicKeyModel):
     reviewed_at = models.DateTimeField(null=True)
     review_note = models.CharField(max_length=300, blank=True)
     ended_at = models.DateTimeField(null=True)
-    n_rechecked = models.PositiveIntegerField(default=0)  # captions served lately that were looked at again
-    n_caught = models.PositiveIntegerField(default=0)  # of these, how many held the term
+    n_rechecked = models.PositiveIntegerField(default=0)  # stored items that were looked through for it
+    n_caught = models.PositiveIntegerField(default=0)  # of these, how many were decided anew
 
     class Meta:
         ordering = ["-id"]

@@ -32,8 +32,6 @@ class Finding(models.Model):
                 name="moderation_finding_matches",
                 condition=Q(detector__in=["hashes", "frames"]),
             ),
-            # emergency_release: what an emergency term stopped
-            models.Index(fields=["item"], name="moderation_finding_emergency", condition=Q(where__has_key="emergency")),
         ]
         triggers = [append_only()]
 

@@ -25,14 +25,17 @@ from moderation import emergency_source
 from moderation.activation_plan import facts_between, plan_of
 from moderation.changes import Change
 from moderation.evidence_store import spans_after
+from moderation.lists_in_force import ListsChanged
 from moderation.models import Activation
 from moderation.models.activation import ActivationKind, ActivationState, Phase
 from moderation.models.decision import DecisionStage
 from moderation.onpath import load_terms
 from moderation.services.audit import audit_write
 from moderation.services.campaign_members import members_decide
-from moderation.services.captions import captions_look_again
 from moderation.services.changes import Written, changes_write
+from moderation.services.judging_again import Judge, items_confirm, items_judge_again
+from moderation.services.stored_texts import texts_look_again
+from moderation.services.transactions import ended_before, xmin
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.models import PolicyVersion, VersionState
@@ -54,9 +57,9 @@ _MEMBERS = 500
 #: emergency terms must not wait for a large replay.
 BUDGET_SECONDS = 20.0
 _RUNNING = (ActivationState.RUNNING, ActivationState.FAILED)
-_POLL_SECONDS = 0.05
+#: The claim is renewed as often while transactions of before are waited for.
+_POLL_SECONDS = 1.0
 _OWN_XID = "SELECT pg_current_xact_id()::text::bigint"
-_XMIN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
 class _Overtaken(Exception):
@@ -161,6 +164,9 @@ def activations_resume(*, budget_seconds: float = BUDGET_SECONDS) -> bool:
         return _Run(activation, time.monotonic() + budget_seconds).go_on()
     except _Overtaken:
         return False
+    except ListsChanged:  # the next run goes on from here, with the new ones
+        Activation.objects.filter(pk=activation.pk, state=ActivationState.RUNNING).update(claimed_until=None)
+        return False
     except Exception as error:  # whatever it is, it is shown, and tried again when the claim is over
         log.exception("activation_failed", activation=str(activation.key), phase=activation.phase)
         Activation.objects.filter(pk=activation.pk, state=ActivationState.RUNNING).update(
@@ -179,6 +185,7 @@ class _Run:
     def __init__(self, activation: Activation, until: float) -> None:
         self.activation = activation
         self.until = until
+        self.judge: Judge | None = None  # made where something would get wider
         invalidate()  # this process may not have heard of the switch
         self.policy: CompiledPolicy = compiled_version(activation.version)
         self.terms = load_terms(self.policy, beside=_emergency) if activation.looks_at_captions else None
@@ -206,8 +213,7 @@ class _Run:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM moderation_itemevidence")
             n_total = cursor.fetchone()[0]
-            cursor.execute(_XMIN)
-            began_xmin = cursor.fetchone()[0]
+            began_xmin = xmin()
             cursor.execute(_OWN_XID)
             self._update(mark_xid=cursor.fetchone()[0], began_xmin=began_xmin, n_total=n_total)
 
@@ -226,26 +232,45 @@ class _Run:
             # The second pass looks at what the first could not see: transactions that ran when it began.
             is_first = self.activation.phase == Phase.REVOKE
             since = 0 if is_first else self.activation.began_xmin or 0
-            captions_look_again(after, until, self.terms, since_txid=since)
+            texts_look_again(after, until, self.terms, since_txid=since)
         facts = facts_between(after, until, phase=self.activation.phase, only=only)  # before the evidence
         population = read()
         now = timezone.now()
         plan = plan_of(population, facts, self.policy, phase=self.activation.phase, now=now)
         for start in range(0, len(plan.members), _MEMBERS):
             members_decide(item_pks=plan.members[start : start + _MEMBERS], now=now)
-        changes = plan.changes
+        changes, other = self._confirmed(plan.changes)
         for start in range(0, len(changes), WRITE_ITEMS):
             part = changes[start : start + WRITE_ITEMS]
             self._write(part, cursor=part[-1].item_pk, now=now)
+        items_judge_again(item_pks=other, stage=DecisionStage.ACTIVATION)
         n = len(facts.item_pk)
         n_kept = plan.n_kept if self.activation.phase == Phase.WIDEN else 0  # both passes meet them
         self._update(cursor=until, n_checked=F("n_checked") + n, n_kept=F("n_kept") + n_kept)
+
+    def _confirmed(self, changes: Sequence[Change]) -> tuple[Sequence[Change], Sequence[int]]:
+        """Return the changes that may be written, and the items that are to be judged one by one.
+
+        Stored findings let nothing pass by themselves: what would be wider is looked through with the lists of now.
+        """
+        wider = [change for change in changes if change.is_wider]
+        if not wider:
+            return changes, ()
+        self.judge = self.judge or Judge()
+        self.judge.refresh()
+        sure = items_confirm(changes=wider, judge_with=self.judge)
+        other = {change.item_pk for change in wider} - sure
+        return [change for change in changes if change.item_pk not in other], sorted(other)
 
     def _write(self, part: Sequence[Change], *, cursor: int, now: datetime) -> None:
         with transaction.atomic():
             self._check()
             written = changes_write(
-                part, stage=DecisionStage.ACTIVATION, version_pk=self.activation.version_id, now=now
+                part,
+                stage=DecisionStage.ACTIVATION,
+                version_pk=self.activation.version_id,
+                now=now,
+                lists=self.judge.mark if self.judge else None,
             )
             self._update(cursor=cursor, **{name: F(name) + n for name, n in written.counts().items()})
         for name, n in written.counts().items():
@@ -279,11 +304,10 @@ class _Run:
     def _settle(self) -> bool:
         """Wait until every transaction has ended that may have decided under the former version."""
         mark = self.activation.mark_xid or 0
-        while _xmin() <= mark:
+        while not ended_before(mark + 1, wait_seconds=_POLL_SECONDS):
             if time.monotonic() > self.until:
                 return False
             self._update()
-            time.sleep(_POLL_SECONDS)
         self._update(phase=Phase.WIDEN, cursor=0, n_checked=0)
         return True
 
@@ -314,9 +338,3 @@ class _Run:
 def _emergency() -> emergency_source.EmergencyView:
     emergency_source.refresh()
     return emergency_source.current()
-
-
-def _xmin() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(_XMIN)
-        return int(cursor.fetchone()[0])

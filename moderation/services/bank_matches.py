@@ -15,6 +15,7 @@ from prometheus_client import Counter
 from moderation.exceptions import BankInvalid
 from moderation.models import Finding, HashEntry, HashMatch, Item, MatchFeedback
 from moderation.services.audit import audit_write
+from moderation.services.banks import entry_changed
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,7 @@ def _flood(pk: int, n_creators: int, now: datetime) -> HashEntry | None:
         return None
     entry.flooded_at = now
     entry.save(update_fields=["flooded_at"])
+    entry_changed(entry, now)
     followed = "alarm" if entry.bank.is_child_safety else "quarantine"
     audit_write(
         actor="system",

@@ -8,11 +8,15 @@ from itertools import islice
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils import timezone
 
 from moderation.exceptions import BankInvalid
 from moderation.models import HashBank, HashEntry, KnownClip
 from moderation.models.bank import ShareLevel
+from moderation.models.lists import ListKind
 from moderation.services.audit import Actor, audit_write
+from moderation.services.list_changes import list_changed
+from moderation.services.transactions import own_txid
 from policies.choices import Outcome
 from policies.models import Category
 
@@ -83,6 +87,7 @@ def bank_add_entries(*, actor: Actor, bank: HashBank, entries: Iterable[NewEntry
     n_new = bank.entries.count() - before
     if n_new:
         bank.save(update_fields=["updated_at"])
+        list_changed(kind=ListKind.BANKS, subject={"bank": bank.pk, "txid": own_txid()}, now=timezone.now())
         audit_write(actor=actor, action="bank.extended", object_type="bank", object_key=bank.slug, n=n_new)
     return n_new
 
@@ -156,6 +161,7 @@ def bank_set_ratio(*, actor: Actor, slug: str, ratio: float) -> HashBank:
         raise BankInvalid("A child-safety bank is always whole; retire a wrong entry instead.")
     bank.enabled_ratio = ratio
     bank.save(update_fields=["enabled_ratio", "updated_at"])
+    list_changed(kind=ListKind.BANKS, subject={"bank": bank.pk}, now=timezone.now())
     audit_write(actor=actor, action="bank.ratio_set", object_type="bank", object_key=slug, ratio=ratio)
     return bank
 
@@ -181,6 +187,7 @@ def entry_retire(*, actor: AbstractBaseUser, key: str, reason: str, now: datetim
     entry.retire_reason = entry.retire_reason or _said(reason)
     entry.retired_at, entry.retired_by_id = now, actor.pk
     entry.save(update_fields=["retired_at", "retired_by", "retire_reason"])
+    entry_changed(entry, now)
     _audit(actor, "entry.retired", entry, asked_by=entry.retire_asked_by_id)
     return entry
 
@@ -207,6 +214,7 @@ def entry_restore(*, actor: AbstractBaseUser, key: str) -> HashEntry:
     entry.retired_at = entry.retired_by = entry.retire_asked_at = entry.retire_asked_by = None
     entry.retire_reason = ""
     entry.save(update_fields=["retired_at", "retired_by", "retire_asked_at", "retire_asked_by", "retire_reason"])
+    entry_changed(entry, timezone.now())
     _audit(actor, action, entry)
     return entry
 
@@ -223,8 +231,14 @@ def entry_release(*, actor: AbstractBaseUser, key: str, now: datetime) -> HashEn
         raise BankInvalid("This hash is not held back.")
     entry.flooded_at, entry.flood_exempt_until = None, now + FLOOD_EXEMPT
     entry.save(update_fields=["flooded_at", "flood_exempt_until"])
+    entry_changed(entry, now)
     _audit(actor, "entry.released", entry)
     return entry
+
+
+def entry_changed(entry: HashEntry, now: datetime) -> None:
+    """Note that what follows from an entry changed, inside the transaction of the change."""
+    list_changed(kind=ListKind.BANKS, subject={"bank": entry.bank_id, "entries": [entry.pk]}, now=now)
 
 
 def _locked(key: str) -> HashEntry:

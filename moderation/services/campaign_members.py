@@ -9,7 +9,7 @@ from django.db import transaction
 
 from moderation.campaign_selectors import floors_under
 from moderation.changes import Change, job_for
-from moderation.judge import Judgement, replay, under_floor
+from moderation.judge import Judgement, is_wider, replay, under_floor
 from moderation.models import Decision, Item
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
@@ -17,6 +17,7 @@ from moderation.services.changes import changes_write
 from moderation.services.decisions import version_pk
 from moderation.services.evidence import evidence_floor, floor_outcome
 from moderation.services.job_opening import jobs_close
+from moderation.services.judging_again import items_judge_again
 from moderation.services.locking import items_locked
 from moderation.services.rows import rows_together
 from policies.choices import Outcome
@@ -31,7 +32,11 @@ def members_decide(*, item_pks: Sequence[int], now: datetime) -> dict[int, Decis
     1. lock the items; what was withdrawn or decided by a person stays as it is (None),
     2. evidence that was decided under this floor already: that decision stands (retries are safe),
     3. an undecided campaign changes only what is milder than its floor; the member's own job is the campaign's now,
-    4. record; clearances follow, and a member whose own evidence still asks for a person gets its job back.
+    4. record; clearances follow, and a member whose own evidence still asks for a person gets its job back,
+    5. what would be milder than it is now is judged by a scan with the lists of now.
+
+    Raises:
+        ListsUnavailable: they cannot be read, and something would be milder.
 
     Returns: by item, the decision that stands afterwards.
     """
@@ -40,9 +45,10 @@ def members_decide(*, item_pks: Sequence[int], now: datetime) -> dict[int, Decis
     standing: dict[int, Decision | None] = {item.pk: None for item in items}
     absorbed: list[tuple[Item, Decision, Judgement]] = []
     changes: defaultdict[int, list[Change]] = defaultdict(list)
+    wider: list[int] = []
     for item in items:
         current = item.current_decision
-        if current is None or item.withdrawn_at or current.is_by_person:
+        if current is None or item.withdrawn_at or current.rests_on_person:
             continue
         policy = policy_for(item.creator.external_id)
         own = {key: value for key, value in current.evidence.items() if key != "campaign"}
@@ -50,12 +56,15 @@ def members_decide(*, item_pks: Sequence[int], now: datetime) -> dict[int, Decis
         standing[item.pk] = current
         if judgement.awaits_campaign and judgement.outcome == current.outcome:
             absorbed.append((item, current, judgement))
+        elif is_wider(judgement, current):
+            wider.append(item.pk)
         elif (current.evidence_digest, current.policy_version_id) != (judgement.digest, version_pk(policy)):
             changes[version_pk(policy)].append(_change(item, current, judgement, policy, now))
     _absorb(absorbed, now)
     for version, part in changes.items():
         changes_write(part, stage=DecisionStage.CAMPAIGN, version_pk=version, now=now)
-    return standing | _current([change.item_pk for part in changes.values() for change in part])
+    items_judge_again(item_pks=wider, stage=DecisionStage.CAMPAIGN)
+    return standing | _current([*wider, *(change.item_pk for part in changes.values() for change in part)])
 
 
 def _change(item: Item, current: Decision, judgement: Judgement, policy: CompiledPolicy, now: datetime) -> Change:

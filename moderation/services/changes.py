@@ -10,6 +10,8 @@ from django.db import connection
 
 from moderation.changes import Change
 from moderation.judge import state_of
+from moderation.lists_in_force import ListsChanged, lists_mark
+from moderation.lists_mark import ListsMark
 from moderation.models.decision import DecisionStage
 from moderation.services.job_opening import queue_of
 from policies.choices import Outcome
@@ -111,14 +113,21 @@ class Written:
         return {name: getattr(self, name) for name in self.NAMES}
 
 
-def changes_write(changes: Sequence[Change], *, stage: DecisionStage, version_pk: int, now: datetime) -> Written:
+def changes_write(
+    changes: Sequence[Change], *, stage: DecisionStage, version_pk: int, now: datetime, lists: ListsMark | None = None
+) -> Written:
     """Decide items again, inside the caller's transaction.
 
     1. lock the items whose decision still is the one that was read, and forget the others,
-    2. record the decisions, 3. items, clearances (their log by trigger) and jobs follow.
+    2. see that the lists still are those that wider changes were judged by,
+    3. record the decisions, 4. items, clearances (their log by trigger) and jobs follow.
 
     Args:
         changes: in the order of items.
+        lists: mark of the scan that wider changes rest on; without one there must be none.
+
+    Raises:
+        ListsChanged: something wider, and no scan, or one with other lists than those of now.
     """
     valid_until = now + timedelta(days=settings.CLEARANCE_VALID_DAYS)
     values: dict[str, Any] = {"now": now, "stage": stage, "version": version_pk, "valid_until": valid_until}
@@ -130,7 +139,10 @@ def changes_write(changes: Sequence[Change], *, stage: DecisionStage, version_pk
             for change in changes:
                 copy.write_row(_row(change, queues))
         cursor.execute("ANALYZE decision_change")
-        for statement in (_LOCK, _DECIDE, _ITEMS, _CLEARANCES, _NEW_CLEARANCES, _FLOORS, _CLOSE_JOBS):
+        cursor.execute(_LOCK)
+        if any(change.is_wider for change in changes) and lists != lists_mark():
+            raise ListsChanged("A list changed while stored items were judged.")
+        for statement in (_DECIDE, _ITEMS, _CLEARANCES, _NEW_CLEARANCES, _FLOORS, _CLOSE_JOBS):
             cursor.execute(statement, values)
         cursor.execute(_OPEN_JOBS, values)
         n_jobs = cursor.rowcount

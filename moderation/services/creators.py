@@ -1,8 +1,15 @@
 """What is noted about creators beside their uploads."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.db import connection, transaction
+
+from moderation.models import Creator
+from moderation.models.lists import ListKind
+from moderation.services.audit import Actor, audit_write
+from moderation.services.list_changes import list_changed
+from policies.choices import Standing
 
 # Only rows that change: every few minutes most creators are as they were.
 _NOTE = """
@@ -11,6 +18,31 @@ _NOTE = """
     WHERE c.id = n.id AND c.expected_views IS DISTINCT FROM n.views
 """
 _MOST = 2**31 - 1
+
+
+@transaction.atomic
+def creator_standing_set(*, actor: Actor, creator: Creator, standing: Standing, note: str, now: datetime) -> Creator:
+    """Say how far a creator is trusted; what they uploaded is judged again by a task.
+
+    1. lock the creator; a repeat changes nothing,
+    2. change, audit, promise.
+
+    Raises:
+        ValueError: nothing says why.
+    """
+    row = Creator.objects.select_for_update().get(pk=creator.pk)
+    if row.standing == standing:
+        return row
+    if not note.strip():
+        raise ValueError("Say in a sentence why; the creator may ask.")
+    before, row.standing = row.standing, standing
+    row.save(update_fields=["standing"])
+    list_changed(kind=ListKind.STANDING, subject={"creator": row.pk}, now=now)
+    audit_write(
+        actor=actor, action="creator.standing_set", object_type="creator", object_key=row.key,
+        before=Standing(before).name, after=standing.name, note=note.strip()[:200],
+    )  # fmt: skip
+    return row
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """Recording a decision: items change state, clearances follow, and jobs open or close here, or by the thousand in changes.py."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,10 +15,26 @@ from psycopg.types.json import Jsonb
 
 from moderation.campaign_selectors import floor_under
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
-from moderation.judge import Judgement, digest_of, is_valid_min_age, state_of, under_floor
+from moderation.judge import (
+    Judgement,
+    digest_of,
+    is_new_and_hard,
+    is_same,
+    is_valid_min_age,
+    is_wider,
+    state_of,
+    under_floor,
+)
+from moderation.lists_in_force import ListsChanged, lists_mark
 from moderation.models import Decision, Item
-from moderation.models.decision import VERSION_DECIDES, DecisionStage
-from moderation.models.item import DeepState, ItemState
+from moderation.models.decision import (
+    MACHINE_STAGES,
+    NEW_HARD_EVIDENCE,
+    PERSON_HOLDS,
+    VERSION_DECIDES,
+    DecisionStage,
+)
+from moderation.models.item import ItemState
 from moderation.prepared import run
 from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
 from moderation.services.audit import Actor, audit_write
@@ -67,23 +84,99 @@ def decision_by_machine(
     """Apply a machine's verdict to an item and return the decision that stands afterwards.
 
     1. lock the item; where it belongs to a campaign, that sets a floor under the verdict,
-    2. the same evidence under the same version was decided already: that decision stands (retries are safe),
-    3. withdrawn, or decided by a person: nothing changes, unless hard evidence is new; then the item is held for a senior,
-    4. record, change the item, let the clearance follow, open or close the job.
+    2. it is what stands already, or the item was withdrawn: that decision stands (retries are safe),
+    3. a person decided: nothing changes, unless hard evidence is new; then the item is held for a senior,
+    4. milder than what stands: only on a scan with the lists of this moment,
+    5. record, change the item, let the clearance follow, open or close the job.
+
+    Whatever was decided before what stands is history, and decides nothing.
 
     Args:
         is_final: no further evidence is under way, so a held item needs a person.
+
+    Raises:
+        ListsChanged: a list changed since the content was looked through, or that is not known. Look through it again.
     """
     item = item_locked(pk=item.pk)
     current = item.current_decision
     judgement = under_floor(judgement, floor_under(item), policy)
-    if current and _stands(item, current, judgement, policy):
+    if current is None:
+        return _apply(item, judgement, policy, stage, is_final, now)
+    if item.withdrawn_at or _is_standing(current, judgement, policy, stage):
         # Simulations want to know what machines see, also where it changes nothing any more.
         evidence_keep(item=item, decision=current, judgement=judgement, policy=policy, is_final=is_final)
         return current
-    if current and current.is_by_person:
-        return _hold_for_senior(item, judgement, policy, stage, now)
+    if current.rests_on_person:
+        return _beside_person(item, current, judgement, policy, stage, is_final, now)
+    _check_lists(judgement, current)
     return _apply(item, judgement, policy, stage, is_final, now)
+
+
+def _check_lists(judgement: Judgement, current: Decision) -> None:
+    """Raise ListsChanged where a verdict is milder than what stands, and not known to rest on the lists of now."""
+    if is_wider(judgement, current) and judgement.lists != lists_mark():
+        raise ListsChanged("A list changed while this item was judged.")
+
+
+def _is_standing(current: Decision, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage) -> bool:
+    """Whether a verdict is the standing one: by its evidence, or, where only lists were looked through, by what it does and why."""
+    if current.policy_version_id != version_pk(policy):
+        return False
+    if current.evidence_digest == judgement.digest:
+        return True
+    is_of_lists = stage not in MACHINE_STAGES and not current.rests_on_person
+    return is_of_lists and is_same(judgement, current) and _reasons(judgement) == current.reasons
+
+
+def _reasons(judgement: Judgement) -> Any:
+    """Return a verdict's reasons as a row gives them back."""
+    return json.loads(json.dumps(judgement.reasons))
+
+
+def _beside_person(
+    item: Item,
+    current: Decision,
+    judgement: Judgement,
+    policy: CompiledPolicy,
+    stage: DecisionStage,
+    is_final: bool,
+    now: datetime,
+) -> Decision:
+    """Keep what a person decided, but for hard evidence that they had not seen; that gone, what they decided holds again."""
+    theirs = current.by_person
+    if is_new_and_hard(current.evidence, judgement) and judgement.outcome > current.outcome:
+        return _hold_for_senior(item, judgement, policy, stage, now)
+    if theirs and current.decided_by == NEW_HARD_EVIDENCE and not is_new_and_hard(theirs.evidence, judgement):
+        if judgement.lists != lists_mark():
+            raise ListsChanged("A list changed while this item was judged.")
+        return _let_person_hold(item, theirs, judgement, policy, stage, now)
+    evidence_keep(item=item, decision=current, judgement=judgement, policy=policy, is_final=is_final)
+    return current
+
+
+def _let_person_hold(
+    item: Item, theirs: Decision, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
+) -> Decision:
+    """Record that a person's decision holds again: what spoke against it is in force no more."""
+    decision = Decision.objects.create(
+        item=item,
+        outcome=theirs.outcome,
+        min_age=theirs.min_age,
+        territories_blocked=theirs.territories_blocked,
+        stage=stage,
+        decided_by=PERSON_HOLDS,
+        category=theirs.category,
+        reasons=[{"rule": PERSON_HOLDS, "category": theirs.category, "detail": theirs.note}],
+        evidence=theirs.evidence,
+        evidence_digest=theirs.evidence_digest,
+        policy_version_id=version_pk(policy),
+        supersedes=item.current_decision,
+        created_at=now,
+    )
+    evidence_keep(item=item, decision=decision, judgement=judgement, policy=policy, is_final=True)
+    _follow(item, decision, now)
+    job_close(item=item, now=now)
+    return decision
 
 
 def decision_on_arrival(
@@ -139,25 +232,6 @@ def job_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPolicy, 
         )
 
 
-@transaction.atomic
-def decision_without_term(
-    *, item: Item, judgement: Judgement, policy: CompiledPolicy, now: datetime
-) -> Decision | None:
-    """Decide an item that an emergency term stopped on the evidence without it, once the term is not in force any more.
-
-    Unlike a verdict on new evidence, this one goes back to evidence that was decided before. What was withdrawn or decided
-    by a person stays (None), as does what the verdict without the term agrees with.
-    """
-    item = item_locked(pk=item.pk)
-    current = item.current_decision
-    if current is None or item.withdrawn_at or current.is_by_person:
-        return None
-    judgement = under_floor(judgement, floor_under(item), policy)
-    if (current.outcome, current.min_age) == (judgement.outcome, judgement.min_age):
-        return current
-    return _apply(item, judgement, policy, DecisionStage.EMERGENCY, item.deep_state != DeepState.QUEUED, now)
-
-
 @lru_cache(maxsize=64)
 def _version(key: str) -> PolicyVersion:
     """Return a version's row with what never changes of it."""
@@ -175,31 +249,11 @@ def version_pk(policy: CompiledPolicy) -> int:
     return _version(policy.key).pk
 
 
-def _stands(item: Item, current: Decision, judgement: Judgement, policy: CompiledPolicy) -> bool:
-    same = current.evidence_digest == judgement.digest and current.policy_version_id == version_pk(policy)
-    already = same or _was_decided(item, judgement, policy)
-    by_person = current.is_by_person and not _is_new_and_hard(current, judgement)
-    return already or by_person or item.withdrawn_at is not None
-
-
-def _was_decided(item: Item, judgement: Judgement, policy: CompiledPolicy) -> bool:
-    return Decision.objects.filter(
-        item=item, evidence_digest=judgement.digest, policy_version_id=version_pk(policy), actor__isnull=True
-    ).exists()
-
-
-def _is_new_and_hard(current: Decision, judgement: Judgement) -> bool:
-    """Whether hard evidence speaks for blocking what a person let pass without having seen it."""
-    known = current.evidence.get("hard", {})
-    new = any(level > known.get(category, 0) for category, level in judgement.evidence["hard"].items())
-    return new and judgement.outcome > current.outcome
-
-
 def _hold_for_senior(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
 ) -> Decision:
     decision = _record(
-        item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by="new_hard_evidence", is_final=True, now=now
+        item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by=NEW_HARD_EVIDENCE, is_final=True, now=now
     )
     job_close(item=item, now=now, even_leased=True)
     job_open(

@@ -8,7 +8,9 @@ from django.db import transaction
 
 from moderation.exceptions import DomainInvalid
 from moderation.models import ListedDomain
+from moderation.models.lists import ListKind
 from moderation.services.audit import Actor, audit_write
+from moderation.services.list_changes import list_changed
 from policies.choices import Outcome
 from policies.models import Category
 
@@ -47,6 +49,7 @@ def domain_list(
     row = ListedDomain.objects.create(
         domain=plain, note=note.strip()[:200], listed_by_id=person.pk if person else None, created_at=now, **same
     )
+    list_changed(kind=ListKind.DOMAINS, subject={"domain": plain}, now=now)
     _audit(
         actor,
         "domain.listed",
@@ -69,6 +72,7 @@ def domain_retire(*, actor: Actor, domain: str, now: datetime) -> ListedDomain:
     if row is None:
         raise DomainInvalid("This domain is on no list.")
     _retire(row, actor, now)
+    list_changed(kind=ListKind.DOMAINS, subject={"domain": row.domain}, now=now)
     return row
 
 

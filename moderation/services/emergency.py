@@ -1,9 +1,7 @@
 """Emergency terms: one person puts a word in force everywhere at once; another confirms or rejects it; else it ends by itself."""
 
-from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -11,32 +9,21 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from moderation import emergency_source
-from moderation.detectors.terms import TermsDetector
 from moderation.emergency_checks import form_of, refusal_of_form, refusal_of_share
-from moderation.evidence_again import context_again, last_seen, results_again
-from moderation.judge import judge
-from moderation.models import EmergencyTerm, Finding, Item, OutboxMessage
-from moderation.models.decision import DecisionStage
+from moderation.models import EmergencyTerm, Item, OutboxMessage
 from moderation.models.emergency import EmergencyState
-from moderation.models.item import DeepState, ItemState
+from moderation.models.lists import ListKind
 from moderation.services.audit import Actor, audit_write
-from moderation.services.decisions import decision_by_machine, decision_without_term
-from moderation.services.locking import item_locked
-from moderation.services.outbox import message_add, message_done
+from moderation.services.list_changes import list_changed
+from moderation.services.outbox import message_done
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyError
 from policies.models import Category
-from policies.selectors import compiled_active, policy_for
+from policies.selectors import compiled_active
 
-log = structlog.get_logger(__name__)
-
-TOPIC_RECHECK = "moderation.tasks.emergency_recheck"
-TOPIC_RELEASE = "moderation.tasks.emergency_release"
 #: Newest captions among which a new term is tried.
 _SAMPLE = 2_000
-#: Captions looked at again at a time.
-_BATCH = 1_000
 
 
 @transaction.atomic
@@ -50,7 +37,7 @@ def emergency_term_add(
     note: str,
     now: datetime,
 ) -> EmergencyTerm:
-    """Put a term in force. Every process matches it within two seconds; what is served already is looked at again by a task.
+    """Put a term in force. Every process matches it within two seconds; what is stored already is judged again by a task.
 
     Args:
         language: primary subtag, "" for any.
@@ -81,7 +68,7 @@ def emergency_term_add(
             )
     except IntegrityError as error:
         raise PolicyError("text", "this term is in force already") from error
-    message_add(topic=TOPIC_RECHECK, item=None, payload={"term": str(term.key)})
+    _changed(term, now)
     _audit(actor, term, "added", category=category, outcome=outcome.name)
     transaction.on_commit(emergency_source.forget)
     return term
@@ -137,7 +124,7 @@ def emergency_term_confirm(*, actor: User, key: str, note: str = "", now: dateti
 
 @transaction.atomic
 def emergency_term_reject(*, actor: User, key: str, note: str, now: datetime) -> EmergencyTerm:
-    """End a term; items that only it kept from being served are decided without it, by a task.
+    """End a term; what holds it is judged again by what is in force, by a task.
 
     Raises: PermissionDenied; PolicyError when it is not in force any more, the actor wrote it, or nothing says why.
     """
@@ -145,7 +132,7 @@ def emergency_term_reject(*, actor: User, key: str, note: str, now: datetime) ->
     if not note.strip():
         raise PolicyError("note", "Say why; the author reads it.")
     term.ended_at = now
-    _release(term)
+    _changed(term, now)
     return _reviewed(term, actor, EmergencyState.REJECTED, note, now)
 
 
@@ -161,7 +148,7 @@ def emergency_term_withdraw(*, actor: User, key: str, note: str = "", now: datet
     term.state, term.ended_at = EmergencyState.WITHDRAWN, now
     term.review_note = note.strip()
     term.save()
-    _release(term)
+    _changed(term, now)
     _audit(actor, term, "withdrawn")
     transaction.on_commit(emergency_source.forget)
     return term
@@ -209,105 +196,28 @@ def emergency_terms_watch(*, now: datetime) -> int:
 
 @transaction.atomic
 def _end(term: EmergencyTerm, why: str, now: datetime) -> bool:
-    """End a term, guarded against a review that came first; one that no version took over lets go what only it stopped."""
+    """End a term, guarded against a review that came first; what holds it is judged again by what is in force."""
     n = EmergencyTerm.objects.filter(pk=term.pk, state=term.state).update(
         state=EmergencyState.EXPIRED, ended_at=now, review_note=term.review_note or why
     )
-    if n and not why:
-        _release(term)
     if n:
+        _changed(term, now)
         _audit("system", term, "expired", why=why or "nobody confirmed it")
     return bool(n)
 
 
-def _release(term: EmergencyTerm) -> None:
-    message_add(topic=TOPIC_RELEASE, item=None, payload={"term": str(term.key)})
+def _changed(term: EmergencyTerm, now: datetime) -> None:
+    list_changed(kind=ListKind.TERMS, subject={"term": str(term.key)}, now=now)
+
+
+def emergency_look_again(message: OutboxMessage) -> None:
+    """Do what an earlier release promised for a term: what is stored is judged again by what is in force."""
+    term = EmergencyTerm.objects.get(key=message.payload["term"])
+    with transaction.atomic():
+        now = timezone.now()
+        _changed(term, now)
+        message_done(message=message, now=now)
 
 
 def _audit(actor: Actor, term: EmergencyTerm, verb: str, **data: str) -> None:
     audit_write(actor=actor, action=f"emergency.{verb}", object_type="emergency_term", object_key=term.key, **data)
-
-
-# --- what is stored already --------------------------------------------------------------------------------------
-
-
-def emergency_recheck(message: OutboxMessage) -> None:
-    """Look at the captions served lately for the message's term, and decide those that hold it again.
-
-    Each item in a transaction of its own: the work can end anywhere, and be repeated.
-    """
-    term = EmergencyTerm.objects.get(key=message.payload["term"])
-    detector = _detector(term)
-    n_rechecked = n_caught = 0
-    since = term.created_at - timedelta(days=settings.EMERGENCY_LOOKBACK_DAYS)
-    for items in _served_since(since) if term.is_matching(timezone.now()) else ():
-        n_rechecked += len(items)
-        n_caught += sum(_catch(pk, detector) for pk, caption, lang in items if _holds(detector, caption, lang))
-    EmergencyTerm.objects.filter(pk=term.pk).update(n_rechecked=n_rechecked, n_caught=n_caught)
-    message_done(message=message, now=timezone.now())
-    log.info("emergency_rechecked", term=str(term.key), n_rechecked=n_rechecked, n_caught=n_caught)
-
-
-def _detector(term: EmergencyTerm) -> TermsDetector:
-    rows = ((str(term.key), term.text, term.category_id, term.language, term.outcome),)
-    view = emergency_source.compiled(rows)
-    return TermsDetector(emergency_source.EmergencyView.empty().index, f"emergency-{term.key}", beside=lambda: view)
-
-
-def _served_since(since: datetime) -> Iterator[Sequence[tuple[int, str, str]]]:
-    """Yield served items by the batch, the newest first: they are shown the most."""
-    last = None
-    served = Item.objects.filter(state__in=(ItemState.CLEARED, ItemState.RESTRICTED), created_at__gte=since)
-    while True:
-        rows = served.filter(pk__lt=last) if last is not None else served
-        batch = list(rows.order_by("-pk").values_list("pk", "caption", "language_detected")[:_BATCH])
-        if not batch:
-            return
-        yield batch
-        last = batch[-1][0]
-
-
-def _holds(detector: TermsDetector, caption: str, language: str) -> bool:
-    return bool(caption) and bool(detector.findings_for(caption, {"field": "caption"}, language or "und"))
-
-
-@transaction.atomic
-def _catch(pk: int, detector: TermsDetector) -> bool:
-    """Decide an item again with the term's findings; return whether that changed what it may be shown to."""
-    item = item_locked(pk=pk)
-    before, seen = item.current_decision, last_seen(item)
-    if before is None or seen is None:
-        return False
-    policy = policy_for(item.creator.external_id)
-    found = detector.findings_for(item.caption, {"field": "caption"}, item.language_detected or "und")
-    decision = decision_by_machine(
-        item=item,
-        judgement=judge(results_again(seen, more=found), context_again(seen), policy),
-        policy=policy,
-        stage=DecisionStage.EMERGENCY,
-        is_final=item.deep_state != DeepState.QUEUED,
-        now=timezone.now(),
-    )
-    return decision.pk != before.pk
-
-
-def emergency_release(message: OutboxMessage) -> None:
-    """Decide the items without a term that is not in force any more, which it stopped; people's decisions stay."""
-    key = message.payload["term"]
-    found = Finding.objects.filter(where__has_key="emergency", where__emergency=key)
-    stopped = Item.objects.filter(pk__in=found.values("item_id"), withdrawn_at__isnull=True).exclude(
-        state=ItemState.CLEARED
-    )
-    n = sum(_let_go(item, key) for item in stopped.select_related("creator").iterator(chunk_size=_BATCH))
-    message_done(message=message, now=timezone.now())
-    log.info("emergency_released", term=key, n_items=n)
-
-
-def _let_go(item: Item, term_key: str) -> bool:
-    """Decide one item on what the machines found before, less the term; return whether that was possible."""
-    seen = last_seen(item)
-    if seen is None:
-        return False
-    policy = policy_for(item.creator.external_id)
-    judgement = judge(results_again(seen, without_term=term_key), context_again(seen), policy)
-    return decision_without_term(item=item, judgement=judgement, policy=policy, now=timezone.now()) is not None

@@ -4,14 +4,12 @@ Results are kept per file and detector version without any policy in them, so a 
 on several machines are joined by what the database holds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import structlog
 from django.conf import settings
 from django.db import transaction
@@ -19,15 +17,14 @@ from django.utils import timezone
 
 from moderation.bank_selectors import known_clips
 from moderation.deep.places import queue_of, runs_here
-from moderation.detectors.base import Finding, Missing, Picture, Result, Subject
+from moderation.detectors.base import Finding, Missing, Result, Subject
 from moderation.detectors.deep import DeepDetector
 from moderation.detectors.frames import FramesDetector, match_frames
 from moderation.detectors.ocr import OcrDetector
 from moderation.detectors.speech import SpeechDetector
-from moderation.detectors.terms import TermsDetector
-from moderation.detectors.unspaced import UnspacedPhrases
 from moderation.detectors.vision import VisionDetector, shown_findings
-from moderation.judge import Context, judge
+from moderation.judge import Context, Judgement, judge
+from moderation.lists_in_force import ListsChanged, lists_refresh
 from moderation.media.limits import MediaRejected
 from moderation.metrics import deep_age_seconds, verdict_total
 from moderation.models import DetectorResult, Item, MediaFile, OutboxMessage
@@ -37,6 +34,7 @@ from moderation.onpath import bank_index, onpath_run, terms_detector, text_detec
 from moderation.selectors import creator_history
 from moderation.services.decisions import decision_by_machine
 from moderation.services.frame_vectors import FrameVectors
+from moderation.services.list_scan import picture_of, text_scan
 from moderation.services.outbox import TOPIC_DETECT, item_joined, message_add, message_done
 from moderation.services.passages import read_result
 from moderation.services.workbench import Workbench
@@ -53,6 +51,8 @@ Status = DetectorResult.Status
 _UNHURRIED_SECONDS = 5.0
 #: Missing for one of these reasons may be there at the next attempt.
 _PASSING = frozenset({"late", "failed", "open_circuit"})
+#: A list may change while an item is judged; more often than this in a row is a fault.
+_MAX_TRIES = 5
 
 
 class EvidenceIncomplete(Exception):
@@ -68,33 +68,53 @@ def item_examine(message: OutboxMessage) -> None:
 
     1. run or find the deep detectors' results, outside any transaction; one that runs elsewhere gets a task of its own,
        and the last of these to end promises this work again (item_joined), which then finds all results,
-    2. run the on-path detectors again, without hurry: what was late at upload is there now,
+    2. read the lists anew; run the on-path detectors again, without hurry: what was late at upload is there now,
     3. before the last attempt, what may still come is waited for,
-    4. decide, mark the item and finish the message, in one transaction.
+    4. decide, mark the item and finish the message, in one transaction; where a list changed meanwhile, from 2 on again.
 
     Raises:
         EvidenceIncomplete, MediaExaminationFailed, OSError: the attempt failed and is repeated by the outbox, as is one
             whose policy version was replaced while the detectors ran (IntegrityError).
     """
     item = _item_of(message)
-    policy = policy_for(item.creator.external_id)
-    deep = _deep_results(item, policy, message)
-    if deep is None:
+    looked = _looked(item, message)
+    if looked is None:
         return
-    results = [*_onpath_results(item, policy), *deep]
-    if message.attempts < settings.OUTBOX_MAX_ATTEMPTS:
-        _check_complete(results, policy, item.kind)
-    judgement = judge(results, context_of(item), policy)
-    with transaction.atomic():
-        now = timezone.now()
-        decision_by_machine(
-            item=item, judgement=judgement, policy=policy, stage=DecisionStage.DEEP, is_final=True, now=now
-        )
-        state = DeepState.FAILED if _has_dead_letter(item) else DeepState.DONE
-        Item.objects.filter(pk=item.pk).exclude(deep_state=DeepState.NOT_NEEDED).update(deep_state=state)
-        message_done(message=message, now=now)
+    policy = policy_for(item.creator.external_id)
+    for _ in range(_MAX_TRIES):
+        judgement = _judged(item, policy, looked, message)
+        try:
+            _decide(item, judgement, policy, message)
+            break
+        except ListsChanged:
+            continue  # while it was judged; what was made of the content stands
+    else:
+        raise ListsChanged("The lists keep changing; the item is judged again later.")
+    now = timezone.now()
     deep_age_seconds.labels("decided").observe((now - item.created_at).total_seconds())
     verdict_total.labels(judgement.outcome.name, judgement.decided_by).inc()
+
+
+def _judged(item: Item, policy: CompiledPolicy, deep: Sequence[Result], message: OutboxMessage) -> Judgement:
+    """Return the verdict on what was made of the content, by the lists of now.
+
+    Raises:
+        EvidenceIncomplete; ListsUnavailable: the lists cannot be read.
+    """
+    mark = lists_refresh()
+    results = [*_onpath_results(item, policy), *(_interpreted(result, policy, item) for result in deep)]
+    if message.attempts < settings.OUTBOX_MAX_ATTEMPTS:
+        _check_complete(results, policy, item.kind)
+    return judge(results, context_of(item), policy, lists=mark)
+
+
+@transaction.atomic
+def _decide(item: Item, judgement: Judgement, policy: CompiledPolicy, message: OutboxMessage) -> None:
+    now = timezone.now()
+    decision_by_machine(item=item, judgement=judgement, policy=policy, stage=DecisionStage.DEEP, is_final=True, now=now)
+    state = DeepState.FAILED if _has_dead_letter(item) else DeepState.DONE
+    Item.objects.filter(pk=item.pk).exclude(deep_state=DeepState.NOT_NEEDED).update(deep_state=state)
+    message_done(message=message, now=now)
 
 
 def _item_of(message: OutboxMessage) -> Item:
@@ -135,15 +155,10 @@ def _onpath_results(item: Item, policy: CompiledPolicy) -> tuple[Result, ...]:
         language=item.language_detected or "und",
         region=item.region,
         file_hashes={role: file.sha256 for role, file in files.items()},
-        pictures=tuple(_hashed(role, file) for role, file in files.items() if file.pdq),
+        pictures=tuple(picture_of(role, file) for role, file in files.items() if file.pdq),
         history=creator_history(item.creator.external_id, timezone.now()),
     )
     return onpath_run(subject, policy, deadline_seconds=_UNHURRIED_SECONDS)
-
-
-def _hashed(role: str, file: MediaFile) -> Picture:
-    """Return a picture by the hash that was computed at upload; its pixels are not needed again."""
-    return Picture(role, file.sha256, np.empty((0, 0, 3), np.uint8), (file.pdq, file.pdq_quality or 0))
 
 
 # --- deep detectors ----------------------------------------------------------------------------------------------
@@ -159,8 +174,8 @@ def deep_detectors() -> tuple[DeepDetector, ...]:
     )
 
 
-def _deep_results(item: Item, policy: CompiledPolicy, message: OutboxMessage) -> list[Result] | None:
-    """Return one result per deep detector that looks at this kind of item; None where some run elsewhere."""
+def _looked(item: Item, message: OutboxMessage) -> list[Result] | None:
+    """Return one result per deep detector, without findings yet; None where some run elsewhere."""
     detectors = deep_detectors()
     if item.media is None:
         return [Result(d.name, d.version, not_applicable=True) for d in detectors]
@@ -172,8 +187,7 @@ def _deep_results(item: Item, policy: CompiledPolicy, message: OutboxMessage) ->
         if elsewhere and bench.share():
             _hand_off(item, elsewhere, message)
             return None
-        results = [here.get(d.name) or result_run(d, bench) for d in detectors]
-    return [_interpreted(result, policy, item) for result in results]
+        return [here.get(d.name) or result_run(d, bench) for d in detectors]
 
 
 def bench_for(file: MediaFile, kind: ItemKind, stack: ExitStack, *, attempt: int = 1) -> Workbench:
@@ -318,31 +332,17 @@ def _restored(kept: DetectorResult) -> Result:
     return Result(kept.detector, kept.version, not_applicable=is_absent, missing=missing, payload=kept.payload)
 
 
-@lru_cache(maxsize=2)
-def _phrases(detector: TermsDetector) -> UnspacedPhrases:
-    return UnspacedPhrases.of(detector)
-
-
-def _scan(policy: CompiledPolicy, language: str, text: str, where: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Return what the term lists say of a text; one that was read from a picture may have lost its spaces."""
-    detector = terms_detector(policy)
-    found = detector.findings_for(text, where, language)
-    if where.get("source") != "ocr":
-        return found
-    known = {f.category for f in found}
-    joined = _phrases(detector).findings_for(text, where)
-    return found + tuple(f for f in joined if f.category not in known)
-
-
 def _interpreted(result: Result, policy: CompiledPolicy, item: Item) -> Result:
     """Return a result with the findings that follow from its payload under the policy and banks of today."""
     text = text_detector(policy) if policy.counts("text", item.kind) else None
     if result.detector == "speech":  # what was understood counts, also where the rest is missing
-        return heard_result(result, lambda words, where, language: _scan(policy, language, words, where), text)
+        return heard_result(
+            result, lambda words, where, language: text_scan(terms_detector(policy), language, words, where), text
+        )
     if result.missing or result.not_applicable:
         return result
     if result.detector == "ocr":
-        return read_result(result, partial(_scan, policy, item.language_detected or "und"), text)
+        return read_result(result, partial(text_scan, terms_detector(policy), item.language_detected or "und"), text)
     findings: tuple[Finding, ...] = {
         "frames": lambda p: match_frames(p, bank_index(policy), known_clips),
         "vision": shown_findings,

@@ -5,9 +5,10 @@ The caller has checked and stored the files; nothing here reads a request.
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -22,9 +23,10 @@ from moderation.deep.pressure import rank_of
 from moderation.detectors.base import Picture, Result, Subject
 from moderation.detectors.deep import nothing_to_look_at
 from moderation.ensemble import CanMatter, Run
-from moderation.exceptions import ItemConflict, MediaGone
+from moderation.exceptions import ItemConflict, JudgementOverdue, MediaGone
 from moderation.judge import Context, Judgement, could_change, judge, under_floor
 from moderation.language import detect
+from moderation.list_ages import JUDGEMENT_MAX_SECONDS
 from moderation.media.storing import content_lock, is_stored
 from moderation.metrics import verdict_total
 from moderation.models import CampaignMember, Creator, Item
@@ -133,6 +135,12 @@ class Begun:
     context: Context
     campaign: LiveCampaign | None
     run: Run | None
+    at: float = field(default_factory=time.monotonic)  # before any list was read
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its lists may have changed so long ago that nobody looks for verdicts by the old ones any more."""
+        return time.monotonic() - self.at > JUDGEMENT_MAX_SECONDS
 
     @property
     def is_held(self) -> bool:
@@ -152,11 +160,12 @@ def item_begin(submission: Submission, now: datetime | None = None, *, turn: Exi
     campaign = campaign_like(submission.caption)
     if turn is not None:
         turn.enter_context(turns.waiting() if _is_held_by(campaign) else turns.going_first())
+    at = time.monotonic()
     before = before_upload(external_id=submission.external_id, creator=submission.creator, now=now or timezone.now())
     policy = policy_for(submission.creator)
     language = detect(submission.caption)[0]
     context = _context(submission, language, before.creator)
-    begun = Begun(before, policy, language, context, campaign, None)
+    begun = Begun(before, policy, language, context, campaign, None, at)
     if before.is_taken:
         return begun
     words = _words(submission, language, before)
@@ -187,7 +196,7 @@ def item_submit(
     2. detectors run outside any transaction, under their deadline,
     3. one transaction stores everything, or nothing,
     4. a twin that was quicker wins; this call answers as a repeat would,
-    5. the version was replaced meanwhile: once more, under the one that decides now.
+    5. the version was replaced meanwhile, or judging took too long: once more, by what is in force now.
 
     Args:
         begun: what `item_begin` started for the same upload, by a caller that had files to check meanwhile.
@@ -199,7 +208,7 @@ def item_submit(
     """
     now = now or timezone.now()
     for _ in range(_MAX_TRIES):
-        begun = begun or item_begin(submission, now)
+        begun = begun if begun and not begun.is_overdue else item_begin(submission, now)
         if begun.run is None:
             return Submitted(_existing(submission), is_new=False)
         item = _judge_and_store(actor, submission, begun, begun.run, now)
@@ -207,11 +216,11 @@ def item_submit(
             return Submitted(item, is_new=True)
         begun = None
         invalidate()
-    raise PolicyUnavailable("the policy version keeps changing; send the upload again")
+    raise PolicyUnavailable("the policy version keeps changing, or judging takes too long; send the upload again")
 
 
 def _judge_and_store(actor: str, submission: Submission, begun: Begun, run: Run, now: datetime) -> Item | None:
-    """Return the new item; None where a twin was quicker, or the version does not decide any more."""
+    """Return the new item; None where a twin was quicker, the version does not decide any more, or it took too long."""
     policy = begun.policy
     results = run.finish(_subject(submission, begun.language, begun.before))
     judgement = judge([*results, *nothing_to_look_at(submission.kind)], begun.context, policy)
@@ -220,6 +229,8 @@ def _judge_and_store(actor: str, submission: Submission, begun: Begun, run: Run,
         judgement = under_floor(judgement, campaign.floor, policy)
     try:
         item = _store(actor, submission, begun, judgement, now, campaign)
+    except JudgementOverdue:
+        return None
     except IntegrityError as error:
         if not is_version_outdated(error) and not item_exists(submission.external_id):
             raise
@@ -318,6 +329,8 @@ def _store(
         setattr(item, f"{role}_id", row.fetchone()[0])
     _still_stored(submission)
     job_on_arrival(item=item, judgement=judgement, policy=policy, now=now)
+    if begun.is_overdue:  # asked here, where the transaction has its id: whoever waits for that then finds the item
+        raise JudgementOverdue("Judging the upload took too long.")
     return item
 
 

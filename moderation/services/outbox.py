@@ -40,6 +40,7 @@ TOPIC_EXAMINE = "moderation.tasks.item_examine"
 TOPIC_REEXAMINE = "moderation.tasks.item_reexamine"
 TOPIC_DETECT = "moderation.tasks.detector_run"
 TOPIC_RERUN = "moderation.tasks.file_rerun"
+TOPIC_RENEW = "moderation.tasks.item_renew"
 #: Where messages wait that say nothing else.
 _QUEUE_OF = {TOPIC_EXAMINE: FIRST_QUEUE}
 

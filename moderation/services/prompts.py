@@ -10,7 +10,9 @@ from django.db.models import Max
 
 from moderation.exceptions import PromptSetChanged
 from moderation.models import Prompt, PromptSet
+from moderation.models.lists import ListKind
 from moderation.services.audit import audit_write
+from moderation.services.list_changes import list_changed
 from moderation.vision.prompts import Prompts, PromptsInvalid
 from moderation.vision_selectors import prompts_in_force, prompts_of_set
 from policies.models import Category
@@ -96,6 +98,7 @@ def prompt_set_publish(*, actor: User, number: int, now: datetime) -> PromptSet:
         chosen.publisher, chosen.published_at, chosen.digest = actor, now, prompts.digest
     chosen.state = State.ACTIVE
     chosen.save(update_fields=["publisher", "published_at", "digest", "state"])
+    list_changed(kind=ListKind.PROMPTS, subject={"set": chosen.number}, now=now)
     _audit(actor, "prompts.published", chosen, digest=chosen.digest)
     return chosen
 

@@ -5,22 +5,17 @@ the path nothing, and the shadow's own term lists can be applied to the caption 
 """
 
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 import structlog
 from django.db import connection
 
-from moderation import emergency_source
 from moderation.campaign_floor import CampaignFloor
-from moderation.detectors.base import Finding
-from moderation.detectors.terms import TermsDetector
-from moderation.evidence_again import context_again, results_again
-from moderation.judge import Judgement, judge, under_floor
+from moderation.judge import Context, Judgement, judge, under_floor
+from moderation.lists_in_force import ListsUnavailable
 from moderation.models import Decision, ShadowVerdict
-from moderation.onpath import load_terms
 from moderation.services.decisions import version_pk
+from moderation.services.list_scan import Content, InUse, contents_seen, scan
 from policies.compiled import CompiledPolicy
-from policies.rollout import MAX_SHADOWS
 from policies.selectors import rollout
 
 log = structlog.get_logger(__name__)
@@ -44,10 +39,11 @@ _DUE = """
 
 def shadows_record(*, now: datetime) -> int:
     """Record what each version in shadow says of the newest decisions; return how many verdicts. Safe to repeat."""
-    shadows = rollout().shadows
-    if shadows:
-        emergency_source.refresh()
-    return sum(_record(policy, now) for policy in shadows)
+    try:
+        return sum(_record(policy, now) for policy in rollout().shadows)
+    except ListsUnavailable as error:  # the next round records them
+        log.warning("shadows_not_recorded", error=str(error))
+        return 0
 
 
 def _record(policy: CompiledPolicy, now: datetime) -> int:
@@ -55,31 +51,30 @@ def _record(policy: CompiledPolicy, now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_DUE, {"since": now - _LOOKBACK, "version": version, "limit": _BATCH})
         due = [pk for (pk,) in cursor.fetchall()]
-    decisions = Decision.objects.filter(pk__in=due).select_related("item").prefetch_related("findings").order_by("pk")
-    verdicts = [_row(decision, version, shadow_judgement(decision, policy)) for decision in decisions]
+    decisions = Decision.objects.filter(pk__in=due).prefetch_related("findings").order_by("pk")
+    decisions = decisions.select_related("item__creator", "item__media", "item__cover")
+    contents = contents_seen([(decision.item, decision) for decision in decisions])
+    verdicts = [_row(content.seen, version, shadow_judgement(content, policy)) for content in contents]
     # A second worker may have been as quick; the database keeps one verdict for each decision and version.
     ShadowVerdict.objects.bulk_create(verdicts, ignore_conflicts=True)
     return len(verdicts)
 
 
-def shadow_judgement(decision: Decision, policy: CompiledPolicy) -> Judgement:
-    """Return what a version says of the evidence of a decision, with its item and findings loaded.
+#: A shadow judges what was found; whether a detector was exchanged since is no matter of its.
+_AS_SEEN = InUse({}, lambda _sha256: None)
 
-    Terms in captions are those of the version; texts that were read or heard keep the terms of the version that decided.
+
+def shadow_judgement(content: Content, policy: CompiledPolicy) -> Judgement:
+    """Return what a version says of the content of a decision, with its own terms, and the lists of now.
+
+    Raises:
+        ListsUnavailable: they cannot be read.
     """
-    terms = _terms(policy)
-
-    def scan(caption: str, language: str) -> tuple[Finding, ...]:
-        return terms.findings_for(caption, {"field": "caption"}, language)
-
-    judgement = judge(results_again(decision, scan=scan), context_again(decision), policy)
-    floor = CampaignFloor.of(decision.evidence)
+    results = scan(content, policy, _AS_SEEN).results
+    context = Context(**content.seen.evidence["context"])
+    floor = CampaignFloor.of(content.seen.evidence)
+    judgement = judge(results, context, policy)
     return under_floor(judgement, floor, policy) if floor else judgement
-
-
-@lru_cache(maxsize=MAX_SHADOWS)
-def _terms(policy: CompiledPolicy) -> TermsDetector:
-    return load_terms(policy, beside=emergency_source.current)
 
 
 def _row(decision: Decision, version: int, judgement: Judgement) -> ShadowVerdict:

@@ -22,18 +22,17 @@ from moderation.models import AuditEvent, Clearance, EmergencyTerm, Item, Outbox
 from moderation.models.decision import DecisionStage
 from moderation.models.emergency import EmergencyState
 from moderation.rollout_selectors import emergency_terms
-from moderation.services import emergency as service
+from moderation.services import list_changes as service
 from moderation.services.activation import activation_start
 from moderation.services.decisions import PersonVerdict, decision_by_person
 from moderation.services.emergency import (
-    emergency_recheck,
-    emergency_release,
     emergency_term_add,
     emergency_term_confirm,
     emergency_term_reject,
     emergency_term_withdraw,
     emergency_terms_watch,
 )
+from moderation.services.list_changes import list_change_look
 from policies.choices import Outcome
 from policies.exceptions import PolicyError
 from tests.moderation.people import ready, text_item
@@ -88,7 +87,7 @@ def test_it_does_what_it_says(outcome: Outcome, state: str) -> None:
 def test_what_is_served_already_is_looked_at_again() -> None:
     served, other = text_item("served", CAPTION), text_item("other")
     term = add()
-    work(service.TOPIC_RECHECK, emergency_recheck)
+    work(service.TOPIC_LOOK, list_change_look)
     for item in (served, other):
         item.refresh_from_db()
     assert (served.state, other.state) == ("blocked", "cleared")
@@ -97,7 +96,7 @@ def test_what_is_served_already_is_looked_at_again() -> None:
     assert served.current_decision.stage == DecisionStage.EMERGENCY
     term.refresh_from_db()
     assert (term.n_rechecked, term.n_caught) == (2, 1)
-    assert not OutboxMessage.objects.filter(topic=service.TOPIC_RECHECK).exclude(state="done").exists()
+    assert not OutboxMessage.objects.filter(topic=service.TOPIC_LOOK).exclude(state="done").exists()
 
 
 def test_what_a_person_cleared_is_held_for_a_senior() -> None:
@@ -109,22 +108,22 @@ def test_what_a_person_cleared_is_held_for_a_senior() -> None:
             now=timezone.now(),
         )  # fmt: skip
     add()
-    work(service.TOPIC_RECHECK, emergency_recheck)
+    work(service.TOPIC_LOOK, list_change_look)
     served.refresh_from_db()
     assert served.state == "held"
     assert served.jobs.get(state="open").queue.slug == "seniors"
 
 
-def test_old_uploads_are_left_alone(settings: Any) -> None:
+def test_old_uploads_are_looked_at_as_well() -> None:
     old = text_item("old", CAPTION)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE moderation_item DISABLE TRIGGER USER")
-        cursor.execute("UPDATE moderation_item SET created_at = now() - interval '8 days'")
+        cursor.execute("UPDATE moderation_item SET created_at = now() - interval '800 days'")
         cursor.execute("ALTER TABLE moderation_item ENABLE TRIGGER USER")
     add()
-    work(service.TOPIC_RECHECK, emergency_recheck)
+    work(service.TOPIC_LOOK, list_change_look)
     old.refresh_from_db()
-    assert old.state == "cleared"
+    assert old.state == "blocked"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +200,7 @@ def test_unconfirmed_it_ends_by_itself_and_lets_go_what_it_stopped(settings: Any
     served = text_item("served", CAPTION)
     term = add()
     caught = text_item("caught", CAPTION)
-    work(service.TOPIC_RECHECK, emergency_recheck)
+    work(service.TOPIC_LOOK, list_change_look)
     served.refresh_from_db()
     assert (served.state, caught.state) == ("blocked", "blocked")
     later = timezone.now() + timedelta(minutes=61)
@@ -209,7 +208,7 @@ def test_unconfirmed_it_ends_by_itself_and_lets_go_what_it_stopped(settings: Any
     assert emergency_terms_watch(now=later) == 1
     term.refresh_from_db()
     assert term.state == EmergencyState.EXPIRED
-    work(service.TOPIC_RELEASE, emergency_release)
+    work(service.TOPIC_LOOK, list_change_look)
     for item in (served, caught):
         item.refresh_from_db()
         assert item.state == "cleared"
@@ -229,7 +228,7 @@ def test_a_rejected_term_lets_go_what_only_it_stopped() -> None:
     with pytest.raises(PolicyError, match="Say why"):
         emergency_term_reject(actor=people()[1], key=str(term.key), note=" ", now=timezone.now())
     emergency_term_reject(actor=people()[1], key=str(term.key), note="a song", now=timezone.now())
-    work(service.TOPIC_RELEASE, emergency_release)
+    work(service.TOPIC_LOOK, list_change_look)
     caught.refresh_from_db()
     assert caught.state == "cleared"
     assert text_item("after", CAPTION).state == "cleared"
@@ -247,6 +246,7 @@ def test_its_author_takes_it_back() -> None:
 
 def test_it_ends_when_a_version_that_contains_it_is_active() -> None:
     term = add()
+    caught = text_item("caught", CAPTION)
     emergency_term_confirm(actor=people()[1], key=str(term.key), now=timezone.now())
 
     def edit(document: dict[str, Any]) -> None:
@@ -258,7 +258,9 @@ def test_it_ends_when_a_version_that_contains_it_is_active() -> None:
     assert emergency_terms_watch(now=timezone.now()) == 1
     term.refresh_from_db()
     assert (term.state, term.review_note) == (EmergencyState.EXPIRED, "Policy 3 contains it")
-    assert not OutboxMessage.objects.filter(topic=service.TOPIC_RELEASE).exists()
+    work(service.TOPIC_LOOK, list_change_look)
+    caught.refresh_from_db()
+    assert caught.state == "blocked"
     with pytest.raises(PolicyError, match="does this already"):
         add()
 
