@@ -267,6 +267,7 @@ def _change(
         was_served=was_served,
         is_narrower=is_narrower,
         is_wider=is_wider,
+        is_unnamed=bool(evidence["hard"]) and "hard_by" not in evidence,
         job=job_for(evidence["context"], policy, category=slug, outcome=outcome, score=score, now=now)
         if side.needs_person[row]
         else None,

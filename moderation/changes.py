@@ -30,6 +30,7 @@ class Change:
         ends_lease: takes the job also from who works on it, because what they see was overtaken.
         floor: outcome that the item's campaign sets as its mildest, 0 for none; None leaves what is known of that.
         was_served, is_narrower: for the counts of an activation.
+        is_unnamed: its hard evidence is other than before, and stored findings do not say which terms or hashes it is.
         is_wider: milder than what stands, or for more people; to be written only on a scan with the lists of now.
     """
 
@@ -50,6 +51,7 @@ class Change:
     was_served: bool = False
     is_narrower: bool = False
     is_wider: bool = False
+    is_unnamed: bool = False
 
 
 def job_for(

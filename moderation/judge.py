@@ -119,10 +119,10 @@ def _hard_by(finding: Finding) -> str:
 
 def is_new_and_hard(known: Mapping[str, Any], judgement: Judgement) -> bool:
     """Whether hard evidence speaks in a verdict that `known`, the evidence of another decision, does not have."""
-    levels, by = known.get("hard", {}), known.get("hard_by")
-    found = judgement.evidence
+    levels, found = known.get("hard", {}), judgement.evidence
     is_harder = any(level > levels.get(category, 0) for category, level in found["hard"].items())
-    return is_harder or (by is not None and not set(found.get("hard_by", ())) <= set(by))
+    # A decision that does not say which hard evidence it had, may have had other than this.
+    return is_harder or not set(found.get("hard_by", ())) <= set(known.get("hard_by", ()))
 
 
 class Standing(Protocol):

@@ -243,7 +243,8 @@ class _Run:
         for start in range(0, len(changes), WRITE_ITEMS):
             part = changes[start : start + WRITE_ITEMS]
             self._write(part, cursor=part[-1].item_pk, now=now)
-        items_judge_again(item_pks=other, stage=DecisionStage.ACTIVATION)
+        unnamed = [change.item_pk for change in changes if change.is_unnamed]
+        items_judge_again(item_pks=[*other, *unnamed], stage=DecisionStage.ACTIVATION)
         n = len(facts.item_pk)
         n_kept = plan.n_kept if self.activation.phase == Phase.WIDEN else 0  # both passes meet them
         self._update(cursor=until, n_checked=F("n_checked") + n, n_kept=F("n_kept") + n_kept)
