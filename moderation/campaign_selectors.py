@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
 
 from moderation.campaign_floor import CampaignFloor
 from moderation.campaigns import SIGNATURE_VERSION
-from moderation.models import Campaign, CampaignMember, Item
+from moderation.models import Campaign, CampaignBystander, CampaignMember, Item
 from moderation.models.campaign import CampaignState
 from moderation.models.item import ItemState
 from moderation.selectors import items_search
@@ -17,6 +17,8 @@ from policies.choices import Outcome
 
 #: Spellings that a campaign's page shows.
 SHOWN_SPELLINGS = 24
+#: Items that only look like a campaign which its page shows.
+SHOWN_BESIDE = 20
 #: Bars of the chart over time.
 N_BARS = 48
 #: Decided campaigns that the list shows.
@@ -101,6 +103,8 @@ class CampaignPage:
     bars: Sequence[Bar]
     bar_seconds: float
     items: Sequence[Item]
+    beside: Sequence[CampaignBystander]
+    n_beside: int
 
     @property
     def highest(self) -> int:
@@ -122,6 +126,10 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
     )
     states = dict(plain.values_list("state").annotate(n=Count("pk")).order_by())
     spellings = plain.values("caption").annotate(n=Count("pk")).order_by("-n", "caption")[:SHOWN_SPELLINGS]
+    joined = CampaignMember.objects.filter(item=OuterRef("item"))
+    beside = CampaignBystander.objects.filter(
+        ~Exists(joined), campaign=campaign, item__in=items_search(user).order_by().values("pk")
+    )
     bars, seconds = _bars(plain, totals["first"] or campaign.created_at, totals["last"] or campaign.created_at)
     return CampaignPage(
         campaign=campaign,
@@ -134,6 +142,8 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
         bars=bars,
         bar_seconds=seconds,
         items=list(items[:8]),
+        beside=list(beside.select_related("item__creator").order_by("-pk")[:SHOWN_BESIDE]),
+        n_beside=beside.count(),
     )
 
 

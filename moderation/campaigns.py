@@ -5,7 +5,7 @@ letter sequences that two captions have in common (their Jaccard similarity), wi
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -159,3 +159,18 @@ def representatives_of(values: Values) -> list[int]:
 def stacked(signatures: Iterable[bytes | memoryview]) -> Values:
     """Return stored signatures as (n, N_VALUES) uint32."""
     return values_of(b"".join(bytes(s) for s in signatures))
+
+
+def wave_began(uploads: Sequence[tuple[float, int]], *, n_like: int, within_seconds: float) -> float:
+    """Return when a wave began, in the unit of its times: what was there before it is not a part of it.
+
+    Not before a second creator sent the same, and not before so many came within so short a time.
+
+    Args:
+        uploads: time in seconds and creator of every like caption, in the order of time; not empty.
+        n_like, within_seconds: how dense a wave is at least.
+    """
+    first = next((i for i, (_, creator) in enumerate(uploads) if creator != uploads[0][1]), 0)
+    last = len(uploads) - n_like + 1
+    dense = next((i for i in range(last) if uploads[i + n_like - 1][0] - uploads[i][0] <= within_seconds), 0)
+    return uploads[max(first, dense)][0]

@@ -69,6 +69,26 @@ def campaign_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
     return redirect_to(request, "campaign_page", key)
 
 
+@require_POST
+@requires(REVIEW)
+@paced("campaign_admit", _PAGES_PER_MINUTE)
+def campaign_admit(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Make an item that only looks like a campaign one of its members."""
+    campaign = campaign_visible(key)
+    try:
+        item = campaigns.campaign_admit(
+            actor=request.user,
+            campaign_key=str(campaign.key),
+            item_key=request.POST.get("item", ""),
+            now=timezone.now(),
+        ).item
+    except CampaignInvalid as error:
+        messages.error(request, str(error))
+        return redirect_to(request, "campaign_page", key)
+    messages.success(request, f"{item.external_id} belongs to the campaign now.")
+    return redirect_to(request, "campaign_page", key)
+
+
 def _page(
     request: HtmxRequest, campaign: Campaign, form: DecisionForm | None = None, status: int = 200
 ) -> HttpResponse:

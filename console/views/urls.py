@@ -36,6 +36,7 @@ urlpatterns = [
     path("campaigns/", campaigns.campaign_list, name="campaign_list"),
     path("campaigns/<uuid:key>/", campaigns.campaign_page, name="campaign_page"),
     path("campaigns/<uuid:key>/decide", campaigns.campaign_decide, name="campaign_decide"),
+    path("campaigns/<uuid:key>/admit", campaigns.campaign_admit, name="campaign_admit"),
     path("items/", items.item_list, name="item_list"),
     path("items/<uuid:key>/", items.item_page, name="item_page"),
     path("items/<uuid:key>/overturn", items.item_overturn, name="item_overturn"),

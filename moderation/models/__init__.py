@@ -4,7 +4,7 @@ from moderation.models.activation import Activation
 from moderation.models.audit import AuditEvent
 from moderation.models.bank import HashBank, HashEntry, HashMatch, KnownClip, MatchFeedback
 from moderation.models.calibration import ScoreWeek
-from moderation.models.campaign import Campaign, CampaignMember, CaptionSignature
+from moderation.models.campaign import Campaign, CampaignBystander, CampaignMember, CaptionSignature
 from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
 from moderation.models.derived import DerivedFile
@@ -26,6 +26,7 @@ __all__ = [
     "Activation",
     "AuditEvent",
     "Campaign",
+    "CampaignBystander",
     "CampaignMember",
     "CanaryTally",
     "CaptionSignature",

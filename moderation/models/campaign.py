@@ -7,7 +7,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
-from moderation.models.base import PublicKeyModel, min_age_check, min_age_field, territories_field
+from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, territories_field
 from policies.choices import Outcome
 
 #: What people decided on a campaign stays; a single item is overturned, never the campaign.
@@ -19,6 +19,18 @@ _DECISION_FINAL = """
         OLD.decided_by_id, OLD.decided_at)
     THEN
         RAISE EXCEPTION 'the decision of campaign % is final', OLD.key USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+
+
+#: A wave cannot be turned on somebody: what it only looks like joins it through a person.
+_BYSTANDER_ADMITTED = """
+    IF EXISTS (
+        SELECT 1 FROM moderation_campaignbystander b WHERE b.campaign_id = NEW.campaign_id AND b.item_id = NEW.item_id
+    ) THEN
+        RAISE EXCEPTION 'item % looks like campaign % and joins it through a person only', NEW.item_id, NEW.campaign_id
+            USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 """
@@ -69,6 +81,7 @@ class Campaign(PublicKeyModel):
     n_items = models.PositiveIntegerField(default=0)
     n_creators = models.PositiveIntegerField(default=0)
     last_joined_at = models.DateTimeField()
+    began_at = models.DateTimeField(null=True, help_text="What was served before this was not a part of the wave.")
     due_at = models.DateTimeField()
     live_until = models.DateTimeField(help_text="Captions that come later do not join any more.")
     is_for_seniors = models.BooleanField(default=False)
@@ -155,6 +168,7 @@ class CampaignMember(models.Model):
     item = models.OneToOneField("moderation.Item", on_delete=models.PROTECT, related_name="campaign_member")
     creator = models.ForeignKey("moderation.Creator", on_delete=models.PROTECT, related_name="+", db_index=False)
     joined_at = models.DateTimeField()
+    admitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     settled_at = models.DateTimeField(null=True)
     decision = models.OneToOneField("moderation.Decision", on_delete=models.PROTECT, null=True, related_name="+")
 
@@ -176,10 +190,48 @@ class CampaignMember(models.Model):
             pgtrigger.Protect(
                 name="membership_fixed",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.AnyChange("campaign", "item", "creator", "joined_at"),
+                condition=pgtrigger.AnyChange("campaign", "item", "creator", "joined_at", "admitted_by"),
+            ),
+            pgtrigger.Trigger(
+                name="bystander_admitted",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(new__admitted_by_id__isnull=True),
+                func=_BYSTANDER_ADMITTED,
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
         ]
 
     def __str__(self) -> str:
         return f"item {self.item_id} of campaign {self.campaign_id}"
+
+
+class CampaignBystander(models.Model):
+    """An item that reads like a campaign and is left alone: it was served before the wave began, or its creator stands well.
+
+    A person may make it a member. Otherwise strangers could have it taken down by copying its caption.
+    """
+
+    class Why(models.TextChoices):
+        """What keeps it out."""
+
+        SERVED_BEFORE = "served_before", "Was served before the wave began"
+        GOOD_STANDING = "good_standing", "Its creator stands well"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="bystanders")
+    item = models.ForeignKey("moderation.Item", on_delete=models.PROTECT, related_name="+")
+    why = models.CharField(max_length=15, choices=Why.choices)
+    found_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "item"], name="moderation_campaignbystander_once"),
+            models.CheckConstraint(
+                name="moderation_campaignbystander_why_known",
+                condition=Q(why__in=["served_before", "good_standing"]),
+            ),
+        ]
+        triggers = [append_only()]
+
+    def __str__(self) -> str:
+        return f"item {self.item_id} beside campaign {self.campaign_id}"

@@ -7,7 +7,7 @@ captions of enough creators are alike, and lets captions join. Every step can be
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, Exists, Max, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef, Q
 from prometheus_client import Counter as Metric
 
 from moderation.campaign_selectors import campaigns_live
@@ -30,14 +30,17 @@ from moderation.campaigns import (
     similarity,
     stacked,
     values_of,
+    wave_began,
 )
-from moderation.models import Campaign, CampaignMember, CaptionSignature, Item
+from moderation.models import Campaign, CampaignBystander, CampaignMember, CaptionSignature, Item
 from moderation.models.campaign import CampaignState
+from moderation.models.item import ItemState
 from moderation.routing import route_job
 from moderation.selectors import items_restricted
 from moderation.services.audit import audit_write
 from moderation.services.campaign_members import members_decide
 from moderation.services.campaigns import campaign_apply
+from policies.choices import Standing
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import compiled_active
@@ -54,6 +57,8 @@ _CHUNK = 500
 _CANDIDATES = 2_000
 #: Candidates that are glanced at for all heavy bands together.
 _GLANCED_AT = 20_000
+#: A wave is as dense as if its first third came within this part of the window.
+_DENSE = 10
 #: Captions that join in one transaction.
 _JOIN_BATCH = 200
 #: All in one value: the text of a statement with hundreds of rows takes longer to make than the rows to write.
@@ -192,11 +197,36 @@ def _open_around(band: int, policy: CompiledPolicy, now: datetime) -> Campaign |
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    wave = _wave_around(band, now)
+    wave, began_at = _strangers(_wave_around(band, now))
     n_creators = len({row.creator_id for row in wave})
     if len(wave) < settings.CAMPAIGN_ITEMS or n_creators < settings.CAMPAIGN_CREATORS:
         return None
-    return _open(wave, n_creators, policy, now)
+    return _open(wave, n_creators, policy, began_at or now, now)
+
+
+def _strangers(wave: Sequence[_Signed]) -> tuple[list[_Signed], datetime | None]:
+    """Return what belongs to a wave without those that only look like it, in the same order; and when it began."""
+    if not wave:
+        return [], None
+    times = dict(Item.objects.filter(pk__in=[row.item_id for row in wave]).values_list("pk", "created_at"))
+    uploads = sorted((times[row.item_id].timestamp(), row.creator_id) for row in wave)
+    began = wave_began(
+        uploads,
+        n_like=max(2, settings.CAMPAIGN_ITEMS // 3),
+        within_seconds=_window().total_seconds() / _DENSE,
+    )
+    began_at = datetime.fromtimestamp(began, UTC)
+    apart = _bystanders([row.item_id for row in wave], began_at)
+    return [row for row in wave if row.item_id not in apart], began_at
+
+
+def _bystanders(item_pks: Sequence[int], began_at: datetime) -> dict[int, CampaignBystander.Why]:
+    """Return the items that a wave must not take down, and why: served before it began, or of a creator who stands well."""
+    served = Q(state__in=(ItemState.CLEARED, ItemState.RESTRICTED), created_at__lt=began_at)
+    trusted = Q(creator__standing=Standing.GOOD)
+    rows = Item.objects.filter(served | trusted, pk__in=item_pks).values_list("pk", "creator__standing")
+    why = CampaignBystander.Why
+    return {pk: why.GOOD_STANDING if standing == Standing.GOOD else why.SERVED_BEFORE for pk, standing in rows}
 
 
 def _wave_around(band: int, now: datetime) -> list[_Signed]:
@@ -225,7 +255,9 @@ def _unclaimed(bands: Sequence[int], now: datetime, n_most: int = _CANDIDATES) -
     return [row for row, is_known in zip(found, same, strict=True) if not is_known]
 
 
-def _open(wave: Sequence[_Signed], n_creators: int, policy: CompiledPolicy, now: datetime) -> Campaign:
+def _open(
+    wave: Sequence[_Signed], n_creators: int, policy: CompiledPolicy, began_at: datetime, now: datetime
+) -> Campaign:
     chosen = [wave[i] for i in representatives_of(stacked(row.values for row in wave))]
     first = Item.objects.get(pk=wave[0].item_id)
     category = _category([row.item_id for row in wave], policy)
@@ -239,6 +271,7 @@ def _open(wave: Sequence[_Signed], n_creators: int, policy: CompiledPolicy, now:
         n_items=len(wave),
         n_creators=n_creators,
         created_at=now,
+        began_at=began_at,
         last_joined_at=now,
         due_at=now + timedelta(minutes=route.sla_minutes),
         live_until=now + timedelta(minutes=settings.CAMPAIGN_LIVE_MINUTES),
@@ -276,9 +309,10 @@ def _category(item_ids: Sequence[int], policy: CompiledPolicy) -> str:
 def _gather(campaign: Campaign, now: datetime) -> None:
     """Let the captions join that are like a campaign's representatives and belong to none, and count its members."""
     member = CampaignMember.objects.filter(item=OuterRef("item_id"))
+    apart = CampaignBystander.objects.filter(campaign=campaign, item=OuterRef("item_id"))
     hidden = items_restricted().filter(pk=OuterRef("item_id"))
     rows = (
-        CaptionSignature.objects.filter(~Exists(member), bands__overlap=campaign.bands)
+        CaptionSignature.objects.filter(~Exists(member), ~Exists(apart), bands__overlap=campaign.bands)
         .filter(submitted_at__gte=campaign.created_at - _window())
         .exclude(Exists(hidden))
         .order_by("pk")
@@ -288,10 +322,20 @@ def _gather(campaign: Campaign, now: datetime) -> None:
     many = values_of(bytes(campaign.representatives))
     found = list(rows.values_list("item_id", "creator_id", "values"))
     same = are_members(stacked(v for _, _, v in found), many)
-    alike = [(pk, creator) for (pk, creator, _), joins in zip(found, same, strict=True) if joins]
+    alike = _set_apart(campaign, [(pk, who) for (pk, who, _), joins in zip(found, same, strict=True) if joins], now)
     for start in range(0, len(alike), _JOIN_BATCH):
         _join(campaign, alike[start : start + _JOIN_BATCH], now)
     _count(campaign)
+
+
+def _set_apart(campaign: Campaign, alike: Sequence[tuple[int, int]], now: datetime) -> list[tuple[int, int]]:
+    """Return what joins of items that are like a campaign; name the others on its page, where a person may add them."""
+    apart = _bystanders([pk for pk, _ in alike], campaign.began_at or campaign.created_at)
+    CampaignBystander.objects.bulk_create(
+        (CampaignBystander(campaign=campaign, item_id=pk, why=why, found_at=now) for pk, why in apart.items()),
+        ignore_conflicts=True,
+    )
+    return [(pk, creator) for pk, creator in alike if pk not in apart]
 
 
 @transaction.atomic

@@ -1,19 +1,20 @@
 """What people do with campaigns: one decision, given to every member through the service that decides items."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from moderation.campaign_selectors import floor_of
 from moderation.exceptions import CampaignInvalid
-from moderation.models import Campaign, CampaignMember, Decision, Item, OutboxMessage
+from moderation.models import Campaign, CampaignBystander, CampaignMember, Decision, Item, OutboxMessage
 from moderation.models.campaign import CampaignState
 from moderation.services.audit import audit_write
 from moderation.services.campaign_members import members_decide
@@ -98,6 +99,40 @@ def _pass_on(actor: User, campaign: Campaign, category: str, note: str) -> Campa
 
 def _audit(actor: User | str, action: str, campaign: Campaign, **data: object) -> None:
     audit_write(actor=actor, action=action, object_type="campaign", object_key=campaign.key, **data)
+
+
+@transaction.atomic
+def campaign_admit(*, actor: User, campaign_key: str, item_key: str, now: datetime) -> CampaignMember:
+    """Make an item that only looks like a campaign one of its members; its floor holds from then on.
+
+    1. lock the campaign; the item has to be named beside it, and in no campaign,
+    2. join, decide the item under the floor, audit.
+
+    Raises:
+        PermissionDenied.
+        CampaignInvalid: it is not beside this campaign, or is a member already.
+    """
+    if not actor.has_perm("moderation.review_jobs"):
+        raise PermissionDenied("Only reviewers add items to campaigns.")
+    campaign = Campaign.objects.select_for_update(no_key=True).get(key=campaign_key)
+    beside = CampaignBystander.objects.select_related("item").filter(campaign=campaign)
+    found = None
+    with suppress(ValidationError):  # what is no key is nobody's
+        found = beside.filter(item__key=item_key).first()
+    if found is None:
+        raise CampaignInvalid("This item is not among those that look like the campaign; reload the page.")
+    item = found.item
+    if CampaignMember.objects.filter(item=item).exists():
+        raise CampaignInvalid("This item belongs to a campaign already; nothing was changed.")
+    member = CampaignMember.objects.create(
+        campaign=campaign, item=item, creator_id=item.creator_id, joined_at=now, admitted_by=actor
+    )
+    if campaign.state == CampaignState.DECIDED:
+        members_settle(members=[member], campaign=campaign, now=now)
+    else:
+        members_decide(item_pks=[item.pk], now=now)
+    _audit(actor, "campaign.admitted", campaign, item=item.external_id)
+    return member
 
 
 def campaign_apply_promised(message: OutboxMessage) -> None:

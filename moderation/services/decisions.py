@@ -125,7 +125,9 @@ def _is_standing(current: Decision, judgement: Judgement, policy: CompiledPolicy
     if current.evidence_digest == judgement.digest:
         return True
     is_of_lists = stage not in MACHINE_STAGES and not current.rests_on_person
-    is_same_hard = judgement.evidence.get("hard_by") == current.evidence.get("hard_by")  # or who decides next sees too little
+    is_same_hard = judgement.evidence.get("hard_by") == current.evidence.get(
+        "hard_by"
+    )  # or who decides next sees too little
     return is_of_lists and is_same_hard and is_same(judgement, current) and _reasons(judgement) == current.reasons
 
 

@@ -162,6 +162,8 @@ def item_begin(submission: Submission, now: datetime | None = None, *, turn: Exi
         turn.enter_context(turns.waiting() if _is_held_by(campaign) else turns.going_first())
     at = time.monotonic()
     before = before_upload(external_id=submission.external_id, creator=submission.creator, now=now or timezone.now())
+    if before.creator and before.creator.standing == Standing.GOOD:
+        campaign = None  # what only looks like a wave joins it through a person; its page names it
     policy = policy_for(submission.creator)
     language = detect(submission.caption)[0]
     context = _context(submission, language, before.creator)

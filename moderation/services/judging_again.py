@@ -14,7 +14,8 @@ from django.utils import timezone
 from moderation.campaign_selectors import floors_under
 from moderation.changes import Change
 from moderation.judge import Judgement, is_wider, judge, under_floor
-from moderation.lists_in_force import ListsChanged, ListsMark, lists_refresh
+from moderation.lists_in_force import ListsChanged, lists_refresh
+from moderation.lists_mark import ListsMark
 from moderation.models import Item, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState

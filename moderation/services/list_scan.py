@@ -112,7 +112,7 @@ def _kept(
     return {
         name: row
         for name, by_version in found.items()
-        if (row := by_version.get(versions[name]) if name in versions else next(reversed(by_version.values()), None))
+        if (row := by_version.get(versions[name]) if name in versions else (list(by_version.values()) or [None])[-1])
     }
 
 

@@ -37,6 +37,7 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "campaign_list": ("get", [], 200, REVIEWERS),
     "campaign_page": ("get", NOBODY_KEY, 404, REVIEWERS),
     "campaign_decide": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "campaign_admit": ("post", NOBODY_KEY, 404, REVIEWERS),
     "item_list": ("get", [], 200, EXPLORERS),
     "item_page": ("get", NOBODY_KEY, 404, EXPLORERS),
     "item_alike": ("get", NOBODY_KEY, 404, EXPLORERS),

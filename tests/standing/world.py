@@ -156,7 +156,9 @@ class World:
     def examine(self, name: str) -> None:
         """Do the deep pass on an item, for the first time or again."""
         item = self.item(name)
-        for message in OutboxMessage.objects.filter(item=item, topic__endswith="examine", state__in=["pending", "sent"]):
+        for message in OutboxMessage.objects.filter(
+            item=item, topic__endswith="examine", state__in=["pending", "sent"]
+        ):
             item_examine(message)
             self.things[name].examined = True
 
