@@ -10,6 +10,7 @@ there, and nothing is done twice.
 """
 
 import time
+from collections import Counter as Counted
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -26,7 +27,7 @@ from moderation.activation_plan import facts_between, plan_of
 from moderation.changes import Change
 from moderation.evidence_store import spans_after
 from moderation.lists_in_force import ListsChanged
-from moderation.models import Activation
+from moderation.models import Activation, Decision
 from moderation.models.activation import ActivationKind, ActivationState, Phase
 from moderation.models.decision import DecisionStage
 from moderation.onpath import load_terms
@@ -36,6 +37,7 @@ from moderation.services.changes import Written, changes_write
 from moderation.services.judging_again import Judge, items_confirm, items_judge_again
 from moderation.services.stored_texts import texts_look_again
 from moderation.services.transactions import ended_before, xmin
+from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.models import PolicyVersion, VersionState
@@ -243,8 +245,7 @@ class _Run:
         for start in range(0, len(changes), WRITE_ITEMS):
             part = changes[start : start + WRITE_ITEMS]
             self._write(part, cursor=part[-1].item_pk, now=now)
-        unnamed = [change.item_pk for change in changes if change.is_unnamed]
-        items_judge_again(item_pks=[*other, *unnamed], stage=DecisionStage.ACTIVATION)
+        self._judge_apart([*other, *(change.item_pk for change in changes if change.is_unnamed)], now)
         n = len(facts.item_pk)
         n_kept = plan.n_kept if self.activation.phase == Phase.WIDEN else 0  # both passes meet them
         self._update(cursor=until, n_checked=F("n_checked") + n, n_kept=F("n_kept") + n_kept)
@@ -262,6 +263,18 @@ class _Run:
         sure = items_confirm(changes=wider, judge_with=self.judge)
         other = {change.item_pk for change in wider} - sure
         return [change for change in changes if change.item_pk not in other], sorted(other)
+
+    def _judge_apart(self, item_pks: Sequence[int], now: datetime) -> None:
+        """Judge items one by one: those that a scan sees otherwise, and those whose hard evidence has to be named."""
+        if not items_judge_again(item_pks=item_pks, stage=DecisionStage.ACTIVATION):
+            return
+        made = Decision.objects.filter(item__in=item_pks, stage=DecisionStage.ACTIVATION, created_at__gt=now)
+        outcomes = Counted(made.values_list("outcome", flat=True))
+        self._update(
+            n_widened=F("n_widened") + sum(outcomes[o] for o in Outcome if o.is_servable),
+            n_blocked=F("n_blocked") + outcomes[Outcome.BLOCK],
+            n_escalated=F("n_escalated") + outcomes[Outcome.ESCALATE] + outcomes[Outcome.HOLD],
+        )
 
     def _write(self, part: Sequence[Change], *, cursor: int, now: datetime) -> None:
         with transaction.atomic():

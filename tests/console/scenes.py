@@ -16,6 +16,7 @@ from django.utils import timezone
 from console.roles import ROLES, roles_sync
 from moderation.detectors.base import Finding, Missing, Result
 from moderation.judge import Context, judge
+from moderation.lists_in_force import lists_mark
 from moderation.media.confined import examine
 from moderation.models import Creator, DerivedFile, Item, Job, MediaFile, OutboxMessage
 from moderation.models.decision import DecisionStage
@@ -91,7 +92,7 @@ def item_judged(
     )  # fmt: skip
     policy = compiled_active()
     context = Context(int(kind), region, language, None, int(Standing.NEW))
-    judgement = judge(_results(findings, missing), context, policy)
+    judgement = judge(_results(findings, missing), context, policy, lists=lists_mark())
     decision_by_machine(
         item=item, judgement=judgement, policy=policy, stage=DecisionStage.ON_PATH, is_final=True, now=now
     )

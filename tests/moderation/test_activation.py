@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from moderation.judge import replay
-from moderation.models import Activation, AuditEvent, Clearance, ClearanceRevision, Decision, Item, Job
+from moderation.models import Activation, AuditEvent, Clearance, ClearanceRevision, Decision, Finding, Item, Job
 from moderation.models.activation import ActivationKind, ActivationState, Phase
 from moderation.models.decision import DecisionStage
 from moderation.services import activation as service
@@ -60,7 +60,13 @@ def scored(external_id: str, score: float, *, category: str = "violence", outcom
 
 
 def raise_score(item: Item, score: float, category: str) -> None:
-    """Put a fused score into what is stored of an item, as if a detector had found it."""
+    """Put a score into what is stored of an item, as if the classifier had found it."""
+    decision = item.decisions.order_by("-pk")[0]
+    version = decision.evidence["versions"]["text"]
+    Finding.objects.create(
+        decision=decision, item=item, detector="text", detector_version=version, category=category, score=score,
+        where={"field": "caption"},
+    )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE moderation_itemevidence SET cells = decode('ff00', 'hex') || "

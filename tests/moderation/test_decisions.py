@@ -12,6 +12,7 @@ from django.utils import timezone
 from moderation.detectors.base import Finding, Result
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.judge import Judgement, judge, replay
+from moderation.lists_in_force import lists_mark
 from moderation.models import Clearance, ClearanceRevision, Decision, Item, Job
 from moderation.models.decision import DecisionStage
 from moderation.services.decisions import decision_by_machine, item_overturn, item_withdraw
@@ -46,7 +47,7 @@ def results(*findings: Finding) -> list[Result]:
 
 
 def judged(item: Item, *findings: Finding) -> Judgement:
-    return judge(results(*findings), context_of(item), compiled_active())
+    return judge(results(*findings), context_of(item), compiled_active(), lists=lists_mark())
 
 
 def machine(item: Item, *findings: Finding) -> Decision:
@@ -76,10 +77,10 @@ def test_the_same_evidence_is_decided_once() -> None:
     assert Decision.objects.filter(item=item).count() == 2
 
 
-def test_the_database_refuses_a_second_decision_on_the_same_evidence() -> None:
+def test_the_database_refuses_to_decide_the_same_evidence_twice_running() -> None:
     item = text_item("s-2")
     first = item.current_decision
-    with pytest.raises(IntegrityError, match="once_per_evidence"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="rests on the same evidence"), transaction.atomic():
         Decision.objects.create(
             item=item, outcome=Outcome.CLEAR, stage="deep", decided_by="x", evidence_digest=first.evidence_digest,
             policy_version=first.policy_version, supersedes=first,

@@ -19,6 +19,7 @@ from moderation.detectors.base import Finding, Missing, Result
 from moderation.evidence_cells import CELL, missing_mask, primary_subtag, source_of, stored_score, unpack
 from moderation.evidence_store import EvidenceStore, evidence_chunks, evidence_of, stored_population
 from moderation.judge import Judgement, evidence_batch, judge
+from moderation.lists_in_force import lists_mark
 from moderation.models import Campaign, Item, ItemEvidence
 from moderation.models.decision import DecisionStage
 from moderation.models.item import ItemState
@@ -65,7 +66,7 @@ def judged(item: Item, *findings: Finding, missing: tuple[str, ...] = ()) -> Jud
         )
         for d in DETECTORS
     ]  # fmt: skip
-    return judge(results, context_of(item), compiled_active())
+    return judge(results, context_of(item), compiled_active(), lists=lists_mark())
 
 
 def machine(item: Item, judgement: Judgement, stage: DecisionStage = DecisionStage.DEEP) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from moderation import ensemble
 from moderation.models import Clearance, Decision, Item, ShadowVerdict
 from moderation.rollout_selectors import shadow_agreement, shadow_disagreements
+from moderation.services.list_scan import contents_seen
 from moderation.services.rollout import shadow_start
 from moderation.services.shadows import shadow_judgement, shadows_record
 from policies.choices import Outcome
@@ -165,7 +166,8 @@ def test_results_from_stored_findings_give_the_decision_again() -> None:
     ):
         decision = text_item(f"again-{n}", caption).current_decision
         assert decision
-        again = shadow_judgement(decision, policy)
+        [content] = contents_seen([(decision.item, decision)])
+        again = shadow_judgement(content, policy)
         assert (again.outcome, again.decided_by) == (decision.outcome, decision.decided_by)
         assert again.evidence["scores"] == decision.evidence["scores"]
         assert again.evidence["missing"] == decision.evidence["missing"]
