@@ -18,15 +18,17 @@ from hypothesis import strategies as st
 from benchmarks.wave import CALL
 from benchmarks.wave import respelled as respelled_much
 from moderation import campaign_source
-from moderation.campaigns import JOINS, N_VALUES, SAME, signature_of, similarity, values_of
+from moderation.campaigns import JOINS, N_VALUES, SAME, signature_of, similarity, values_of, wave_began
 from moderation.exceptions import CampaignInvalid, DecisionInvalid
 from moderation.judge import replay
 from moderation.models import (
     AuditEvent,
     Campaign,
+    CampaignBystander,
     CampaignMember,
     CaptionSignature,
     Clearance,
+    Creator,
     Item,
     ItemEvidence,
     Job,
@@ -37,13 +39,14 @@ from moderation.services import campaigns, outbox
 from moderation.services.campaign_members import members_decide
 from moderation.services.campaign_watch import campaigns_watch
 from moderation.services.decisions import decision_by_machine, item_overturn
+from moderation.services.intake import item_submit
 from moderation.services.jobs import job_claim
 from moderation.services.rollout import canary_start
 from policies import selectors as policy_selectors
-from policies.choices import Outcome
+from policies.choices import Outcome, Standing
 from policies.models import PolicyVersion
 from policies.selectors import compiled_active, compiled_version, policy_for
-from tests.moderation.people import escalating_caption, person, ready, text_item
+from tests.moderation.people import escalating_caption, person, ready, text_item, text_submission
 from tests.moderation.rolling import approved, people
 
 WAVE = "Everybody come to the old harbour tonight and bring your friends along, {} tell nobody else about it"
@@ -82,7 +85,13 @@ def small(db: None, settings: Any) -> None:
 
 
 def wave(n: int, *, text: str = WAVE.format("please"), start: int = 0, creators: int = 5) -> list[Item]:
-    return [text_item(f"w-{i}", respelled(text, i), f"creator-{i % creators}") for i in range(start, start + n)]
+    """Submit a wave, its first two at one moment: what was served before a second creator came is no part of it."""
+    began = timezone.now()
+    texts = [(f"w-{i}", respelled(text, i), f"creator-{i % creators}") for i in range(start, start + n)]
+    first = [item_submit(actor="api:test", submission=text_submission(*one), now=began).item for one in texts[:2]]
+    for item in first:
+        item.refresh_from_db()
+    return first + [text_item(*one) for one in texts[2:]]
 
 
 def watch() -> None:
@@ -531,3 +540,94 @@ def test_the_database_keeps_an_item_in_one_campaign(small: None) -> None:
     )
     refused("UPDATE moderation_campaignmember SET joined_at = now()")
     refused("DELETE FROM moderation_campaignmember")
+
+
+# --- a wave cannot be turned on a victim ---------------------------------------------------------------------------
+
+
+def members() -> set[str]:
+    return set(CampaignMember.objects.values_list("item__external_id", flat=True))
+
+
+def beside() -> dict[str, str]:
+    return dict(CampaignBystander.objects.values_list("item__external_id", "why"))
+
+
+def test_what_was_served_before_strangers_copied_it_stays_served(small: None) -> None:
+    victim = text_item("victim", WAVE.format("please"), "victim")
+    wave(8)
+    watch()
+    victim.refresh_from_db()
+    assert (victim.state, beside()) == ("cleared", {"victim": "served_before"})
+    assert Clearance.objects.get(item=victim).is_granted
+    assert members() == {f"w-{i}" for i in range(8)}
+    decide(person("ana"), Campaign.objects.get())
+    apply_promised()
+    watch()
+    victim.refresh_from_db()
+    assert victim.state == "cleared"
+    assert states() == {"cleared": 1, "blocked": 8}
+
+
+def test_somebody_who_stands_well_is_left_alone_before_and_while_a_wave_goes_on(small: None) -> None:
+    wave(4)
+    early = text_item("early", respelled(WAVE.format("please"), 70), "trusted")
+    Creator.objects.filter(external_id="trusted").update(standing=Standing.GOOD)
+    wave(4, start=4)
+    watch()
+    late = text_item("late", respelled(WAVE.format("please"), 71), "trusted")
+    watch()
+    assert beside() == {"early": "good_standing", "late": "good_standing"}
+    for item in (early, late):
+        item.refresh_from_db()
+        assert item.state == "cleared"
+
+
+def test_those_left_alone_do_not_make_a_wave(small: None) -> None:
+    wave(8)
+    Creator.objects.update(standing=Standing.GOOD)
+    watch()
+    assert not Campaign.objects.exists()
+
+
+def test_a_person_may_add_what_was_left_alone(small: None) -> None:
+    victim = text_item("victim", WAVE.format("please"), "victim")
+    wave(8)
+    watch()
+    campaign, ana = Campaign.objects.get(), person("ana")
+    with pytest.raises(CampaignInvalid, match="not among"):
+        admit(ana, campaign, "no-key")
+    with pytest.raises(PermissionDenied):
+        admit(person("eve", "policy-editor"), campaign, str(victim.key))
+    admit(ana, campaign, str(victim.key))
+    victim.refresh_from_db()
+    assert victim.state == "held"
+    assert AuditEvent.objects.filter(action="campaign.admitted", actor=ana).count() == 1
+    with pytest.raises(CampaignInvalid, match="already"):
+        admit(ana, campaign, str(victim.key))
+
+
+def admit(actor: Any, campaign: Campaign, item_key: str) -> None:
+    campaigns.campaign_admit(actor=actor, campaign_key=str(campaign.key), item_key=item_key, now=timezone.now())
+
+
+def test_the_database_lets_nobody_join_by_a_machine_who_is_left_alone(small: None) -> None:
+    victim = text_item("victim", WAVE.format("please"), "victim")
+    wave(8)
+    watch()
+    with pytest.raises(DatabaseError, match="through a person only"), transaction.atomic():
+        CampaignMember.objects.create(
+            campaign=Campaign.objects.get(), item=victim, creator=victim.creator, joined_at=timezone.now()
+        )
+
+
+@given(st.lists(st.tuples(st.floats(0, 600), st.integers(0, 5)), min_size=1, max_size=40), st.integers(2, 10))
+@settings(max_examples=200, deadline=None)
+def test_a_wave_begins_with_one_of_its_captions_and_not_with_its_first_creator_alone(
+    uploads: list[tuple[float, int]], n_like: int
+) -> None:
+    uploads.sort()
+    began = wave_began(uploads, n_like=n_like, within_seconds=60)
+    assert began in {at for at, _ in uploads}
+    before = {creator for at, creator in uploads if at <= began}
+    assert len(before) > 1 or len({creator for _, creator in uploads}) == 1

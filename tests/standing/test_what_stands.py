@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,15 +16,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from moderation import onpath
 from policies.choices import Outcome, Standing
-from policies.models import PolicyVersion
-from tests.moderation.people import ready
-from tests.moderation.rolling import approved, fresh, people
-from tests.standing.world import CREATORS, DOMAINS, FILES, OWN_TERM, TERMS, Quiet, Stage, World
+from tests.standing.world import CREATORS, DOMAINS, FILES, OWN_TERM, TERMS, Stage, World, Writer
 
-#: In CI so many sequences, shared by N_PARTS tests; `make soak-decisions` asks for more.
+#: In CI so many sequences, shared by N_PARTS tests; `make soak-decisions` asks for more, beside workers that never rest.
 N_SEQUENCES = int(os.environ.get("SOAK_SEQUENCES", "300"))
+WITH_WRITERS = bool(os.environ.get("SOAK_WRITERS"))
 N_PARTS = 6
 N_STEPS = 30
 
@@ -42,7 +37,7 @@ class Sequences(RuleBasedStateMachine):
 
     @initialize(words=WORDS)
     def begin(self, words: frozenset[str]) -> None:
-        self.world = World(self.stage)
+        self.world = World(self.stage, Writer() if WITH_WRITERS else None)
         self.world.upload("ada", words, "")
 
     def some(self, n: int) -> str:
@@ -134,27 +129,6 @@ class Sequences(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "world"):
             self.world.end()
-
-
-@pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Stage]:
-    settings.EMERGENCY_MAX_PERMILLE = 1_000
-    settings.GATE_MAX_AGE_MS = 50
-    settings.ONPATH_DEADLINE_MS = 60_000  # what is late here is the machine, and no matter of the rules
-    monkeypatch.setattr(onpath, "text_model", lambda _setting: Quiet())
-    ready()
-    author, approver = people()
-
-    def edit(document: dict[str, Any]) -> None:
-        name = next(iter(document["terms"]))
-        document["terms"][name].append({"text": OWN_TERM, "category": "violence", "outcome": "block"})
-
-    second = approved(edit)
-    made = Stage(author, approver, (PolicyVersion.objects.get(number=1), second))
-    yield made
-    made.gate.stop()
-    fresh()
-    onpath.forget()
 
 
 @pytest.mark.parametrize("part", range(N_PARTS))

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
+import numpy as np
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 from PIL import Image
 
+from feed import index
+from feed.home import slate
 from moderation import emergency_source
+from moderation import gate as process_gate
 from moderation.detectors.base import Picture
 from moderation.exceptions import DecisionChanged
 from moderation.gate import Gate, Viewer
 from moderation.media.storing import save_upload
 from moderation.models import Campaign, Clearance, Creator, DetectorResult, EmergencyTerm, HashBank, Item, OutboxMessage
+from moderation.models.decision import DecisionStage
 from moderation.services import banks, domains, emergency
 from moderation.services.activation import activation_start, activations_resume
 from moderation.services.campaign_watch import _join
@@ -26,6 +34,7 @@ from moderation.services.creators import creator_standing_set
 from moderation.services.decisions import item_overturn, item_withdraw
 from moderation.services.examination import deep_detectors, item_examine
 from moderation.services.intake import Begun, Submission, UploadedMedia, item_begin, item_submit
+from moderation.services.judging_again import items_judge_again
 from moderation.services.list_changes import TOPIC_LOOK, TOPIC_SETTLE, list_change_look, list_change_settle
 from moderation.services.reports import report_file
 from policies import selectors
@@ -80,8 +89,6 @@ def _stored(n: int) -> UploadedMedia:
     data.seek(0)
     stored = save_upload(data)
     pdq = hashlib.sha256(bytes([n])).hexdigest()
-    import numpy as np
-
     picture = Picture("media", stored.sha256, np.zeros((64, 64, 3), np.uint8), (pdq, 100))
     return UploadedMedia(stored.sha256, stored.key, "image/png", stored.n_bytes, 64, 64, None, picture)
 
@@ -102,11 +109,64 @@ def _looked_at(file: UploadedMedia, text: str) -> None:
         )  # fmt: skip
 
 
-class World:
-    """One sequence: steps change the product and tell the oracle; `check` compares them."""
+class Writer:
+    """A worker that never rests: it does what changes promised, and judges again what it likes, while steps go on."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self) -> None:
+        self._stop, self._may, self._rests = threading.Event(), threading.Event(), threading.Event()
+        self._may.set()
+        self.errors: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._rests.set()
+                self._may.wait()
+                self._rests.clear()
+                for message in OutboxMessage.objects.filter(topic=TOPIC_LOOK, state="pending").order_by("pk"):
+                    list_change_look(message)
+                newest = Item.objects.filter(withdrawn_at=None).order_by("-pk").values_list("pk", flat=True)[:4]
+                items_judge_again(item_pks=list(newest), stage=DecisionStage.LISTS)
+        except BaseException as error:
+            self.errors.append(error)
+        finally:
+            self._rests.set()
+            connection.close()
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Let it end what it does, and wait until the body is over."""
+        self._may.clear()
+        self._rests.wait(60)
+        self._raise()
+        try:
+            yield
+        finally:
+            self._may.set()
+
+    def end(self) -> None:
+        """Stop for good."""
+        self._stop.set()
+        self._may.set()
+        self._thread.join(60)
+        self._raise()
+
+    def _raise(self) -> None:
+        if self.errors:
+            raise self.errors[0]
+
+
+class World:
+    """One sequence: steps change the product and tell the oracle; `check` compares them.
+
+    Args:
+        writer: works beside the steps, but for the moments in which all is compared.
+    """
+
+    def __init__(self, stage: Stage, writer: Writer | None = None) -> None:
+        self.stage, self.writer = stage, writer
         self.run = next(_runs)
         self.n = count()
         self.things: dict[str, Thing] = {}
@@ -292,9 +352,9 @@ class World:
                 min_age=18 if outcome == Outcome.RESTRICT else 0,
             )  # fmt: skip
         except DecisionChanged:
-            assert not is_fresh, "a fresh page was refused"
+            assert self.writer or not is_fresh, "a fresh page was refused"
         else:
-            assert is_fresh, "an old page decided"
+            assert self.writer or is_fresh, "an old page decided"
             self.things[name].person = (outcome, shown)
 
     def gather(self, names: list[str]) -> None:
@@ -351,7 +411,15 @@ class World:
         return Item.objects.select_related("current_decision", "creator").get(external_id=name)
 
     def check(self) -> None:
-        """Compare state, clearance and gate of every item with the oracle."""
+        """Compare state, clearance and gate of every item with the oracle, once all that is promised was done."""
+        if self.writer is None:
+            self._compare()
+            return
+        with self.writer.resting():
+            self.look()
+            self._compare()
+
+    def _compare(self) -> None:
         gate, now = self.stage.gate, timezone.now()
         gate.refresh()
         rows = {item.external_id: item for item in Item.objects.filter(external_id__in=self.things)}
@@ -367,10 +435,22 @@ class World:
             assert (item.pk in shown[Band.ADULT]) == wanted.is_servable, told
             assert (item.pk in shown[Band.UNDER_13]) == (wanted == Outcome.CLEAR), told
 
+    def check_feed(self) -> None:
+        """Compare what the home feed serves, to children and to adults, with the oracle."""
+        with _following(self.stage.gate):
+            for age, outcomes in (("30", (Outcome.CLEAR, Outcome.RESTRICT)), ("9", (Outcome.CLEAR,))):
+                served = {entry.token.external_id for entry in slate(age=age, region="GB", limit=50).entries}
+                wrong = {n for n in served & set(self.things) if stands(self.things[n], self.lists) not in outcomes}
+                assert not wrong, f"the feed serves {wrong} at {age}"
+
     def end(self) -> None:
         """Leave nothing in force, and nothing to look at, for the next sequence."""
         self.finish()
         self.check()
+        self.check_feed()
+        if self.writer:
+            self.writer.end()
+            self.writer = None
         if self.terms:
             self.expire()
         for name in [name for name in DOMAINS if name in self.lists.blocking]:
@@ -380,6 +460,23 @@ class World:
                 self.withdraw(name)
         if self.second:
             self.activate()
+
+
+@contextmanager
+def _following(gate: Gate) -> Iterator[None]:
+    """Let the feed of this process ask a gate, with an index made a moment ago."""
+    gate.refresh()
+    process_gate.replace_current(gate)
+    made = index.Index()
+    index.HELD.replace(made)
+    made.refresh_popularity()
+    made.refresh()
+    made.refresh_shelves(index.fill_shelf)
+    try:
+        yield
+    finally:
+        index.HELD.replace(None)
+        process_gate.replace_current(None)
 
 
 _STATES = {

@@ -1,0 +1,266 @@
+"""When a list changes: what is stored follows at once, and what was judged with the old list follows when it has settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.utils import timezone
+
+from moderation import domain_source, list_ages, tasks
+from moderation.exceptions import JudgementOverdue
+from moderation.lists_in_force import ListsUnavailable
+from moderation.models import Clearance, ListChange, OutboxMessage
+from moderation.models.decision import DecisionStage
+from moderation.services import intake
+from moderation.services.clearances import clearances_expire
+from moderation.services.judging_again import items_judge_again
+from moderation.services.list_changes import NotSettledYet, list_change_look, list_change_settle
+from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_RENEW
+from policies.choices import Outcome, Standing
+from tests.standing.world import DOMAINS, OWN_TERM, World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOTHING: frozenset[str] = frozenset()
+#: What a change forbids, by the list that changes.
+CHANGES: dict[str, tuple[frozenset[str], str, Callable[[World], None]]] = {
+    "terms": (frozenset({"zorblax"}), "", lambda world: world.term("zorblax")),
+    "domains": (frozenset({DOMAINS[0]}), "", lambda world: world.domain(DOMAINS[0])),
+    "banks": (NOTHING, "known", lambda world: world.entry()),
+    "versions": (frozenset({OWN_TERM}), "", lambda world: world.activate()),
+    "standings": (NOTHING, "", lambda world: world.standing("ada", Standing.SUSPENDED)),
+}
+
+
+def state(world: World, name: str = "") -> str:
+    return str(world.item(name or next(iter(world.things))).state)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_three_uploaders_send_while_a_list_changes_is_not_served_once_it_has_settled(
+    world: World, name: str
+) -> None:
+    words, file, change = CHANGES[name]
+    world.upload("ada", NOTHING, "")  # the creator is there
+    for _ in range(20):
+        before = set(world.things)
+        for _uploader in range(3):
+            world.begin("ada", words, file)
+        change(world)
+        for _uploader in range(3):
+            world.begin("ada", words, file)
+        world.finish()
+        for uploaded in set(world.things) - before:
+            world.examine(uploaded)
+        world.check()
+        change(world) if name != "standings" else world.standing("ada", Standing.NEW)  # back again
+        world.check()
+
+
+def test_of_two_terms_one_is_withdrawn_and_the_other_still_holds(world: World) -> None:
+    world.upload("ada", frozenset({"zorblax", "quuxwort"}), "")
+    world.term("zorblax")
+    world.term("quuxwort")
+    world.term("zorblax")
+    assert state(world) == "blocked"
+    world.term("quuxwort")
+    assert state(world) == "cleared"
+
+
+def test_a_term_that_is_added_again_stops_again(world: World) -> None:
+    world.upload("ada", frozenset({"zorblax"}), "")
+    for wanted in ("blocked", "cleared", "blocked", "cleared", "blocked"):
+        world.term("zorblax")
+        assert state(world) == wanted
+
+
+def test_a_withdrawn_term_leaves_what_the_version_blocks(world: World) -> None:
+    world.activate()
+    world.upload("ada", frozenset({OWN_TERM, "zorblax"}), "")
+    world.term("zorblax")
+    world.term("zorblax")
+    assert state(world) == "blocked"
+    world.activate()
+
+
+def test_a_term_reaches_what_is_written_in_pictures_and_what_was_examined_long_ago(world: World) -> None:
+    world.upload("ada", NOTHING, "written")
+    world.examine(next(iter(world.things)))
+    assert state(world) == "cleared"
+    world.term("quuxwort")
+    assert state(world) == "blocked"
+
+
+def test_nothing_gets_wider_while_a_list_cannot_be_read(world: World) -> None:
+    world.upload("ada", frozenset({"zorblax"}), "")
+    world.term("zorblax")
+    item = world.item(next(iter(world.things)))
+    with mock.patch.object(domain_source, "_read", side_effect=_away()), pytest.raises(ListsUnavailable):
+        world.term("zorblax")
+    item.refresh_from_db()
+    assert item.state == "blocked"
+    assert OutboxMessage.objects.filter(topic="moderation.tasks.list_change_look", state="pending").count() == 1
+    world.look()
+    item.refresh_from_db()
+    assert item.state == "cleared"
+
+
+def _away() -> Exception:
+    from django.db import OperationalError
+
+    return OperationalError("gone")
+
+
+def test_a_detector_that_was_exchanged_is_asked_again_before_anything_gets_wider(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.upload("ada", frozenset({"zorblax"}), "written")
+    name = next(iter(world.things))
+    world.examine(name)
+    world.term("zorblax")
+    item = world.item(name)
+    monkeypatch.setattr("moderation.detectors.ocr.OcrDetector.version", "another")
+    world.term("zorblax")
+    item.refresh_from_db()
+    assert item.state == "blocked"
+    assert OutboxMessage.objects.filter(item=item, topic=TOPIC_EXAMINE, state="pending").exists()
+
+
+def test_a_change_that_nobody_noted_lets_nothing_get_wider(world: World) -> None:
+    """The lists are read, then one changes and says so: the verdict is made anew, by the new one."""
+    world.upload("ada", frozenset({"zorblax", "quuxwort"}), "")
+    world.term("zorblax")
+    item = world.item(next(iter(world.things)))
+    real, calls = intake.judge, []
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Any:
+        if not calls:
+            calls.append(1)
+            world.term("quuxwort")
+        return real(*args, **kwargs)
+
+    with mock.patch("moderation.services.judging_again.judge", meanwhile):
+        world.term("zorblax")
+    item.refresh_from_db()
+    assert item.state == "blocked"
+
+
+def test_the_second_look_waits_for_transactions_of_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.upload("ada", NOTHING, "")
+    monkeypatch.setattr("moderation.services.list_changes.SETTLED_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr("moderation.services.transactions.xmin", lambda: 0)
+    world.begun = {"none": None}  # type: ignore[dict-item] # so that the second look stays promised
+    world.term("zorblax")
+    message = OutboxMessage.objects.get(topic="moderation.tasks.list_change_settle", state="pending")
+    with pytest.raises(NotSettledYet):
+        list_change_settle(message)
+    monkeypatch.undo()
+    list_change_settle(message)
+    assert ListChange.objects.get().settled_at
+
+
+def test_a_first_look_goes_on_from_where_it_was(world: World) -> None:
+    for _ in range(3):
+        world.upload("ada", frozenset({"zorblax"}), "")
+    names = list(world.things)
+    with mock.patch.object(world, "look"):
+        world.term("zorblax")
+    change = ListChange.objects.get()
+    ListChange.objects.update(cursor=world.item(names[2]).pk)
+    list_change_look(OutboxMessage.objects.get(topic="moderation.tasks.list_change_look"))
+    change.refresh_from_db()
+    assert (change.n_looked_at, state(world, names[2]), state(world, names[0])) == (2, "cleared", "blocked")
+
+
+def test_a_verdict_that_took_too_long_is_not_stored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was judged by lists of long ago is judged again: nobody looks for it any more."""
+    name, submission, thing = world.submission("ada", frozenset({"zorblax"}), "")
+    begun = intake.item_begin(submission)
+    world.term("zorblax")
+    old = intake.replace(begun, at=begun.at - list_ages.JUDGEMENT_MAX_SECONDS - 1)
+    item = intake.item_submit(actor="api:test", submission=submission, begun=old).item
+    assert item.state == "blocked"
+
+
+def test_a_verdict_that_becomes_too_old_while_it_is_stored_is_rolled_back(world: World) -> None:
+    _, submission, _ = world.submission("ada", NOTHING, "")
+    begun = intake.item_begin(submission)
+    ages = iter([False, True])
+    with mock.patch.object(intake.Begun, "is_overdue", property(lambda self: next(ages, False))):
+        item = intake.item_submit(actor="api:test", submission=submission, begun=begun).item
+    assert item.decisions.count() == 1
+    assert issubclass(JudgementOverdue, Exception)
+
+
+# --- clearances that expired ---------------------------------------------------------------------------------------
+
+
+def expire(world: World) -> None:
+    Clearance.objects.update(valid_until=timezone.now() - timedelta(seconds=1))
+    assert clearances_expire(now=timezone.now()) == 1
+
+
+def renew() -> None:
+    for message in OutboxMessage.objects.filter(topic=TOPIC_RENEW, state="pending"):
+        tasks.item_renew(str(message.key))
+
+
+def test_an_expired_clearance_is_judged_again_and_granted_anew(world: World) -> None:
+    world.upload("ada", NOTHING, "")
+    expire(world)
+    assert not Clearance.objects.get().is_granted
+    renew()
+    clearance = Clearance.objects.get()
+    assert clearance.is_granted
+    assert clearance.valid_until > timezone.now() + timedelta(days=1)
+    world.check()
+
+
+def test_an_expired_clearance_of_what_is_forbidden_meanwhile_stays_away(world: World) -> None:
+    world.upload("ada", frozenset({"zorblax"}), "")
+    with mock.patch.object(world, "look"):  # the change's own look did not come yet
+        world.term("zorblax")
+    expire(world)
+    renew()
+    assert not Clearance.objects.get().is_granted
+    assert state(world) == "blocked"
+
+
+def test_what_a_person_cleared_is_granted_anew(world: World) -> None:
+    world.upload("ada", NOTHING, "")
+    world.open_page(next(iter(world.things)))
+    world.decide(Outcome.RESTRICT, page=-1)
+    expire(world)
+    renew()
+    clearance = Clearance.objects.get()
+    assert (clearance.is_granted, clearance.min_age) == (True, 18)
+
+
+def test_an_expired_clearance_stays_away_while_lists_cannot_be_read(world: World) -> None:
+    world.upload("ada", NOTHING, "")
+    expire(world)
+    with mock.patch.object(domain_source, "_read", side_effect=_away()):
+        renew()
+    assert not Clearance.objects.get().is_granted
+    assert OutboxMessage.objects.get(topic=TOPIC_RENEW).state == "pending"
+
+
+# --- people --------------------------------------------------------------------------------------------------------
+
+
+def test_hard_evidence_that_a_person_saw_does_not_speak_again_and_other_evidence_does(world: World) -> None:
+    world.upload("ada", frozenset({"zorblax", "quuxwort"}), "")
+    name = next(iter(world.things))
+    world.term("zorblax")
+    world.open_page(name)
+    world.decide(Outcome.CLEAR, page=-1)
+    items_judge_again(item_pks=[world.item(name).pk], stage=DecisionStage.LISTS)
+    assert state(world) == "cleared"
+    world.term("quuxwort")  # of the same category, and as strict
+    assert state(world) == "held"
+    world.term("quuxwort")
+    assert state(world) == "cleared"  # what they decided holds again
+    world.check()
