@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset test lint format types imports migrations check train-text train-speech train-vision evaluate-text evaluate-starters bench
+.PHONY: soak-decisions help setup demo demo-reset test lint format types imports migrations check train-text train-speech train-vision evaluate-text evaluate-starters bench
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
@@ -60,6 +60,9 @@ train-speech: ## make the starter Whisper anew: sounds, training, export, scores
 
 evaluate-starters: ## what the shipped starter models score; the speech half needs espeak-ng
 	@tools/setup.sh train && $(PY) -m moderation.training.evaluate_starters $(if $(ONLY),--only $(ONLY))
+
+soak-decisions: ## 5,000 random sequences against the oracle, with a worker beside them that never rests (hours)
+	@tools/setup.sh dev && SOAK_SEQUENCES=$(or $(N),5000) SOAK_WRITERS=1 $(PY) -m pytest -n 2 tests/standing/test_what_stands.py $(ARGS)
 
 bench: ## measured speed, into var/bench.json; ONLY=name for one of them
 	@tools/setup.sh dev && $(PY) -m benchmarks.run $(if $(ONLY),--only $(ONLY))

@@ -318,7 +318,6 @@ EMERGENCY_HOURS = env_int("EMERGENCY_HOURS", 24, minimum=1)
 #: A term that more of the newest captions hold (in thousandths) needs a version and a simulation, not an emergency.
 EMERGENCY_MAX_PERMILLE = env_int("EMERGENCY_MAX_PERMILLE", 20, minimum=1)
 #: So far back, what is served is looked at again when an emergency term is added.
-EMERGENCY_LOOKBACK_DAYS = env_int("EMERGENCY_LOOKBACK_DAYS", 7, minimum=1)
 #: One harmless canary in a hundred is taken back by mistake in its whole life; fewer mistakes make real ones found later.
 CANARY_ALPHA_PERMILLE = env_int("CANARY_ALPHA_PERMILLE", 10, minimum=1)
 #: Below so many items in an arm a few busy creators could be all there is.

@@ -70,10 +70,13 @@ def test_of_two_terms_one_is_withdrawn_and_the_other_still_holds(world: World) -
     assert state(world) == "cleared"
 
 
-def test_a_term_that_is_added_again_stops_again(world: World) -> None:
-    world.upload("ada", frozenset({"zorblax"}), "")
+@pytest.mark.parametrize("name", ["terms", "domains", "banks"])
+def test_what_is_listed_again_stops_again(world: World, name: str) -> None:
+    words, file, change = CHANGES[name]
+    world.upload("ada", words, file)
+    world.examine(next(iter(world.things)))
     for wanted in ("blocked", "cleared", "blocked", "cleared", "blocked"):
-        world.term("zorblax")
+        change(world)
         assert state(world) == wanted
 
 
@@ -175,9 +178,9 @@ def test_a_first_look_goes_on_from_where_it_was(world: World) -> None:
     assert (change.n_looked_at, state(world, names[2]), state(world, names[0])) == (2, "cleared", "blocked")
 
 
-def test_a_verdict_that_took_too_long_is_not_stored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verdict_that_took_too_long_is_not_stored(world: World) -> None:
     """What was judged by lists of long ago is judged again: nobody looks for it any more."""
-    name, submission, thing = world.submission("ada", frozenset({"zorblax"}), "")
+    _, submission, _ = world.submission("ada", frozenset({"zorblax"}), "")
     begun = intake.item_begin(submission)
     world.term("zorblax")
     old = intake.replace(begun, at=begun.at - list_ages.JUDGEMENT_MAX_SECONDS - 1)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from django.contrib.auth.models import User
@@ -466,17 +468,14 @@ class World:
 def _following(gate: Gate) -> Iterator[None]:
     """Let the feed of this process ask a gate, with an index made a moment ago."""
     gate.refresh()
-    process_gate.replace_current(gate)
     made = index.Index()
-    index.HELD.replace(made)
-    made.refresh_popularity()
-    made.refresh()
-    made.refresh_shelves(index.fill_shelf)
-    try:
+    with mock.patch.object(process_gate, "_current", (os.getpid(), gate)):
+        index.HELD.replace(made)
+        made.refresh_popularity()
+        made.refresh()
+        made.refresh_shelves(index.fill_shelf)
         yield
-    finally:
         index.HELD.replace(None)
-        process_gate.replace_current(None)
 
 
 _STATES = {
