@@ -53,7 +53,8 @@ DOMAINS = ("evil-example.org", "worse-example.org")
 FILES = {"plain": "", "known": "", "written": "quuxwort"}
 CREATORS = ("ada", "ben")
 BANDS = (Band.UNDER_13, Band.ADULT)
-_SENTENCE = "Baking bread with my grandmother"
+#: English beyond doubt, whatever words stand beside it.
+_SENTENCE = "Baking bread with my grandmother on a rainy morning, before all of us walk to the market together"
 _runs = count()
 
 
