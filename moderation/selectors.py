@@ -65,15 +65,20 @@ def item_by_external_id(external_id: str) -> Item | None:
     return Item.objects.select_related("current_decision__policy_version").filter(external_id=external_id).first()
 
 
+#: Told as what decided where a clearance was over before the item was judged again.
+CLEARANCE_EXPIRED = "clearance.expired"
+
+
 def item_status(item: Item) -> dict[str, Any]:
     """Return an item's state as API.md describes it."""
     decision = item.current_decision
+    is_expired = item.is_expired  # held until it was judged again, whatever was decided
     return {
         "id": str(item.key),
         "external_id": item.external_id,
         "state": item.state,
-        "outcome": Outcome(decision.outcome).name if decision else None,
-        "decided_by": decision.decided_by if decision else None,
+        "outcome": Outcome.HOLD.name if is_expired else Outcome(decision.outcome).name if decision else None,
+        "decided_by": CLEARANCE_EXPIRED if is_expired else decision.decided_by if decision else None,
         "min_age": decision.min_age if decision else 0,
         "territories_blocked": decision.territories_blocked if decision else [],
         "reasons": [_reason(r) for r in decision.reasons if r.get("category") or r.get("detector")] if decision else [],

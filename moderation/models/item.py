@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel
-from policies.choices import Band, ItemKind, Standing
+from policies.choices import Band, ItemKind, Outcome, Standing
 
 
 class Creator(PublicKeyModel):
@@ -145,6 +145,12 @@ class Item(PublicKeyModel):
 
     def __str__(self) -> str:
         return self.external_id
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its clearance is over: it was cleared, and is held until it was judged again. With its decision loaded."""
+        decision = self.current_decision
+        return self.state == ItemState.HELD and decision is not None and Outcome(decision.outcome).is_servable
 
     @property
     def lasts_ms(self) -> int | None:

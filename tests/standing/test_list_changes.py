@@ -15,6 +15,7 @@ from moderation.exceptions import JudgementOverdue
 from moderation.lists_in_force import ListsUnavailable
 from moderation.models import Clearance, ListChange, OutboxMessage
 from moderation.models.decision import DecisionStage
+from moderation.selectors import item_status
 from moderation.services import intake
 from moderation.services.clearances import clearances_expire
 from moderation.services.judging_again import items_judge_again
@@ -226,6 +227,8 @@ def test_an_expired_clearance_is_judged_again_and_granted_anew(world: World) -> 
     world.upload("ada", NOTHING, "")
     expire(world)
     assert not Clearance.objects.get().is_granted
+    told = item_status(world.item(next(iter(world.things))))
+    assert (told["state"], told["outcome"], told["decided_by"]) == ("held", "HOLD", "clearance.expired")
     renew()
     clearance = Clearance.objects.get()
     assert clearance.is_granted
