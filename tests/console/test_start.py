@@ -24,7 +24,10 @@ import pytest
 from console import start
 
 ROOT = Path(start.__file__).resolve().parent.parent
-_OURS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "MEDIA_ROOT", "ENVIRONMENT", "SECRET_KEY", "PORT", "HOST")
+_OURS = (
+    "DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "CELERY_BROKER_URL", "MEDIA_ROOT", "ENVIRONMENT", "SECRET_KEY", "PORT",
+    "HOST",
+)  # fmt: skip
 
 
 @pytest.fixture

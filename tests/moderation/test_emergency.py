@@ -38,6 +38,7 @@ from policies.choices import Outcome
 from policies.exceptions import PolicyError
 from tests.moderation.people import ready, text_item
 from tests.moderation.rolling import approved, fresh, people
+from tests.owner import owner
 
 #: English beyond doubt, so that every detector reads it.
 CAPTION = "Baking bread with my grandmother after the zorblax dance"
@@ -117,10 +118,8 @@ def test_what_a_person_cleared_is_held_for_a_senior() -> None:
 
 def test_old_uploads_are_left_alone(settings: Any) -> None:
     old = text_item("old", CAPTION)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE moderation_item DISABLE TRIGGER USER")
+    with owner(without_triggers=True) as cursor:
         cursor.execute("UPDATE moderation_item SET created_at = now() - interval '8 days'")
-        cursor.execute("ALTER TABLE moderation_item ENABLE TRIGGER USER")
     add()
     work(service.TOPIC_RECHECK, emergency_recheck)
     old.refresh_from_db()
