@@ -181,7 +181,7 @@ _TABLE_EXCESS = """
     WHERE relnamespace = 'public'::regnamespace AND pg_has_role(current_user, relowner, 'USAGE')
     UNION ALL
     SELECT 'sets ' || relname FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind = 'S' AND has_sequence_privilege(oid, 'UPDATE')
+    WHERE relnamespace = 'public'::regnamespace AND CASE WHEN relkind = 'S' THEN has_sequence_privilege(oid, 'UPDATE') ELSE false END
     ORDER BY 1
 """
 

@@ -118,4 +118,12 @@ class Migration(migrations.Migration):
             model_name='history',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate % table', TG_TABLE_NAME;", hash='476e09dd7508d64e6593225ee7121e3d2f53284d', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_8beb9', table='moderation_history', when='BEFORE')),
         ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='prompt',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate % table', TG_TABLE_NAME;", hash='896890a475152ec589d9163d8f0d974a46b788c6', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_832c1', table='moderation_prompt', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='promptset',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate % table', TG_TABLE_NAME;", hash='06328443dc022948d6c85ea9d845634814fa5517', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_04f96', table='moderation_promptset', when='BEFORE')),
+        ),
     ]

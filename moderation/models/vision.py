@@ -127,7 +127,8 @@ class PromptSet(PublicKeyModel):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Update | pgtrigger.Delete,
                 func=_FROZEN_SET,
-            )
+            ),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:
@@ -170,7 +171,8 @@ class Prompt(models.Model):
                 operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
                 declare=[("found", "text")],
                 func=_FROZEN_PROMPT,
-            )
+            ),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:
