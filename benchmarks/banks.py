@@ -88,7 +88,7 @@ def _row(value: float, unit: str, at_most: float | None) -> dict[str, Any]:
 def _fill() -> None:
     from django.db import connection
 
-    from console.database import as_owner
+    from moderation.owner import as_owner
 
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(_BANKS)

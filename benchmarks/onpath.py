@@ -62,7 +62,7 @@ def fill(n_items: int) -> None:
     django.setup()
     from django.db import connection
 
-    from console.database import as_owner
+    from moderation.owner import as_owner
 
     with as_owner(), connection.cursor() as cursor:
         for statement in _FILL:
@@ -247,7 +247,9 @@ def run(*, workers: int = 2, threads: int = 4) -> dict[str, dict[str, Any]]:
             environment = {**servers.environment(), "LOG_LEVEL": "INFO"}
             with live_service(environment, folder, workers=workers, threads=threads) as live:
                 code = f"from benchmarks.onpath import fill; fill({N_ITEMS})"
-                subprocess.run([sys.executable, "-c", code], env=dict(live.environment), check=True)
+                subprocess.run(
+                    [sys.executable, "-c", code], env={**live.environment, **servers.environment()}, check=True
+                )
                 return _measured(live, servers)
         finally:
             servers.stop()

@@ -5,17 +5,16 @@ What the application may do follows from the models: what a trigger of theirs fo
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pgtrigger
 from django.apps import apps
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg import sql
+
+from moderation.owner import RolesInvalid
 
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 #: Tables without a model of ours.
@@ -42,39 +41,6 @@ _FUNCTIONS = """
     WHERE n.nspname = 'public' AND starts_with(p.proname, 'pgtrigger_') AND pg_has_role(current_user, p.proowner, 'USAGE')
         AND p.proconfig IS NULL
 """
-
-
-class RolesInvalid(RuntimeError):
-    """The two roles of the database are not what they should be; the message says what to do."""
-
-
-@contextmanager
-def as_owner(alias: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
-    """Run the block over a connection of DATABASE_OWNER_URL's role; over the usual one where that is not set.
-
-    The database's name stays the connection's own: tests have others than the address says.
-
-    Raises:
-        RolesInvalid: a transaction is open, which would be lost with its connection.
-    """
-    ours = connections[alias]
-    if not settings.DATABASE_OWNER or _is_owner(ours):
-        yield
-        return
-    if ours.in_atomic_block:
-        raise RolesInvalid("Another role needs another connection, and a transaction is open on this one.")
-    ours.close()
-    before = ours.settings_dict
-    ours.settings_dict = {**before, **settings.DATABASE_OWNER}  # this thread's alone: others go on as the application
-    try:
-        yield
-    finally:
-        ours.close()
-        ours.settings_dict = before
-
-
-def _is_owner(ours: BaseDatabaseWrapper) -> bool:
-    return bool(ours.settings_dict["USER"] == settings.DATABASE_OWNER["USER"])
 
 
 def privileges_of(model: type[Model]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     """Make and remove the test database as its owner; in between, tests run as the application's role."""
     from django.db.backends.postgresql.operations import DatabaseOperations
 
-    from console.database import as_owner
+    from moderation.owner import as_owner
 
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(DatabaseOperations, "execute_sql_flush", flush_as_owner)
@@ -37,7 +37,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_modify_db_settings: ExitStack) -> Iterator[None]:
     """Leave the owner's role once the database stands, and take it again to remove it."""
-    from console.database import as_owner
+    from moderation.owner import as_owner
 
     django_db_modify_db_settings.close()
     yield

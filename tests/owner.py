@@ -18,7 +18,7 @@ _KEPT = "moderation_history"
 def owner(*, without_triggers: bool = False) -> Iterator[CursorWrapper]:
     """Yield a cursor of the test's own connection, and in its transaction, that has the owner's rights until the block ends."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SET ROLE {settings.DATABASE_OWNER['USER']}")
+        cursor.execute(f"SET ROLE {settings.DATABASE_OWNER.get('USER', settings.DATABASE_ROLE)}")
         if without_triggers:
             cursor.execute("SET session_replication_role = replica")
         try:

@@ -14,9 +14,10 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, transaction
 
-from console.database import RolesInvalid, application_grant, as_owner, excess, privileges_by_table
+from console.database import application_grant, excess, privileges_by_table
 from console.embedded import Servers, servers_in
 from moderation.models import Clearance
+from moderation.owner import RolesInvalid, as_owner
 from tests.moderation.clearances import cleared
 from tests.owner import owner
 

@@ -40,7 +40,7 @@ def admitted(gate: Gate, *items: Item) -> list[str]:
 
 
 def vacuum_full() -> None:
-    from console.database import as_owner
+    from moderation.owner import as_owner
 
     with as_owner(), connection.cursor() as cursor:
         cursor.execute("VACUUM FULL moderation_clearance")

@@ -6,7 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from console.database import RolesInvalid, application_grant, as_owner, excess
+from console.database import application_grant, excess
+from moderation.owner import RolesInvalid, as_owner
 
 
 class Command(BaseCommand):

@@ -6,7 +6,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 
-from console.database import RolesInvalid, application_grant, as_owner
+from console.database import application_grant
+from moderation.owner import RolesInvalid, as_owner
 
 
 class Command(migrate.Command):
