@@ -47,9 +47,10 @@ def privileges_of(model: type[Model]) -> tuple[str, ...]:
     """Return what the application may do with a model's rows: all that none of its triggers forbids for every row."""
     forbidden: set[str] = set()
     for trigger in getattr(model._meta, "triggers", ()):
-        if (
+        is_for_all = (
             type(trigger) is pgtrigger.Protect and trigger.condition is None
-        ):  # what inherits from it has conditions of its own
+        )  # what inherits from it has its own
+        if is_for_all and trigger.operation:
             forbidden |= {str(operation) for operation in trigger.operation}
     return tuple(name for name in _ALL if name not in forbidden)
 

@@ -109,7 +109,7 @@ def changes_since(mark: Mark) -> tuple[Mark, Entries]:
     with connection.cursor() as cursor:
         cursor.execute(_CHANGES, [mark.snapshot, mark.snapshot])
         row = cursor.fetchone()
-    return _mark(row), _entries(row[-1] or b"")
+    return _mark(row), _entries((row and row[-1]) or b"")
 
 
 def banks_now() -> dict[int, BankInfo]:
@@ -124,8 +124,8 @@ def banks_now() -> dict[int, BankInfo]:
 
 
 def _mark(row: tuple[Any, ...] | None) -> Mark:
-    history = History.of(row and row[:N_COLUMNS])
-    snapshot, last = row[N_COLUMNS : N_COLUMNS + 2]
+    history, found = History.of(row and row[:N_COLUMNS]), row or ()
+    snapshot, last = found[N_COLUMNS : N_COLUMNS + 2]
     return Mark(history, snapshot, last or 0)
 
 

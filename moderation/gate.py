@@ -175,6 +175,7 @@ class Gate:
         self._cache: dict[tuple[int, int], _Cached] = {}
         self._fresh_at = -np.inf
         self._history: History | None = None
+        self._n_dropped = 0
         self._xmin: int | None = None
         self._marks: deque[Mark] = deque()
         self._drawn = -1
@@ -308,10 +309,10 @@ class Gate:
             began = self._clock()  # before the snapshot: what commits later may be missing from it
             if self._source.ensure():
                 self._reconnected(self._source.history())
-            mark = self._source.mark(self._drawn)
+            n_dropped, mark = self._n_dropped, self._source.mark(self._drawn)
             if self._xmin is None or not self._follow():
                 self._load()
-            if mark is None or mark.history_id == self.history:
+            if n_dropped == self._n_dropped:  # or nobody knows of which history the mark is
                 self._settle(mark)
             self._fresh_at = began
         self._has_view.set()
@@ -368,6 +369,7 @@ class Gate:
             self._fresh_at = -np.inf
             self._marks.clear()
             self._drawn, self._settled, self._xmin = -1, 0, None
+            self._n_dropped += 1
         log.warning("gate_other_history", before=before.id if before else "", now=history.id)
         if before and history.signs == before.signs and history.went_back(before):
             self._source.renew(history)

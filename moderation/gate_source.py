@@ -46,6 +46,7 @@ _CHANGES = f"""
     LEFT JOIN (SELECT {_COLUMNS} FROM {_TABLES} WHERE c.txid >= %s) r ON true
 """  # noqa: S608  (the parts are the constants above)
 _LOAD = f"SELECT {_COLUMNS} FROM {_TABLES}"  # noqa: S608
+_LAST_REVISION = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM moderation_clearance_revision_seq"
 _OWN_XID = "SELECT pg_current_xact_id()::text::bigint"
 _REVOKED = """
     SELECT r.revision, i.external_id, r.is_granted, r.min_age, r.territories_blocked, r.valid_until, r.changed_at, d.key::text
@@ -69,11 +70,10 @@ _REVOCATIONS = f"SELECT h.*, v.* FROM ({HISTORY}) h LEFT JOIN ({_REVOKED}) v ON 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Every revision up to `last_revision` was drawn by a transaction whose id is below `before_xid`, in one history."""
+    """Every revision up to `last_revision` was drawn by a transaction whose id is below `before_xid`."""
 
     last_revision: int
     before_xid: int
-    history_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +175,8 @@ class ClearanceSource:
         id before that, so below ours: once no transaction below ours runs, all those revisions are decided. The
         snapshot's xmax would not do: it is one past the last *completed* id, and running ones may lie above it.
         """
-        history = self.history()
-        return Mark(history.drawn, int(self._value(_OWN_XID)), history.id) if history.drawn != seen else None
+        last = int(self._value(_LAST_REVISION))
+        return Mark(last, int(self._value(_OWN_XID))) if last != seen else None
 
     def _expect_many(self) -> None:
         """Give the running transaction the time and the plans that many rows need."""

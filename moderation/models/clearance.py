@@ -40,9 +40,16 @@ _FOLLOWS_DECISION = """
     RETURN NEW;
 """
 # Two halves of one constraint, looked at when the transaction commits: a decision, its item and its clearance are written one
-# after the other. What counts is what stands then, whatever a statement in between has written. FOR SHARE waits for who
-# changes the item just now, and lets them wait, so that neither can commit what the other's look has missed.
+# after the other. What counts is what stands then, whatever a statement in between has written. Who wrote the item itself
+# holds it locked. For anybody else FOR SHARE waits for who changes the item just now, and lets them wait, so that neither can
+# commit what the other's look has missed.
 _IS_CURRENT = """
+    PERFORM FROM moderation_item i
+    WHERE i.id = NEW.item_id AND i.current_decision_id = NEW.decision_id AND i.withdrawn_at IS NULL
+        AND i.xmin = pg_current_xact_id()::xid;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
     PERFORM FROM moderation_item i
     WHERE i.id = NEW.item_id AND i.current_decision_id = NEW.decision_id AND i.withdrawn_at IS NULL FOR SHARE;
     IF NOT FOUND AND EXISTS (
