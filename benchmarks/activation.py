@@ -65,7 +65,7 @@ def _measure() -> Rows:
 
     call_command("migrate", verbosity=0)
     call_command("policy_seed", verbosity=0)
-    fill_evidence(os.environ["DATABASE_URL"], N_ITEMS)
+    fill_evidence(os.environ["DATABASE_OWNER_URL"], N_ITEMS)
     followed = gate.Gate()
     followed.start()
     assert followed.wait_for_view(120)

@@ -88,7 +88,9 @@ def _row(value: float, unit: str, at_most: float | None) -> dict[str, Any]:
 def _fill() -> None:
     from django.db import connection
 
-    with connection.cursor() as cursor:
+    from moderation.owner import as_owner
+
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(_BANKS)
         cursor.execute(_ENTRIES, {"algorithm": "pdq", "n": N_ENTRIES})
         cursor.execute(_ENTRIES, {"algorithm": "sha256", "n": N_SHA256})

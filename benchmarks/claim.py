@@ -51,7 +51,7 @@ def run() -> dict[str, dict[str, Any]]:
         try:
             settings = {"ENVIRONMENT": "test", "DJANGO_SETTINGS_MODULE": "console.settings"}
             os.environ.update({**settings, **servers.environment()})
-            return _measure(os.environ["DATABASE_URL"])
+            return _measure(os.environ["DATABASE_OWNER_URL"])
         finally:
             servers.stop()
 

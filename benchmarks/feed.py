@@ -44,7 +44,7 @@ def run() -> Rows:
         try:
             with live_service(servers.environment(), root, workers=1, threads=4) as live:
                 for size in SIZES:
-                    fill(servers.postgres.url, size - filled, prefix=f"bench-{size}-")
+                    fill(servers.postgres.owner_url, size - filled, prefix=f"bench-{size}-")
                     filled = size
                     wait_for(live, size)
                     rows |= _measure(live, f"{size // 1000}k")

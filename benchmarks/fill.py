@@ -47,6 +47,10 @@ _DECISIONS = """
     FROM moderation_item i, (SELECT id FROM policies_policyversion WHERE number = 9999) v
     WHERE i.external_id LIKE %(prefix)s || '%%'
 """
+_CURRENT = """
+    UPDATE moderation_item i SET current_decision_id = d.id, state = CASE d.outcome WHEN 0 THEN 'cleared' ELSE 'restricted' END
+    FROM moderation_decision d WHERE d.item_id = i.id AND i.external_id LIKE %(prefix)s || '%%'
+"""
 _CLEARANCES = """
     INSERT INTO moderation_clearance
         (txid, revision, changed_at, is_granted, min_age, territories_blocked, valid_until, decision_id, item_id,
@@ -77,7 +81,7 @@ def fill(url: str, n: int, prefix: str = "bench-") -> None:
     """
     values = {"n": n, "prefix": prefix, "creators": 1_000, "restricted": RESTRICTED_EVERY, "blocked": BLOCKED_EVERY}
     with psycopg.connect(url) as connection:
-        for statement in (_PEOPLE, _VERSION, _CREATORS, _ITEMS, _DECISIONS, _POPULARITY):
+        for statement in (_PEOPLE, _VERSION, _CREATORS, _ITEMS, _DECISIONS, _CURRENT, _POPULARITY):
             connection.execute(statement, values if "%(" in statement else None)
         row = connection.execute(_RANGE, values).fetchone()
     assert row

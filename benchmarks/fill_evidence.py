@@ -458,14 +458,14 @@ class _Chunk:
 
 
 def main() -> None:
-    """Fill the database of DATABASE_URL; the number of items is the only argument."""
+    """Fill the database of DATABASE_OWNER_URL; the number of items is the only argument."""
     import sys
 
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     django.setup()
-    fill_evidence(os.environ["DATABASE_URL"], int(sys.argv[1]))
+    fill_evidence(os.environ["DATABASE_OWNER_URL"], int(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def run() -> Rows:
             os.environ.update(
                 {"ENVIRONMENT": "test", "DJANGO_SETTINGS_MODULE": "console.settings", **servers.environment()}
             )
-            return _measure(os.environ["DATABASE_URL"])
+            return _measure(os.environ["DATABASE_OWNER_URL"])
         finally:
             servers.stop()
 

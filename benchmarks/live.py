@@ -77,6 +77,7 @@ def live_service(
     full = {**os.environ, **defaults, **environment}
     code = "from benchmarks.live import prepare; prepare()"
     made = subprocess.run([sys.executable, "-c", code], env=full, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    full.pop("DATABASE_OWNER_URL", None)  # only preparing needs it: what serves runs as the application
     port = _free_port()
     with (log or folder / "web.log").open("wb") as output:
         process = subprocess.Popen(_command(port, workers, threads), env=full, cwd=ROOT, stdout=output, stderr=output)

@@ -62,7 +62,9 @@ def fill(n_items: int) -> None:
     django.setup()
     from django.db import connection
 
-    with connection.cursor() as cursor:
+    from moderation.owner import as_owner
+
+    with as_owner(), connection.cursor() as cursor:
         for statement in _FILL:
             cursor.execute(statement, {"n": n_items, "creators": N_CREATORS})
         cursor.execute("ANALYZE")
@@ -88,13 +90,13 @@ _FILL = (
     """INSERT INTO moderation_finding
            (decision_id, item_id, detector, detector_version, category, score, "where", created_at)
        SELECT d.id, d.item_id, 'links', 'bench', 'spam_scam', 0.1, '{}', d.created_at FROM moderation_decision d""",
+    """UPDATE moderation_item i SET state = 'cleared', current_decision_id = d.id
+       FROM moderation_decision d WHERE d.item_id = i.id""",
     """INSERT INTO moderation_clearance
            (item_id, decision_id, policy_version_id, is_granted, min_age, territories_blocked, valid_until, txid,
             changed_at, revision)
        SELECT d.item_id, d.id, d.policy_version_id, true, 0, '{}', now() + interval '60 days', 0, now(), 0
        FROM moderation_decision d""",
-    """UPDATE moderation_item i SET state = 'cleared', current_decision_id = d.id
-       FROM moderation_decision d WHERE d.item_id = i.id""",
 )
 
 
@@ -245,7 +247,9 @@ def run(*, workers: int = 2, threads: int = 4) -> dict[str, dict[str, Any]]:
             environment = {**servers.environment(), "LOG_LEVEL": "INFO"}
             with live_service(environment, folder, workers=workers, threads=threads) as live:
                 code = f"from benchmarks.onpath import fill; fill({N_ITEMS})"
-                subprocess.run([sys.executable, "-c", code], env=dict(live.environment), check=True)
+                subprocess.run(
+                    [sys.executable, "-c", code], env={**live.environment, **servers.environment()}, check=True
+                )
                 return _measured(live, servers)
         finally:
             servers.stop()

@@ -38,7 +38,7 @@ def run() -> dict[str, dict[str, Any]]:
         servers.start()
         try:
             with live_service(servers.environment(), root, workers=2, threads=4) as live:
-                fill(servers.postgres.url, N_ITEMS)
+                fill(servers.postgres.owner_url, N_ITEMS)
                 wait_for(live, N_ITEMS)
                 load = Load(live.url, live.authorization(), lambda n: _PATH, 4).start()
                 _warm(load)

@@ -74,7 +74,7 @@ def fill() -> None:
     call_command("migrate", verbosity=0)
     call_command("policy_seed", verbosity=0)
     began = time.perf_counter()
-    fill_evidence(os.environ["DATABASE_URL"], N_STORED)
+    fill_evidence(os.environ["DATABASE_OWNER_URL"], N_STORED)
     size = {"evidence_stored": _row(N_STORED, "items", None)}
     sys.stdout.write(json.dumps({**size, "evidence_fill": _row(time.perf_counter() - began, "s", None)}))
 

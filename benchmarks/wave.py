@@ -288,7 +288,9 @@ def run(*, workers: int = 2, threads: int = 4) -> dict[str, dict[str, Any]]:
         try:
             with live_service({**servers.environment()}, folder, workers=workers, threads=threads) as live:
                 code = f"from benchmarks.onpath import fill; fill({N_ITEMS})"
-                subprocess.run([sys.executable, "-c", code], env=dict(live.environment), check=True)
+                subprocess.run(
+                    [sys.executable, "-c", code], env={**live.environment, **servers.environment()}, check=True
+                )
                 return _measured(live)
         finally:
             servers.stop()

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +28,8 @@ _SOCKET_DIR_LIMIT = 85
 _START_SECONDS = 30
 #: More than any system gives out.
 _NO_PID = 2**30
+#: The cluster's own first role, and the one that everything but migrations runs as.
+_OWNER_ROLE, _APP_ROLE = "gatehouse", "gatehouse_app"
 #: PostgreSQL refuses to run as root; this user owns its files then.
 _SYSTEM_USER = "pgserver"
 
@@ -58,18 +60,29 @@ class Postgres:
 
     Args:
         data_dir: holds the cluster; made if it is not there.
+        password: of the owner, who made the cluster, migrates, and may do everything.
+        app_password: of the application's role, which can neither change the schema nor undo the record.
         fsync: False only for tests that never pull the plug.
     """
 
     data_dir: Path
     password: str
+    app_password: str
     socket_dir: Path
     fsync: bool = True
 
     @property
     def url(self) -> str:
-        """The address for DATABASE_URL."""
-        return f"postgresql://gatehouse:{quote(self.password)}@/gatehouse?host={quote(str(self.socket_dir), safe='/')}"
+        """The address for DATABASE_URL: as the application."""
+        return self._url(_APP_ROLE, self.app_password)
+
+    @property
+    def owner_url(self) -> str:
+        """The address for DATABASE_OWNER_URL: as the owner."""
+        return self._url(_OWNER_ROLE, self.password)
+
+    def _url(self, role: str, password: str) -> str:
+        return f"postgresql://{role}:{quote(password)}@/gatehouse?host={quote(str(self.socket_dir), safe='/')}"
 
     @property
     def pid(self) -> int | None:
@@ -132,7 +145,7 @@ class Postgres:
         password_file = self.data_dir / "password.tmp"
         password_file.write_text(self.password)
         self._own(password_file)
-        arguments = ["-U", "gatehouse", f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=utf8"]
+        arguments = ["-U", _OWNER_ROLE, f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=utf8"]
         try:
             self._run("initdb", *arguments, "--locale=C.UTF-8", "-D", str(self.data_dir / "cluster"))
         finally:
@@ -141,14 +154,31 @@ class Postgres:
     def _ensure_database(self) -> None:
         import psycopg
 
-        url = self.url.replace("/gatehouse?", "/postgres?")
+        url = self.owner_url.replace("/gatehouse?", "/postgres?")
         try:
             with psycopg.connect(url, autocommit=True, connect_timeout=_START_SECONDS) as connection:
+                self._ensure_app_role(connection)
                 row = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'gatehouse'").fetchone()
                 if row is None:
                     connection.execute("CREATE DATABASE gatehouse")
         except psycopg.Error as error:
             raise EmbeddedError(f"PostgreSQL runs but cannot be used: {error}. Its log: {self._log}") from error
+
+    def _ensure_app_role(self, connection: Any) -> None:
+        """Make the application's role, or bring an older one to what it should be; `manage.py migrate` grants it its tables."""
+        from psycopg import sql
+
+        row = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (_APP_ROLE,)).fetchone()
+        statement = sql.SQL(
+            "{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {password}"
+        )
+        connection.execute(
+            statement.format(
+                verb=sql.SQL("ALTER" if row else "CREATE"),
+                role=sql.Identifier(_APP_ROLE),
+                password=sql.Literal(self.app_password),
+            )
+        )
 
     def _ctl(self, verb: str, *arguments: str) -> None:
         self._run("pg_ctl", verb, "-w", "-t", str(_START_SECONDS), "-D", str(self.data_dir / "cluster"), *arguments)
@@ -305,6 +335,7 @@ class Servers:
         """Return the variables that point Gatehouse at these servers."""
         return {
             "DATABASE_URL": self.postgres.url,
+            "DATABASE_OWNER_URL": self.postgres.owner_url,
             "REDIS_URL": self.redis.url,
             "CELERY_BROKER_URL": self.redis.broker_url,
         }
@@ -338,6 +369,7 @@ class _Secrets:
     postgres_password: str
     redis_password: str
     socket_dir: str
+    app_password: str = ""
 
 
 def servers_in(data_dir: Path, *, fsync: bool = True) -> Servers:
@@ -347,7 +379,7 @@ def servers_in(data_dir: Path, *, fsync: bool = True) -> Servers:
     kept = _secrets(data_dir)
     sockets = Path(kept.socket_dir)
     return Servers(
-        Postgres(data_dir / "postgres", kept.postgres_password, sockets / "pg", fsync),
+        Postgres(data_dir / "postgres", kept.postgres_password, kept.app_password, sockets / "pg", fsync),
         Redis(data_dir / "redis", kept.redis_password, sockets / "redis"),
     )
 
@@ -357,8 +389,12 @@ def _secrets(data_dir: Path) -> _Secrets:
     if file.exists():
         kept = _Secrets(**json.loads(file.read_text()))
         Path(kept.socket_dir).mkdir(parents=True, exist_ok=True)
+        if not kept.app_password:  # made before the application had a role of its own
+            kept = replace(kept, app_password=secrets.token_urlsafe(24))
+            file.write_text(json.dumps(asdict(kept)))
         return kept
-    made = _Secrets(secrets.token_urlsafe(24), secrets.token_urlsafe(24), str(_socket_dir(data_dir)))
+    passwords = [secrets.token_urlsafe(24) for _ in range(3)]
+    made = _Secrets(passwords[0], passwords[1], str(_socket_dir(data_dir)), passwords[2])
     file.touch(mode=0o600)
     file.write_text(json.dumps(asdict(made)))
     return made

@@ -106,7 +106,13 @@ def _database(url: str) -> dict[str, Any]:
     }
 
 
-DATABASES = {"default": _database(env_str("DATABASE_URL", "postgresql://gatehouse@127.0.0.1:5432/gatehouse"))}
+DATABASES = {"default": _database(env_str("DATABASE_URL", "postgresql://gatehouse_app@127.0.0.1:5432/gatehouse"))}
+DATABASE_ROLE: str = DATABASES["default"]["USER"]
+#: Who migrates; empty where DATABASE_URL's role does, which then could undo the record. Everything else runs as DATABASE_URL.
+_owner_url = env_str("DATABASE_OWNER_URL")
+DATABASE_OWNER = {
+    name: value for name, value in _database(_owner_url).items() if name in {"USER", "PASSWORD", "HOST", "PORT"}
+} if _owner_url else {}  # fmt: skip
 
 REDIS_URL = env_str("REDIS_URL", "redis://127.0.0.1:6379/0")
 CACHES = {

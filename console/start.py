@@ -207,10 +207,12 @@ def _serve(options: argparse.Namespace, place: Place) -> int:
     try:
         environment = _environment(place, servers)
         _prepare(place, environment)
-        supervisor = Supervisor(programs(place), environment, place.var / "log", _say)
+        # Preparing took the owner's role; what runs from now on does not even know its password.
+        running = {name: value for name, value in environment.items() if name != "DATABASE_OWNER_URL"}
+        supervisor = Supervisor(programs(place), running, place.var / "log", _say)
         supervisor.start()
         _wait_ready(place, supervisor)
-        status = 0 if options.no_fill else _fill(place, supervisor, environment)
+        status = 0 if options.no_fill else _fill(place, supervisor, running)
         if not options.exit_after_fill:
             _say(screen(place, supervisor, servers))
             _watch(supervisor)
@@ -269,6 +271,8 @@ def _environment(place: Place, servers: Servers | None) -> dict[str, str]:
     made = servers.environment() if servers else {}
     if "REDIS_URL" in os.environ:
         made.pop("CELERY_BROKER_URL", None)  # the broker follows REDIS_URL
+    if "DATABASE_URL" in os.environ:
+        made.pop("DATABASE_OWNER_URL", None)  # who owns a server of one's own, its owner says
     defaults = {
         "ENVIRONMENT": "demo",
         "SECRET_KEY": _secret_key(place.var),

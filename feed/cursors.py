@@ -16,9 +16,9 @@ class CursorError(Exception):
     """The cursor is not one of ours, or too old."""
 
 
-def cursor_make(seen: Iterable[bytes], served: Iterable[int]) -> str:
-    """Return the cursor of the next page; the newest SEEN_MAX items are remembered."""
-    marks = [*seen, *(seen_mark(i) for i in served)][-params.SEEN_MAX :]
+def cursor_make(seen: Iterable[bytes], served: Iterable[int], history: str) -> str:
+    """Return the cursor of the next page; the newest SEEN_MAX items are remembered, each as one of its history."""
+    marks = [*seen, *(seen_mark(i, history) for i in served)][-params.SEEN_MAX :]
     text = base64.urlsafe_b64encode(b"".join(marks)).decode().rstrip("=")
     return signing.TimestampSigner(salt=_SALT).sign(text)
 

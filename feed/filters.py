@@ -44,6 +44,6 @@ class SeenFilter:
 
     def apply(self, query: Query, world: World, candidates: Candidates) -> Filtered:
         """Keep what the cursor does not remember."""
-        seen = frozenset(query.seen)
-        marks = (seen_mark(i) not in seen for i in candidates.ids.tolist())
+        seen, history = frozenset(query.seen), world.eligible.history
+        marks = (seen_mark(i, history) not in seen for i in candidates.ids.tolist())
         return split(candidates, np.fromiter(marks, np.bool_, len(candidates)))

@@ -60,7 +60,8 @@ class FeatureHydrator:
 class DisplayCache:
     """Captions, addresses and names for a slate: one query for what this process has not shown lately.
 
-    Content never changes after it was accepted; only the addresses of media run out, long after an entry here does.
+    Content never changes after it was accepted; only the addresses of media run out, long after an entry here does. What
+    another history called by the same number is kept apart: the gate is asked which one it is before the rows are read.
     """
 
     name = "hydrate.display"
@@ -68,7 +69,7 @@ class DisplayCache:
     on_failure = OnFailure.SHELF
 
     def __init__(self) -> None:
-        self._rows: OrderedDict[int, tuple[float, dict[str, Any]]] = OrderedDict()
+        self._rows: OrderedDict[tuple[str, int], tuple[float, dict[str, Any]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def enabled(self, query: Query) -> bool:
@@ -77,20 +78,20 @@ class DisplayCache:
 
     def rows(self, item_ids: list[int]) -> dict[int, dict[str, Any]]:
         """Return the display rows of these items, from memory where possible."""
-        now = time.monotonic()
+        now, history = time.monotonic(), gate.current().history
         with self._lock:
-            held = {i: entry[1] for i in item_ids if (entry := self._rows.get(i)) and entry[0] > now}
+            held = {i: entry[1] for i in item_ids if (entry := self._rows.get((history, i))) and entry[0] > now}
         missing = [i for i in item_ids if i not in held]
         if missing:
             loaded = selectors.display_rows(missing)
-            self._keep(loaded, now + params.DISPLAY_TTL_SECONDS)
+            self._keep(history, loaded, now + params.DISPLAY_TTL_SECONDS)
             held |= loaded
         return held
 
-    def _keep(self, rows: dict[int, dict[str, Any]], until: float) -> None:
+    def _keep(self, history: str, rows: dict[int, dict[str, Any]], until: float) -> None:
         with self._lock:
             for item_id, row in rows.items():
-                self._rows[item_id] = (until, row)
-                self._rows.move_to_end(item_id)
+                self._rows[history, item_id] = (until, row)
+                self._rows.move_to_end((history, item_id))
             while len(self._rows) > params.DISPLAY_ENTRIES:
                 self._rows.popitem(last=False)

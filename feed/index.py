@@ -86,10 +86,11 @@ class Popular:
 
 @dataclass(frozen=True, slots=True)
 class ShelfItem:
-    """A place of a shelf, with all that showing it needs."""
+    """A place of a shelf, with all that showing it needs, and the history that it is of."""
 
     item_id: int
     display: dict[str, Any]
+    history: str
 
 
 class Vocabulary:
@@ -125,6 +126,7 @@ class Index:
         self._clock = clock
         self._refreshed_at = -np.inf
         self._followed = (0, -1)
+        self._history = ""
         self._due: dict[str, float] = {}
         self._stopping = threading.Event()
         self._has_items = threading.Event()
@@ -156,10 +158,20 @@ class Index:
         followed = gate.current()
         version = (id(followed), followed.version)  # read before the items: a change in between comes next time
         if version != self._followed:
-            self._load_due(*followed.granted())
+            granted = followed.granted()
+            if granted.history != self._history:
+                self._forget(granted.history)
+            self._load_due(granted.ids, granted.revisions)
             self._followed = version
         self._refreshed_at = self._clock()
         self._has_items.set()
+
+    def _forget(self, history: str) -> None:
+        """Begin anew for another history: the same number is another item there. Of the same size, for who reads just now."""
+        self.features = Features.empty(len(self.features.revision))
+        self.popular, self.shelves = {}, {}
+        self._due.clear()
+        self._history = history
 
     def _load_due(self, ids: Ids, revisions: Ids) -> None:
         size = int(ids[-1]) + 1 if len(ids) else 0
@@ -253,7 +265,7 @@ def fill_shelf(index: Index, band: Band, now: datetime) -> list[ShelfItem]:
     )
     best = ids[np.argsort(-score, kind="stable")][: params.SHELF_ITEMS].tolist()
     shown = selectors.display_rows(best)
-    return [ShelfItem(item_id, shown[item_id]) for item_id in best if item_id in shown]
+    return [ShelfItem(item_id, shown[item_id], eligible.history) for item_id in best if item_id in shown]
 
 
 def _start() -> Index:

@@ -55,6 +55,7 @@ class _Choice:
     reasons: list[str]
     display: dict[int, dict[str, Any]]
     rung: Rung
+    history: str
 
 
 def run(query: Query, home: Home) -> Slate:
@@ -71,7 +72,7 @@ def run(query: Query, home: Home) -> Slate:
         candidates = filter_out(query, home, world, candidates, trace)
         candidates = prerank(query, home, world, candidates, trace)
         candidates, rung = rank(query, home, world, candidates, trace, began)
-        choice = select(query, home, candidates, rung, trace)
+        choice = select(query, home, world, candidates, rung, trace)
     except StepDown as step:
         choice = take_shelf(query, trace) if step.rung is Rung.SHELF else _NOTHING
     entries, rung = pass_gate(query, choice, trace)
@@ -153,7 +154,7 @@ def rank(
     return candidates.take(best_first(candidates.rank)), Rung.FULL
 
 
-def select(query: Query, home: Home, candidates: Candidates, rung: Rung, trace: Trace) -> _Choice:
+def select(query: Query, home: Home, world: World, candidates: Candidates, rung: Rung, trace: Trace) -> _Choice:
     """Return a diverse slate with some spare places, and how to show it."""
     n = query.limit + params.SLATE_SLACK
     trace.ranked = Ranked(
@@ -165,20 +166,22 @@ def select(query: Query, home: Home, candidates: Candidates, rung: Rung, trace: 
     if chosen is None or display is None:
         raise StepDown(Rung.SHELF)
     _watch(query, trace, home.selector.name, chosen.ids)
-    return _Choice(ids, [_reason(home, bits) for bits in chosen.sources.tolist()], display, rung)
+    reasons = [_reason(home, bits) for bits in chosen.sources.tolist()]
+    return _Choice(ids, reasons, display, rung, world.eligible.history)
 
 
 def take_shelf(query: Query, trace: Trace) -> _Choice:
-    """Return the band's prepared list; empty where none was prepared."""
-    shelf = index.current().shelves.get(query.viewer.band, [])
+    """Return the band's prepared list; empty where none was prepared, or in another history."""
+    history = gate.current().history
+    shelf = [place for place in index.current().shelves.get(query.viewer.band, []) if place.history == history]
     trace.candidates[_SHELF_REASON] = len(shelf)
     ids = [place.item_id for place in shelf]
-    return _Choice(ids, [_SHELF_REASON] * len(ids), {p.item_id: p.display for p in shelf}, Rung.SHELF)
+    return _Choice(ids, [_SHELF_REASON] * len(ids), {p.item_id: p.display for p in shelf}, Rung.SHELF, history)
 
 
 def pass_gate(query: Query, choice: _Choice, trace: Trace) -> tuple[list[Entry], Rung]:
     """Return what the gate clears now, whatever chose it. A gate that is too old, or a shelf with nothing, is empty."""
-    admission = gate.current().admit(choice.ids, query.viewer, query.now)
+    admission = gate.current().admit(choice.ids, query.viewer, query.now, history=choice.history)
     for item_id, why in admission.denied:
         trace.drop(f"gate.{why}", [item_id])
     why_there = dict(zip(choice.ids, choice.reasons, strict=True))
@@ -200,7 +203,7 @@ def pass_gate(query: Query, choice: _Choice, trace: Trace) -> tuple[list[Entry],
 def respond(query: Query, entries: list[Entry], rung: Rung, trace: Trace, began: float) -> Slate:
     """Return the slate; its cursor is None where the candidates ran out."""
     served = [entry.token.item_id for entry in entries]
-    cursor = cursor_make(query.seen, served) if len(served) == query.limit else None
+    cursor = cursor_make(query.seen, served, gate.current().history) if len(served) == query.limit else None
     trace.served, trace.rung = served, rung.value
     trace.policy_versions = sorted({entry.token.policy_version for entry in entries})
     spent = time.perf_counter() - began
@@ -216,7 +219,7 @@ def after(query: Query, home: Home, slate: Slate) -> None:
             attempt(effect, slate.trace, lambda e=effect: e.run(query, slate))  # type: ignore[misc]
 
 
-_NOTHING = _Choice([], [], {}, Rung.EMPTY)
+_NOTHING = _Choice([], [], {}, Rung.EMPTY, "")
 
 
 def _reason(home: Home, bits: int) -> str:

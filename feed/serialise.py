@@ -44,7 +44,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
 
 
 def revocations_json(page: RevocationPage) -> dict[str, Any]:
-    """Return a part of the revocation stream: drop or narrow these, then ask again with `since=next`."""
+    """Return a part of the revocation stream: drop or narrow these, then ask again with `since=next` and `history`."""
     return {
         "revocations": [
             {
@@ -60,6 +60,7 @@ def revocations_json(page: RevocationPage) -> dict[str, Any]:
             for row in page.rows
         ],
         "next": page.next,
+        "history": page.history,
         "is_more": page.is_more,
     }
 

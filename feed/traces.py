@@ -12,6 +12,7 @@ from django.core.cache import cache
 from feed import params
 from feed.process import PerProcess
 from feed.types import Trace
+from moderation import gate
 
 log = structlog.get_logger(__name__)
 
@@ -31,17 +32,17 @@ class TraceKeeper:
     def keep(self, trace: Trace) -> None:
         """Store a trace under its id, and as its viewer's latest."""
         row = {f.name: getattr(trace, f.name) for f in fields(trace)}
-        self._put(f"feed:trace:{trace.trace_id}", row)
+        self._put(_name("trace", trace.trace_id), row)
         if trace.viewer_hash:
-            self._put(f"feed:latest:{trace.viewer_hash}", {"at": trace.at, "trace_id": trace.trace_id})
+            self._put(_name("latest", trace.viewer_hash), {"at": trace.at, "trace_id": trace.trace_id})
 
     def find(self, trace_id: str) -> dict[str, Any] | None:
         """Return a trace, or None where it is unknown or older than an hour."""
-        return self._get(f"feed:trace:{trace_id}")
+        return self._get(_name("trace", trace_id))
 
     def latest_of(self, viewer_hash: str) -> dict[str, Any] | None:
         """Return a viewer's latest trace."""
-        latest = self._get(f"feed:latest:{viewer_hash}") if viewer_hash else None
+        latest = self._get(_name("latest", viewer_hash)) if viewer_hash else None
         return self.find(latest["trace_id"]) if latest else None
 
     def stop(self) -> None:
@@ -75,6 +76,11 @@ class TraceKeeper:
                 cache.set(waiting[0], waiting[1], params.TRACE_TTL_SECONDS)
             except Exception as error:  # a cache of any kind, in any state: the ring still has the trace
                 log.warning("feed_trace_not_shared", error=type(error).__name__)
+
+
+def _name(kind: str, key: str) -> str:
+    """Return what a row is kept under: traces name items by number, which in another history are other items."""
+    return f"feed:{kind}:{gate.current().history}:{key}"
 
 
 #: This process's traces.

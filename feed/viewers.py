@@ -35,9 +35,9 @@ def band_of_claim(age: str | None) -> Band:
         return Band.UNDER_13
 
 
-def seen_mark(item_id: int) -> bytes:
-    """Return the mark by which a cursor remembers an item without telling its key."""
-    return _keyed(b"seen:%d" % item_id, MARK_BYTES)
+def seen_mark(item_id: int, history: str) -> bytes:
+    """Return the mark by which a cursor remembers an item without telling its key; in another history it means no item."""
+    return _keyed(b"seen:%d:" % item_id + history.encode(), MARK_BYTES)
 
 
 def impression_make(nonce: bytes, region: str, item_id: int) -> str:

@@ -21,6 +21,7 @@ from moderation import bank_source
 from moderation.bank_source import Mark
 from moderation.detectors.hashes import BankIndex
 from moderation.exceptions import ModerationError
+from moderation.histories import Continuity
 from moderation.list_ages import LISTS_MAX_AGE_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -96,8 +97,8 @@ class BankFollower:
     def refresh(self) -> None:
         """Compare with the database once, and swap in what changed. A failure leaves the view as it was, and ageing.
 
-        1. read what changed since the mark; or everything: the first time, after many changes, and where the database is
-           not the one we knew (it went back, or a bank is gone),
+        1. read what changed since the mark; or everything: the first time, after many changes, after a start of the server,
+           and where the database is another history, whose view is dropped at once,
         2. read the banks, after the entries: every entry's bank is among them,
         3. put a new view in place, if anything changed.
 
@@ -123,7 +124,11 @@ class BankFollower:
         if index is None or mark is None:
             return None
         now, changed = bank_source.changes_since(mark)
-        if now.xmin < mark.xmin or index.n_recent + len(changed) > bank_source.MAX_CHANGES:
+        continuity = now.history.after(mark.history)
+        if continuity is Continuity.OTHER or now.xmin < mark.xmin:
+            self._drop()
+            return None
+        if continuity is Continuity.RESTARTED or index.n_recent + len(changed) > bank_source.MAX_CHANGES:
             return None
         banks = bank_source.banks_now()
         if not index.banks.keys() <= banks.keys():
@@ -132,6 +137,11 @@ class BankFollower:
         if banks == index.banks and not len(changed):
             return index
         return index.merged(banks, changed.pdq, changed.exact)
+
+    def _drop(self) -> None:
+        """Forget the view: without one nothing is said to match nothing."""
+        self.view, self._mark, self._checked_at = _NOTHING_YET, None, -math.inf
+        log.warning("banks_of_another_history")
 
     def _loaded(self) -> BankIndex:
         began = self._clock()
@@ -191,7 +201,7 @@ class BankFollower:
 
 
 def _version(banks: object, mark: Mark | None) -> str:
-    state = f"{banks!r} {mark.last_txid if mark else 0}"
+    state = f"{banks!r} {mark.last_txid if mark else 0} {mark.history.id if mark else ''}"
     return f"banks-{hashlib.sha256(state.encode()).hexdigest()[:12]}"
 
 

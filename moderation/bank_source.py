@@ -5,12 +5,14 @@ A row is packed by the database into 70 bytes, so that a million of them become 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
 from moderation.detectors.bank_columns import BankInfo, HashColumns
+from moderation.histories import HISTORY, N_COLUMNS, History
 from policies.choices import Outcome
 
 #: Entries that one statement of a full load returns: 1.4 MB.
@@ -36,7 +38,7 @@ _CHUNK = f"""
 """  # noqa: S608  (the parts are the constants above)
 # One statement, so one snapshot: what it does not show will not be visible in the snapshot that it returns.
 _CHANGES = f"""
-    SELECT s.snapshot, s.last, r.packed FROM (
+    SELECT h.*, s.snapshot, s.last, r.packed FROM ({HISTORY}) h CROSS JOIN (
         SELECT pg_current_snapshot()::text AS snapshot, (SELECT max(txid) FROM moderation_hashentry) AS last
     ) s LEFT JOIN (
         SELECT string_agg(packed, ''::bytea) AS packed FROM (
@@ -47,7 +49,9 @@ _CHANGES = f"""
         ) c
     ) r ON true
 """  # noqa: S608
-_SNAPSHOT = "SELECT pg_current_snapshot()::text, (SELECT max(txid) FROM moderation_hashentry)"
+_SNAPSHOT = f"""
+    SELECT h.*, pg_current_snapshot()::text, (SELECT max(txid) FROM moderation_hashentry) FROM ({HISTORY}) h
+"""  # noqa: S608
 _BANKS = """
     SELECT id, slug, key::text, category_id, outcome, enabled_ratio, is_child_safety FROM moderation_hashbank ORDER BY id
 """
@@ -55,8 +59,9 @@ _BANKS = """
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Up to where a process has read: a snapshot of the database, and the last transaction that wrote an entry in it."""
+    """Up to where a process has read: a snapshot of one history, and the last transaction that wrote an entry in it."""
 
+    history: History
     snapshot: str
     last_txid: int
 
@@ -82,11 +87,12 @@ def mark_now() -> Mark:
     """Return a mark; what is read after it has at least what was committed before.
 
     Raises:
+        HistoryUnknown: the database does not say which history it is.
         django.db.Error: the database is away; so do all functions here.
     """
     with connection.cursor() as cursor:
         cursor.execute(_SNAPSHOT)
-        return _mark(*cursor.fetchone())
+        return _mark(cursor.fetchone())
 
 
 def load_all() -> Entries:
@@ -102,8 +108,8 @@ def changes_since(mark: Mark) -> tuple[Mark, Entries]:
     """
     with connection.cursor() as cursor:
         cursor.execute(_CHANGES, [mark.snapshot, mark.snapshot])
-        snapshot, last, packed = cursor.fetchone()
-    return _mark(snapshot, last), _entries(packed or b"")
+        row = cursor.fetchone()
+    return _mark(row), _entries((row and row[-1]) or b"")
 
 
 def banks_now() -> dict[int, BankInfo]:
@@ -117,8 +123,10 @@ def banks_now() -> dict[int, BankInfo]:
     }
 
 
-def _mark(snapshot: str, last: int | None) -> Mark:
-    return Mark(snapshot, last or 0)
+def _mark(row: tuple[Any, ...] | None) -> Mark:
+    history, found = History.of(row and row[:N_COLUMNS]), row or ()
+    snapshot, last = found[N_COLUMNS : N_COLUMNS + 2]
+    return Mark(history, snapshot, last or 0)
 
 
 def _pieces() -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from moderation.evidence_cells import CELL, NO_CATEGORY
+from moderation.histories import HISTORY, N_COLUMNS, Continuity, History
 from moderation.services.evidence import category_codes
 from policies.choices import DETECTORS
 from policies.population import COLUMNS, Cells, Population
@@ -48,12 +49,14 @@ _CODES = f"SELECT coalesce(jsonb_object_agg(slug, id), '{{}}') FROM policies_cat
 _XMIN = f"SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin, ({_CODES}) AS codes"
 # One statement, so one snapshot: the watermark, the codes and the rows they belong to. One row where nothing is stored.
 _SPANS = f"""
-    SELECT s.xmin, s.codes, p.* FROM ({_XMIN}) s, (
+    SELECT h.*, s.xmin, s.codes, p.* FROM ({HISTORY}) h, ({_XMIN}) s, (
         SELECT coalesce(min(item_id) - 1, 0) AS lowest, coalesce(max(item_id), 0) AS highest FROM moderation_itemevidence
     ) r, generate_series(r.lowest, r.highest, %s) AS above,
     LATERAL ({_PACKED} WHERE item_id > above AND item_id <= above + %s AND at >= %s) p
 """  # noqa: S608
-_CHANGES = f"SELECT s.xmin, s.codes, p.* FROM ({_XMIN}) s, ({_PACKED} WHERE txid >= %s AND at >= %s) p"  # noqa: S608
+_CHANGES = f"""
+    SELECT h.*, s.xmin, s.codes, p.* FROM ({HISTORY}) h, ({_XMIN}) s, ({_PACKED} WHERE txid >= %s AND at >= %s) p
+"""  # noqa: S608
 _RANGE = "SELECT min(item_id), max(item_id) FROM moderation_itemevidence"
 _SPAN = _PACKED + " WHERE item_id > %s AND item_id <= %s"
 _OF_ITEMS = _PACKED + " WHERE item_id = ANY(%s)"
@@ -155,6 +158,7 @@ class EvidenceStore:
             self._population = self._reader.read(None, None)
             self._since = _EVER  # nothing was loaded yet
             self._xmin = 0
+            self._history: History | None = None
 
     def n_held(self) -> int | None:
         """Return how many items are in memory; None before anything was loaded."""
@@ -176,19 +180,26 @@ class EvidenceStore:
             return self._population
 
     def _load(self, since: datetime) -> None:
-        reader, parts, xmin = _Reader(), [], 0
-        for mark, codes, heads, cells in _rows(_SPANS, LOAD_SPAN, LOAD_SPAN, since):
+        reader, parts = _Reader(), []
+        rows = _rows(_SPANS, LOAD_SPAN, LOAD_SPAN, since)
+        history = History.of(rows[0][:N_COLUMNS] if rows else None)
+        for row in rows:
+            xmin, codes, heads, cells = row[N_COLUMNS:]
             reader.look_up_categories(json.loads(codes))
             parts.append(reader.read(heads, cells))
-            xmin = int(mark)
-        self._reader, self._xmin, self._since = reader, xmin, since
+        self._reader, self._xmin, self._since, self._history = reader, int(xmin), since, history
         self._population = reader.named(joined(parts))
 
     def _follow(self) -> None:
-        ((xmin, codes, heads, cells),) = _rows(_CHANGES, self._xmin, self._since)
-        if int(xmin) < self._xmin:  # a restored copy is another history: what is held here never happened in it
+        row = next(iter(_rows(_CHANGES, self._xmin, self._since)), None)
+        history = History.of(row and row[:N_COLUMNS])
+        xmin, codes, heads, cells = row[N_COLUMNS:] if row else (0, "{}", None, None)
+        # what is held here never happened in another history
+        is_same = self._history is not None and history.after(self._history) is Continuity.UNBROKEN
+        if not is_same or int(xmin) < self._xmin:
             self._load(self._since)
             return
+        self._history = history
         self._reader.look_up_categories(json.loads(codes))
         changed = self._reader.read(heads, cells)
         self._xmin = int(xmin)

@@ -18,16 +18,16 @@ import structlog
 from django.conf import settings
 from prometheus_client import Gauge, Histogram
 
-from moderation.gate_source import STREAM_SPAN, ClearanceSource, Continuity, Mark, Revocation, revocations_between
+from moderation.exceptions import ModerationError
+from moderation.gate_source import STREAM_SPAN, ClearanceSource, Mark, Revocation, revocations_between
 from moderation.gate_store import Columns, Ids, Mask, territory_index
+from moderation.histories import Continuity, History, HistoryUnknown
 from policies.choices import BAND_MIN_AGES, Band
 
 log = structlog.get_logger(__name__)
 
 #: On the first use in a process, wait this long for the first view before answering that there is none.
 FIRST_VIEW_SECONDS = 5.0
-#: After a reconnect, read this far back: a crash may hand out again ids that were never written down.
-REWIND_XIDS = 100_000
 #: Marks kept for the revocation stream; with older transactions open for longer, every second one is dropped.
 MAX_MARKS = 1_000
 _MINT = object()
@@ -98,7 +98,10 @@ def require_cleared(token: object) -> Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The gate's answer to a slate, each part in the order asked. Why: stale, unknown, not_granted, expired, age, territory."""
+    """The gate's answer to a slate, each part in the order asked.
+
+    Why: stale, history, unknown, not_granted, expired, age, territory.
+    """
 
     cleared: list[Cleared]
     denied: list[tuple[int, str]]
@@ -112,15 +115,31 @@ class Eligible:
     ids: Ids
     mask: Mask
     is_stale: bool = False
+    #: Whose ids these are: in another history the same number is another item.
+    history: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """All items with a permission for anybody: ids ascending, the revision of each, and the history that they are of."""
+
+    ids: Ids
+    revisions: Ids
+    history: str
 
 
 @dataclass(frozen=True, slots=True)
 class RevocationPage:
-    """A part of the stream. Rows above `next` may come again; none at or below it can still appear."""
+    """A part of one history's stream. Rows above `next` may come again; none at or below it can still appear."""
 
     rows: list[Revocation]
     next: int
     is_more: bool
+    history: str
+
+
+class HistoryGone(ModerationError):
+    """What a client has read of the stream is not of the history that the database has now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +174,8 @@ class Gate:
         self._version = 0
         self._cache: dict[tuple[int, int], _Cached] = {}
         self._fresh_at = -np.inf
+        self._history: History | None = None
+        self._n_dropped = 0
         self._xmin: int | None = None
         self._marks: deque[Mark] = deque()
         self._drawn = -1
@@ -176,15 +197,25 @@ class Gate:
         """How many items the view holds, granted or not."""
         return self._columns.n_held
 
-    def admit(self, item_ids: Iterable[int], viewer: Viewer, now: datetime) -> Admission:
-        """Return a token for each item that this viewer may be shown at `now`, and for every other one why not."""
+    @property
+    def history(self) -> str:
+        """The history that the view is of; empty before the first one."""
+        return self._history.id if self._history else ""
+
+    def admit(self, item_ids: Iterable[int], viewer: Viewer, now: datetime, *, history: str | None = None) -> Admission:
+        """Return a token for each item that this viewer may be shown at `now`, and for every other one why not.
+
+        Args:
+            history: that the ids were chosen in; None where they were read just now.
+        """
         at = now.timestamp()
         cleared: list[Cleared] = []
         denied: list[tuple[int, str]] = []
         with self._lock:
             is_stale = self.is_stale
+            general = "stale" if is_stale else "history" if history not in {None, self.history} else ""
             for item_id in item_ids:
-                why = "stale" if is_stale else self._why_not(item_id, viewer, at)
+                why = general or self._why_not(item_id, viewer, at)
                 if why:
                     denied.append((item_id, why))
                 else:
@@ -200,7 +231,7 @@ class Gate:
             cached = self._cache.get(key)
             if cached is None or cached.version != self._version or at >= cached.expires_at:
                 mask = self._columns.eligible(age=viewer.age, territory=viewer.territory, now=at)
-                cached = _Cached(self._version, self._columns.next_expiry(mask), _eligible(mask))
+                cached = _Cached(self._version, self._columns.next_expiry(mask), _eligible(mask, self.history))
                 self._cache[key] = cached
             return cached.eligible
 
@@ -209,27 +240,42 @@ class Gate:
         """A number that changes whenever the view does."""
         return self._version
 
-    def granted(self) -> tuple[Ids, Ids]:
-        """Return the ids of all items with a permission for anybody, ascending, and the revision of each."""
+    def granted(self) -> Granted:
+        """Return all items with a permission for anybody."""
         with self._lock:
             ids = np.flatnonzero(self._columns.is_granted)
-            return ids, self._columns.revision[ids]
+            return Granted(ids, self._columns.revision[ids], self.history)
 
     def why_not(self, item_id: int, viewer: Viewer, now: datetime) -> str:
         """Return why this viewer may not be shown an item, or the empty string where they may."""
         with self._lock:
             return "stale" if self.is_stale else self._why_not(item_id, viewer, now.timestamp())
 
-    def revocations(self, since: int) -> RevocationPage:
+    def revocations(self, since: int, history: str = "") -> RevocationPage:
         """Return what was revoked or narrowed above revision `since`, and from where to ask next.
 
         `next` is a revision at or below which no row can still appear, however late its transaction commits: with
         `revision > last seen`, a slow transaction's rows would be skipped. Until those before it have ended, rows
-        above `next` are sent early, and again with the next page.
+        above `next` are sent early, and again with the next page. While the gate has not seen yet that the database is
+        another history, `next` stays where it is.
+
+        Args:
+            history: the one that `since` comes from; empty only with `since` 0, by who has read nothing yet.
+
+        Raises:
+            HistoryGone: that is another one than the database's, or the stream is not so far yet.
+            HistoryUnknown, django.db.Error: the database does not say.
         """
-        settled, until = self._settled, since + STREAM_SPAN
-        rows = revocations_between(since, until)
-        return RevocationPage(rows, max(since, min(settled, until)), settled > until)
+        until = since + STREAM_SPAN
+        with self._lock:  # before the rows: what is settled is among them
+            settled, followed = self._settled, self.history
+        now, rows = revocations_between(since, until)
+        if (since or history) and history != now.id:
+            raise HistoryGone("This is not the history that the database has now.")
+        if since > now.drawn:
+            raise HistoryGone("The stream is not so far yet: the database went back.")
+        settled = settled if followed == now.id else 0
+        return RevocationPage(rows, max(since, min(settled, until)), settled > until, now.id)
 
     def _why_not(self, item_id: int, viewer: Viewer, at: float) -> str:
         return self._columns.why_not(item_id, age=viewer.age, territory=viewer.territory, now=at)
@@ -250,48 +296,83 @@ class Gate:
     # --- following ------------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Follow the database once. A failure leaves the view as it was, and ageing.
+        """Follow the database once. A failure leaves the view as it was, and ageing; but for one of another history.
+
+        1. over the same connection read what changed; over a new one, everything,
+        2. another history: drop the view at once, so that nothing is admitted, and load the other one whole.
 
         Raises:
             psycopg.Error: the database is away or slow.
+            HistoryUnknown: it does not say which history it is.
         """
         with self._refreshing:
             began = self._clock()  # before the snapshot: what commits later may be missing from it
-            continuity = self._source.ensure()
-            mark = self._source.mark(self._drawn)
-            if self._xmin is None or continuity is Continuity.UNKNOWN or not self._follow(continuity):
+            if self._source.ensure():
+                self._reconnected(self._source.history())
+            n_dropped, mark = self._n_dropped, self._source.mark(self._drawn)
+            if self._xmin is None or not self._follow():
                 self._load()
-            self._settle(mark)
+            if n_dropped == self._n_dropped:  # or nobody knows of which history the mark is
+                self._settle(mark)
             self._fresh_at = began
         self._has_view.set()
 
-    def _follow(self, continuity: Continuity) -> bool:
-        """Apply what changed; return False where the database went back in time and only a full load will do."""
+    def _reconnected(self, history: History) -> None:
+        """Have everything read again over a new connection: while there was none, anything can have happened."""
+        self._xmin = None
+        if self._is_other(history):
+            self._drop(history)
+
+    def _follow(self) -> bool:
+        """Apply what changed; return False where only a full load will do."""
         last = self._xmin or 0
-        is_new = continuity is Continuity.RECONNECTED
-        xmin, rows = self._source.changes(max(0, last - REWIND_XIDS * is_new), may_be_many=is_new)
-        if xmin < last:
+        poll = self._source.changes(last)
+        if self._is_other(poll.history) or poll.xmin < last:
+            self._drop(poll.history)
             return False
         with self._lock:
-            is_newer = self._columns.apply(rows)
+            self._history = poll.history
+            is_newer = self._columns.apply(poll.rows)
             self._version += bool(is_newer.any())
-        for row in (rows[i] for i in np.flatnonzero(is_newer)):
+        for row in (poll.rows[i] for i in np.flatnonzero(is_newer)):
             if not row.is_granted:
                 REVOCATION_SECONDS.observe(max(0.0, row.lag))
-        self._xmin = xmin
+        self._xmin = poll.xmin
         return True
 
     def _load(self) -> None:
         """Build the view anew beside the old one, then put it in place."""
         columns = Columns()
-        with self._source.load() as (xmin, chunks):
+        with self._source.load() as (history, xmin, chunks):
+            if self._is_other(history):
+                raise HistoryUnknown("The database was restored while it was read.")
             for rows in chunks:
                 columns.apply(rows)
         with self._lock:
-            self._columns, self._version = columns, self._version + 1
+            self._columns, self._version, self._history = columns, self._version + 1, history
             self._cache.clear()
         self._xmin = xmin
-        log.info("gate_loaded", n_items=columns.n_held)
+        log.info("gate_loaded", n_items=columns.n_held, history=history.id)
+
+    def _is_other(self, history: History) -> bool:
+        return self._history is not None and history.after(self._history) is Continuity.OTHER
+
+    def _drop(self, history: History) -> None:
+        """Forget the view: from now on nothing is admitted until another one is loaded.
+
+        Where only counters show that the database went back, it gets a new key, which tells every process and client.
+        """
+        with self._lock:
+            before, self._history = self._history, None
+            self._columns, self._version = Columns(), self._version + 1
+            self._cache.clear()
+            self._fresh_at = -np.inf
+            self._marks.clear()
+            self._drawn, self._settled, self._xmin = -1, 0, None
+            self._n_dropped += 1
+        log.warning("gate_other_history", before=before.id if before else "", now=history.id)
+        if before and history.signs == before.signs and history.went_back(before):
+            self._source.renew(history)
 
     def _settle(self, mark: Mark | None) -> None:
         if mark:
@@ -339,10 +420,10 @@ class Gate:
             self._stopping.wait(settings.GATE_POLL_MS / 1000)
 
 
-def _eligible(mask: Mask) -> Eligible:
+def _eligible(mask: Mask, history: str) -> Eligible:
     ids = np.flatnonzero(mask)
     mask.flags.writeable = ids.flags.writeable = False
-    return Eligible(ids, mask)
+    return Eligible(ids, mask, history=history)
 
 
 _NOTHING = Eligible(np.zeros(0, np.int64), np.zeros(0, np.bool_), is_stale=True)

@@ -4,10 +4,9 @@ Every statement is bounded in time; whatever goes wrong is raised, and the gate 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 import psycopg
@@ -16,6 +15,7 @@ from django.db import connection as django_connection
 from psycopg.rows import tuple_row
 
 from moderation.gate_store import Row
+from moderation.histories import HISTORY, N_COLUMNS, History, history_renew
 
 #: Rows that a full load takes from the server at a time.
 LOAD_CHUNK_ROWS = 20_000
@@ -40,21 +40,15 @@ _TABLES = """
     JOIN policies_policyversion v ON v.id = c.policy_version_id
 """
 _XMIN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-# One statement, so one snapshot: the watermark and the rows it bounds belong together.
+# One statement, so one snapshot: the history, the watermark and the rows it bounds belong together.
 _CHANGES = f"""
-    SELECT s.xmin, r.* FROM (SELECT {_XMIN} AS xmin) s
+    SELECT h.*, s.xmin, r.* FROM ({HISTORY}) h CROSS JOIN (SELECT {_XMIN} AS xmin) s
     LEFT JOIN (SELECT {_COLUMNS} FROM {_TABLES} WHERE c.txid >= %s) r ON true
 """  # noqa: S608  (the parts are the constants above)
 _LOAD = f"SELECT {_COLUMNS} FROM {_TABLES}"  # noqa: S608
 _LAST_REVISION = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM moderation_clearance_revision_seq"
 _OWN_XID = "SELECT pg_current_xact_id()::text::bigint"
-# A promoted replica or a restored copy is another history even where its numbers look like ours.
-_HISTORY = """
-    SELECT system_identifier::text || '/' || CASE WHEN pg_is_in_recovery() THEN 'standby'
-        ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END
-    FROM pg_control_system()
-"""
-_REVOCATIONS = """
+_REVOKED = """
     SELECT r.revision, i.external_id, r.is_granted, r.min_age, r.territories_blocked, r.valid_until, r.changed_at, d.key::text
     FROM moderation_clearancerevision r
     JOIN moderation_item i ON i.id = r.item_id
@@ -69,16 +63,9 @@ _REVOCATIONS = """
             r.min_age > p.min_age OR NOT r.territories_blocked <@ p.territories_blocked OR r.valid_until < p.valid_until
         )
     )
-    ORDER BY r.revision
 """
-
-
-class Continuity(Enum):
-    """What is known about the time since the last read."""
-
-    UNBROKEN = "the same connection"
-    RECONNECTED = "a new connection to the same history"
-    UNKNOWN = "the first connection, or another history"
+# The history beside the rows: whoever asks with another one must not take them for what follows.
+_REVOCATIONS = f"SELECT h.*, v.* FROM ({HISTORY}) h LEFT JOIN ({_REVOKED}) v ON true ORDER BY v.revision"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +74,15 @@ class Mark:
 
     last_revision: int
     before_xid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one look gave: the history, the oldest running transaction id, and the rows."""
+
+    history: History
+    xmin: int
+    rows: list[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +107,17 @@ class ClearanceSource:
 
     def __init__(self) -> None:
         self._connection: psycopg.Connection[Any] | None = None
-        self._history = ""
 
-    def ensure(self) -> Continuity:
-        """Connect where needed and say whether an incremental read may follow.
+    def ensure(self) -> bool:
+        """Connect where needed; return whether the connection is a new one, over which everything has to be read.
 
         Raises:
             psycopg.Error: the database is away.
         """
         if self._connection is not None and not self._connection.closed:
-            return Continuity.UNBROKEN
+            return False
         self._connection = _connect()
-        history = str(self._value(_HISTORY))
-        is_same = history == self._history
-        self._history = history
-        return Continuity.RECONNECTED if is_same else Continuity.UNKNOWN
+        return True
 
     def close(self) -> None:
         """Drop the connection; the next read makes another."""
@@ -133,29 +125,48 @@ class ClearanceSource:
             self._connection.close()
             self._connection = None
 
-    def changes(self, since_xid: int, *, may_be_many: bool = False) -> tuple[int, list[Row]]:
-        """Return the snapshot's oldest running transaction id, and all rows written by `since_xid` or later.
+    def history(self) -> History:
+        """Return which history the database is now.
 
-        Rows above the returned id come again next time: a transaction with a lower id may still commit behind them.
+        Raises:
+            HistoryUnknown: it has none.
         """
-        with self._open.transaction() if may_be_many else nullcontext():
-            if may_be_many:
-                self._expect_many()
-            found = self._open.execute(_CHANGES, (since_xid,)).fetchall()
-        return int(found[0][0]), [Row(*row[1:]) for row in found if row[1] is not None]
+        return History.of(self._open.execute(HISTORY).fetchone())
+
+    def changes(self, since_xid: int) -> Poll:
+        """Return all rows written by `since_xid` or later, with the history and the watermark of their snapshot.
+
+        Rows above the watermark come again next time: a transaction with a lower id may still commit behind them.
+
+        Raises:
+            HistoryUnknown: the database has none.
+        """
+        found = self._open.execute(_CHANGES, (since_xid,)).fetchall()
+        history = History.of(found[0][:N_COLUMNS] if found else None)
+        rows = [Row(*row[N_COLUMNS + 1 :]) for row in found if row[N_COLUMNS + 1] is not None]
+        return Poll(history, int(found[0][N_COLUMNS]), rows)
 
     @contextmanager
-    def load(self) -> Iterator[tuple[int, Iterator[list[Row]]]]:
-        """Give the watermark and all rows in chunks, both of one snapshot, without holding them all in memory."""
+    def load(self) -> Iterator[tuple[History, int, Iterator[list[Row]]]]:
+        """Give history, watermark and all rows in chunks, of one snapshot, without holding them all in memory.
+
+        Raises:
+            HistoryUnknown: the database has none.
+        """
         opened = self._open
         with opened.transaction():
             opened.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             self._expect_many()
+            history = History.of(opened.execute(HISTORY).fetchone())
             xmin = int(self._value(f"SELECT {_XMIN}"))
             with opened.cursor(name="gate_load") as cursor:
                 cursor.itersize = LOAD_CHUNK_ROWS
                 cursor.execute(_LOAD)
-                yield xmin, _chunks(cursor)
+                yield history, xmin, _chunks(cursor)
+
+    def renew(self, history: History) -> None:
+        """Give a history that went back a new key."""
+        history_renew(self._open.execute, history.key)
 
     def mark(self, seen: int) -> Mark | None:
         """Return a mark where revisions were drawn since `seen`, else None.
@@ -184,11 +195,17 @@ class ClearanceSource:
         return row[0] if row else None
 
 
-def revocations_between(since: int, until: int) -> list[Revocation]:
-    """Return what was revoked or narrowed in revisions above `since` up to `until`, in order, on Django's connection."""
+def revocations_between(since: int, until: int) -> tuple[History, list[Revocation]]:
+    """Return what was revoked or narrowed in revisions above `since` up to `until`, in order, and of which history.
+
+    Raises:
+        HistoryUnknown: the database has none.
+    """
     with django_connection.cursor() as cursor:
         cursor.execute(_REVOCATIONS, (since, until))
-        return [Revocation(*row) for row in cursor.fetchall()]
+        found = cursor.fetchall()
+    history = History.of(found[0][:N_COLUMNS] if found else None)
+    return history, [Revocation(*row[N_COLUMNS:]) for row in found if row[N_COLUMNS] is not None]
 
 
 def _connect() -> psycopg.Connection[Any]:

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from policies.choices import BAND_MIN_AGES, DETECTORS, Band, ItemKind, Outcome, Standing
-from policies.triggers import four_eyes, frozen_child, frozen_term, frozen_version, version_transitions
+from policies.triggers import four_eyes, frozen_child, frozen_term, frozen_version, no_truncate, version_transitions
 
 #: Two capital letters: ISO 3166-1 alpha-2.
 MARKET = RegexValidator(r"^[A-Z]{2}$", "A market is two capital letters.")
@@ -145,7 +145,7 @@ class PolicyVersion(models.Model):
                 condition=Q(unknown_language_outcome__in=(Outcome.CLEAR, Outcome.ESCALATE, Outcome.HOLD)),
             ),
         ]
-        triggers = [frozen_version(), version_transitions(), four_eyes()]
+        triggers = [frozen_version(), version_transitions(), four_eyes(), no_truncate()]
 
     def __str__(self) -> str:
         return f"Policy {self.number}: {self.title}"
@@ -163,7 +163,7 @@ class VersionPart(models.Model):
 
     class Meta:
         abstract = True
-        triggers = [frozen_child()]
+        triggers = [frozen_child(), no_truncate()]
 
 
 def _ordered_levels() -> Q:
@@ -369,7 +369,7 @@ class Term(models.Model):
                 ),
             ),
         ]
-        triggers = [frozen_term()]
+        triggers = [frozen_term(), no_truncate()]
 
     def __str__(self) -> str:
         return self.text
@@ -461,7 +461,7 @@ class Approval(models.Model):
                 ),
             )
         ]  # fmt: skip
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete), no_truncate()]
 
     def __str__(self) -> str:
         return f"{self.get_verb_display()} by {self.actor_id}"

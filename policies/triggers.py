@@ -26,6 +26,17 @@ _REFUSE = """
 """
 
 
+def no_truncate() -> pgtrigger.Trigger:
+    """Return the trigger that refuses TRUNCATE, which fires no trigger of rows: not even the owner empties a record by it."""
+    return pgtrigger.Trigger(
+        name="no_truncate",
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Truncate,
+        func="RAISE EXCEPTION 'pgtrigger: Cannot truncate % table', TG_TABLE_NAME;",
+    )
+
+
 def _frozen(body_old: str, body_new: str, declare: list[tuple[str, str]]) -> pgtrigger.Trigger:
     return pgtrigger.Trigger(
         name="frozen_after_draft",

@@ -6,17 +6,42 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from console.embedded import Servers, servers_in
+from tests.owner import flush_as_owner
 
 
 @pytest.fixture(scope="session")
 def test_dir() -> Path:
     """Return the folder of this run; it is removed at the end."""
     return Path(os.environ["GATEHOUSE_TEST_DIR"])
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[ExitStack]:
+    """Make and remove the test database as its owner; in between, tests run as the application's role."""
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    from moderation.owner import as_owner
+
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_as_owner)
+        stack.enter_context(as_owner())
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_modify_db_settings: ExitStack) -> Iterator[None]:
+    """Leave the owner's role once the database stands, and take it again to remove it."""
+    from moderation.owner import as_owner
+
+    django_db_modify_db_settings.close()
+    yield
+    django_db_modify_db_settings.enter_context(as_owner())
 
 
 @pytest.fixture(autouse=True)

@@ -36,9 +36,18 @@ def _start() -> None:
         return
     servers = servers_in(root / "servers", fsync=False)
     servers.start()
+    _let_tests_step_up(servers.postgres.owner_url)
     os.environ.update(servers.environment())
     owner = os.getpid()
     atexit.register(_stop, servers, root, owner)
+
+
+def _let_tests_step_up(owner_url: str) -> None:
+    """Let tests, which run as the application, become the owner by a SET ROLE of their own; nothing is inherited."""
+    import psycopg
+
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("GRANT gatehouse TO gatehouse_app WITH INHERIT FALSE, SET TRUE")
 
 
 def _sweep() -> None:

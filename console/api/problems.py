@@ -28,6 +28,7 @@ _KINDS: dict[int, tuple[str, str]] = {
     405: ("method-not-allowed", "Method not allowed"),
     406: ("not-acceptable", "Not available in that form"),
     409: ("conflict", "The same id with other content"),
+    410: ("history-gone", "The stream does not go on from there"),
     411: ("length-required", "Length required"),
     413: ("too-large", "Too large"),
     415: ("unsupported-media-type", "Unsupported type of content"),

@@ -52,6 +52,10 @@ class RevocationParams(StrictParams):
     """From where to read the stream."""
 
     since = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
+    history = serializers.RegexField(
+        r"^([0-9a-f]{32})?$", default="", allow_blank=True,
+        help_text="The history that `since` comes from, as the stream gave it. Needed with any `since` above 0.",
+    )  # fmt: skip
 
 
 class ExplainParams(_ViewerParams):
@@ -120,10 +124,11 @@ class RevocationSchema(serializers.Serializer[Any]):
 
 
 class RevocationsSchema(serializers.Serializer[Any]):
-    """A part of the stream; ask again with `since=next`."""
+    """A part of the stream; ask again with `since=next` and `history`."""
 
     revocations = RevocationSchema(many=True)
     next = serializers.IntegerField()
+    history = serializers.CharField(help_text="Send it along with `since`.")
     is_more = serializers.BooleanField()
 
 

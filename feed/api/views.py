@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from feed import home
+from feed.api.errors import StreamGone
 from feed.api.serializers import (
     EventBatch,
     ExplainParams,
@@ -27,6 +28,11 @@ from feed.events import events_record
 from feed.explain import explain_item, explain_trace
 from feed.serialise import revocations_json, slate_json
 from moderation import gate
+
+_REVOCATIONS = {
+    200: RevocationsSchema,
+    410: OpenApiResponse(description="Another history: drop the whole cache and start at 0"),
+}
 
 
 class FeedView(APIView):
@@ -51,11 +57,18 @@ class RevocationsView(APIView):
 
     scopes: ClassVar = {"GET": "feed:read"}
 
-    @extend_schema(operation_id="feed_revocations", parameters=[RevocationParams], responses=RevocationsSchema)
+    @extend_schema(operation_id="feed_revocations", parameters=[RevocationParams], responses=_REVOCATIONS)
     def get(self, request: Request) -> Response:
-        """Return revocations and narrowings after a revision, in order. Rows above `next` may come again."""
+        """Return revocations and narrowings after a revision, in order. Rows above `next` may come again.
+
+        A foreign `history`, or a `since` that the stream has not reached, is 410: drop the whole cache and start at 0.
+        """
         wanted = _read(RevocationParams(data=request.query_params))
-        return _fresh(revocations_json(gate.current().revocations(wanted["since"])))
+        try:
+            page = gate.current().revocations(wanted["since"], wanted["history"])
+        except gate.HistoryGone:
+            raise StreamGone from None
+        return _fresh(revocations_json(page))
 
 
 class ExplainView(APIView):

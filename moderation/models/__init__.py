@@ -12,6 +12,7 @@ from moderation.models.domain import ListedDomain
 from moderation.models.emergency import EmergencyTerm
 from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
+from moderation.models.history import History
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.lists import ListChange
 from moderation.models.outbox import OutboxMessage
@@ -44,6 +45,7 @@ __all__ = [
     "HashBank",
     "HashEntry",
     "HashMatch",
+    "History",
     "Item",
     "ItemEvidence",
     "Job",

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from moderation.models.base import append_only
+from policies.triggers import no_truncate
 
 
 class AuditEvent(models.Model):
@@ -24,7 +25,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["object_type", "object_key"], name="moderation_audit_object"),  # the item page
         ]
         permissions = [("read_audit", "Can read the audit log")]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.object_key}"

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from moderation.models.base import PublicKeyModel, append_only
 from policies.choices import Outcome
+from policies.triggers import no_truncate
 
 #: Processes ask "what changed since my snapshot"; the id of the writing transaction answers that without a gap.
 _STAMP = """
@@ -84,6 +85,7 @@ class HashBank(PublicKeyModel):
                 condition=pgtrigger.AnyChange("key", "slug", "category", "is_child_safety"),
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:
@@ -157,6 +159,7 @@ class HashEntry(PublicKeyModel):
                 condition=pgtrigger.AnyChange("key", "bank", "algorithm", "value"),
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:
@@ -185,7 +188,7 @@ class KnownClip(PublicKeyModel):
         ]
         # match_frames: the clips that have one of the hashes that just matched
         indexes = [GinIndex(fields=["values"], name="moderation_knownclip_values")]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return self.title
@@ -210,7 +213,7 @@ class HashMatch(models.Model):
             models.Index(fields=["found_at"], name="moderation_hashmatch_recent"),  # the flood guard
             models.Index(fields=["bank", "found_at"], name="moderation_hashmatch_bank"),  # the banks page
         ]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return f"item {self.item_id} at {self.distance} bits of entry {self.entry_id}"

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, territories_field
 from policies.choices import Outcome
+from policies.triggers import no_truncate
 
 #: What people decided on a campaign stays; a single item is overturned, never the campaign.
 _DECISION_FINAL = """
@@ -151,6 +152,7 @@ class Campaign(PublicKeyModel):
                 condition=pgtrigger.AnyChange("key", "first_item", "representatives", "bands", "signature_version"),
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:
@@ -200,6 +202,7 @@ class CampaignMember(models.Model):
                 func=_BYSTANDER_ADMITTED,
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:

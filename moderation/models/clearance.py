@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from moderation.models.base import append_only, min_age_check, min_age_field, territories_field
+from policies.triggers import no_truncate
 
 # The transaction id is taken before the revision is drawn: the gate's watermark relies on that order.
 _STAMP = """
@@ -37,6 +38,27 @@ _FOLLOWS_DECISION = """
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
+"""
+# Two halves of one constraint, looked at when the transaction commits: a decision, its item and its clearance are written one
+# after the other. What counts is what stands then, whatever a statement in between has written. Who wrote the item itself
+# holds it locked. For anybody else FOR SHARE waits for who changes the item just now, and lets them wait, so that neither can
+# commit what the other's look has missed.
+_IS_CURRENT = """
+    PERFORM FROM moderation_item i
+    WHERE i.id = NEW.item_id AND i.current_decision_id = NEW.decision_id AND i.withdrawn_at IS NULL
+        AND i.xmin = pg_current_xact_id()::xid;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM moderation_item i
+    WHERE i.id = NEW.item_id AND i.current_decision_id = NEW.decision_id AND i.withdrawn_at IS NULL FOR SHARE;
+    IF NOT FOUND AND EXISTS (
+        SELECT FROM moderation_clearance c WHERE c.id = NEW.id AND c.revision = NEW.revision AND c.is_granted
+    ) THEN
+        RAISE EXCEPTION 'clearance of item % does not rest on its current decision, or the item is withdrawn', NEW.item_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'moderation_clearance_is_current';
+    END IF;
+    RETURN NULL;
 """
 
 
@@ -93,7 +115,17 @@ class Clearance(ClearanceColumns):
             ),
             _log("c_log_insert", pgtrigger.Insert),
             _log("c_log_update", pgtrigger.Update),
+            # of one row: transition tables cannot be deferred
+            pgtrigger.Trigger(
+                name="d_is_current",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                timing=pgtrigger.Deferred,
+                condition=pgtrigger.Q(new__is_granted=True),
+                func=_IS_CURRENT,
+            ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:
@@ -111,7 +143,7 @@ class ClearanceRevision(ClearanceColumns):
             # the revocation stream
             models.Index(fields=["revision"], name="moderation_clearance_revoked", condition=Q(is_granted=False)),
         ]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return f"revision {self.revision}"

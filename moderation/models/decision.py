@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, territories_field
 from policies.choices import Outcome
+from policies.triggers import no_truncate
 
 #: Raised as the name of a violated constraint where a machine decides under a version that decides nothing (any more).
 VERSION_DECIDES = "moderation_decision_version_decides"
@@ -111,6 +112,7 @@ class Decision(PublicKeyModel):
         ]
         triggers = [
             append_only(),
+            no_truncate(),
             # Retries are safe: what stands is not decided again, however often a task runs. What stood once may come back.
             pgtrigger.Trigger(
                 name="not_twice_running",

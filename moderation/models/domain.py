@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel
 from policies.choices import Outcome
+from policies.triggers import no_truncate
 
 
 class ListedDomain(PublicKeyModel):
@@ -54,6 +55,7 @@ class ListedDomain(PublicKeyModel):
                 ),
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            no_truncate(),
         ]  # fmt: skip
 
     def __str__(self) -> str:

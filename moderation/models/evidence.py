@@ -10,6 +10,7 @@ from django.db.models.functions import Mod
 from django.db.models.lookups import Exact, LessThanOrEqual
 
 from policies.choices import DETECTORS, Band, ItemKind, Outcome, Standing
+from policies.triggers import no_truncate
 
 #: Bytes of one cell: source u1, hard u1, category u2, score f4, all little-endian.
 CELL_BYTES = 8
@@ -96,6 +97,7 @@ class ItemEvidence(models.Model):
                 name="stamp", when=pgtrigger.Before, operation=pgtrigger.Insert | pgtrigger.Update, func=_STAMP
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:

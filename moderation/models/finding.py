@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from moderation.models.base import append_only
 from policies.choices import DETECTORS, Outcome
+from policies.triggers import no_truncate
 
 
 class Finding(models.Model):
@@ -33,7 +34,7 @@ class Finding(models.Model):
                 condition=Q(detector__in=["hashes", "frames"]),
             ),
         ]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return f"{self.detector}: {self.category} {self.score:.2f}"

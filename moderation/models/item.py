@@ -6,6 +6,20 @@ from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel
 from policies.choices import Band, ItemKind, Outcome, Standing
+from policies.triggers import no_truncate
+
+# The other half of the clearance's constraint (see there): whoever moves an item on takes its clearance along.
+_CLEARANCE_FOLLOWS = """
+    IF EXISTS (
+        SELECT FROM moderation_clearance c JOIN moderation_item i ON i.id = c.item_id
+        WHERE c.item_id = NEW.id AND c.is_granted
+            AND (i.current_decision_id IS DISTINCT FROM c.decision_id OR i.withdrawn_at IS NOT NULL)
+    ) THEN
+        RAISE EXCEPTION 'clearance of item % does not rest on its current decision, or the item is withdrawn', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'moderation_clearance_is_current';
+    END IF;
+    RETURN NULL;
+"""
 
 
 class Creator(PublicKeyModel):
@@ -49,7 +63,7 @@ class MediaFile(PublicKeyModel):
             ),
             models.CheckConstraint(name="moderation_mediafile_not_empty", condition=Q(n_bytes__gt=0)),
         ]
-        triggers = [pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete)]
+        triggers = [pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete), no_truncate()]
 
     def __str__(self) -> str:
         return self.sha256[:12]
@@ -140,7 +154,16 @@ class Item(PublicKeyModel):
                     "key", "external_id", "kind", "caption", "creator", "media", "cover", "content_hash", "created_at"
                 ),
             ),
+            pgtrigger.Trigger(
+                name="clearance_follows",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                timing=pgtrigger.Deferred,
+                condition=pgtrigger.AnyChange("current_decision", "withdrawn_at"),
+                func=_CLEARANCE_FOLLOWS,
+            ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:

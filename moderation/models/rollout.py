@@ -6,6 +6,7 @@ from django.db.models import F, Q
 
 from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field
 from policies.choices import Outcome
+from policies.triggers import no_truncate
 
 
 class ShadowVerdict(models.Model):
@@ -30,7 +31,7 @@ class ShadowVerdict(models.Model):
         ]
         # the agreement table
         indexes = [models.Index(fields=["version", "-created_at"], name="moderation_shadow_recent")]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return f"{self.get_outcome_display()} by {self.decided_by}"
@@ -63,7 +64,7 @@ class CanaryTally(models.Model):
                 condition=Q(n__gte=F("n_blocked") + F("n_escalated") + F("n_held"), n_final__lte=F("n")),
             ),
         ]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return f"{self.n} {'under the canary' if self.is_canary else 'beside it'} until {self.until_at:%H:%M}"

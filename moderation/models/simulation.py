@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from moderation.models.base import PublicKeyModel
 from policies.outcomes import Simulation
 from policies.population import Filter
+from policies.triggers import no_truncate
 
 # The draft may be discarded; what was found of it stays.
 _FINAL = """
@@ -86,6 +87,7 @@ class SimulationRun(PublicKeyModel):
         triggers = [
             pgtrigger.Trigger(name="finished_is_final", when=pgtrigger.Before, operation=pgtrigger.Update, func=_FINAL),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:

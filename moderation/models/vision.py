@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from pgvector.django import VectorField
 
 from moderation.models.base import PublicKeyModel, append_only
+from policies.triggers import no_truncate
 
 # FOR SHARE makes a change of a prompt wait for a running publication, and the other way round.
 _LOOK = """
@@ -54,7 +55,7 @@ class FrameEmbedding(models.Model):
                 name="moderation_frameembedding_sha256_hex", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")
             ),
         ]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return f"{self.sha256[:12]} at {self.ms} ms"
@@ -73,7 +74,7 @@ class ClipEmbedding(models.Model):
             models.UniqueConstraint(fields=["sha256", "model"], name="moderation_clipembedding_once"),
             models.CheckConstraint(name="moderation_clipembedding_has_frames", condition=Q(n_frames__gt=0)),
         ]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return f"{self.sha256[:12]} by {self.model}"
@@ -126,7 +127,8 @@ class PromptSet(PublicKeyModel):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Update | pgtrigger.Delete,
                 func=_FROZEN_SET,
-            )
+            ),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:
@@ -169,7 +171,8 @@ class Prompt(models.Model):
                 operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
                 declare=[("found", "text")],
                 func=_FROZEN_PROMPT,
-            )
+            ),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:

@@ -40,7 +40,7 @@ def servers(cluster: Path) -> Servers:
 
 
 def _connect(servers: Servers) -> psycopg.Connection:
-    return psycopg.connect(servers.postgres.url, autocommit=True)
+    return psycopg.connect(servers.postgres.owner_url, autocommit=True)
 
 
 def test_committed_rows_survive_a_killed_server(servers: Servers) -> None:
@@ -96,7 +96,7 @@ def test_redis_asks_for_its_password_and_forgets_when_restarted(servers: Servers
 
 def test_postgresql_asks_for_its_password(servers: Servers) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(servers.postgres.url.replace(servers.postgres.password, "wrong"))
+        psycopg.connect(servers.postgres.url.replace(servers.postgres.app_password, "wrong"))
 
 
 def test_the_passwords_and_the_sockets_are_for_their_owner_only(servers: Servers) -> None:

@@ -24,7 +24,10 @@ import pytest
 from console import start
 
 ROOT = Path(start.__file__).resolve().parent.parent
-_OURS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "MEDIA_ROOT", "ENVIRONMENT", "SECRET_KEY", "PORT", "HOST")
+_OURS = (
+    "DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "CELERY_BROKER_URL", "MEDIA_ROOT", "ENVIRONMENT", "SECRET_KEY", "PORT",
+    "HOST",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -102,6 +105,8 @@ def test_servers_of_ones_own_are_used_and_none_started(var: Path, monkeypatch: p
     assert start._servers(var) is None
     environment = start._environment(place, None)
     assert environment["DATABASE_URL"] == "postgresql://db.example.org/x"
+    beside_redis = start._environment(place, start.servers_in(var))
+    assert "DATABASE_OWNER_URL" not in beside_redis, "the embedded server's owner owns nothing of another server"
     assert "CELERY_BROKER_URL" not in environment
 
 

@@ -36,7 +36,7 @@ def until(wanted: Callable[[], bool], seconds: float) -> float:
 
 def test_it_goes_empty_in_time_and_comes_back_without_what_was_revoked(servers: Servers, tmp_path: Path) -> None:
     with live_service(servers.environment(), tmp_path) as live, httpx.Client(timeout=20) as client:
-        url = servers.environment()["DATABASE_URL"]
+        url = servers.environment()["DATABASE_OWNER_URL"]
         fill(url, 100)
         until(lambda: len(slate(live, client)[1]) == 50, 20)
 

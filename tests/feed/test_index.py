@@ -96,7 +96,7 @@ def test_the_threads_take_up_and_drop_items_by_themselves(running: None) -> None
     assert gate.current().age_seconds() < 1.0
     _until(lambda: bool(index.current().shelves))
     revoke(item)
-    _until(lambda: len(gate.current().granted()[0]) == 0)
+    _until(lambda: len(gate.current().granted().ids) == 0)
 
 
 def _until(wanted: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -134,11 +134,11 @@ def test_languages_compare_by_their_primary_subtag(tag: str, code: str) -> None:
 
 
 def test_a_cursor_remembers_the_newest_and_names_no_key() -> None:
-    cursor = cursor_make([], range(1, SEEN_MAX + 11))
+    cursor = cursor_make([], range(1, SEEN_MAX + 11), "h")
     marks = cursor_read(cursor)
     assert len(marks) == SEEN_MAX
-    assert marks[-1] == seen_mark(SEEN_MAX + 10)
-    assert seen_mark(10) not in marks
+    assert marks[-1] == seen_mark(SEEN_MAX + 10, "h")
+    assert seen_mark(10, "h") not in marks
     assert {len(mark) for mark in marks} == {MARK_BYTES}
     assert len(cursor) < 3_000
 

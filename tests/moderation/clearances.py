@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
 from moderation.models import Clearance, Creator, Decision, Item
@@ -49,6 +50,7 @@ def decide(item: Item, outcome: Outcome, *, min_age: int = 0, territories: Seque
     )  # fmt: skip
 
 
+@transaction.atomic
 def permit(
     item: Item,
     *,
@@ -69,6 +71,9 @@ def permit(
     clearance.txid = clearance.revision = 0
     clearance.changed_at = timezone.now()
     clearance.save()
+    # by primary key: callers hold copies of the row that they made it with
+    state = ("restricted" if not is_plain else "cleared") if is_granted else "blocked"
+    Item.objects.filter(pk=item.pk).update(current_decision=decision, state=state)
     return Clearance.objects.get(pk=clearance.pk)
 
 

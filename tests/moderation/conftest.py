@@ -15,7 +15,7 @@ from benchmarks.live import Live, live_service
 
 def _own_database(url: str, name: str) -> str:
     """Create a database beside the one of `url` and return its address."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 

@@ -32,6 +32,7 @@ from policies.models import PolicyVersion, VersionState
 from policies.selectors import compiled_version, policy_for
 from tests.moderation.people import escalating_caption, ready, text_item
 from tests.moderation.rolling import approved, fresh, people, thresholds
+from tests.owner import owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -240,13 +241,11 @@ def test_only_what_the_canary_decided_comes_back_when_it_ends() -> None:
     mine, other = scored("of-the-canary", 0.2), scored("of-the-active", 0.2)
     version = approved(thresholds("violence", block=0.1))
     decision_pk = mine.current_decision_id
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE moderation_decision DISABLE TRIGGER USER")
+    other_version = PolicyVersion.objects.get(number=2).pk
+    with owner(without_triggers=True) as cursor:
         cursor.execute(
-            "UPDATE moderation_decision SET policy_version_id = %s WHERE id = %s",
-            [PolicyVersion.objects.get(number=2).pk, decision_pk],
+            "UPDATE moderation_decision SET policy_version_id = %s WHERE id = %s", [other_version, decision_pk]
         )
-        cursor.execute("ALTER TABLE moderation_decision ENABLE TRIGGER USER")
     Clearance.objects.filter(item=mine).update(policy_version=PolicyVersion.objects.get(number=2))
     former = PolicyVersion.objects.get(number=1)
     with connection.cursor() as cursor:  # the active version blocks both; only one of them is looked at

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connections, transaction
 
 from moderation import bank_follower, bank_source, onpath
 from moderation.bank_follower import BankFollower, BanksUnavailable
@@ -19,6 +19,7 @@ from moderation.services.examination import bank_index
 from policies.choices import ItemKind, Outcome
 from policies.selectors import compiled_active
 from tests.moderation import people
+from tests.owner import owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -211,7 +212,7 @@ def test_many_changes_are_loaded_in_pieces(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_database_that_went_back_is_loaded_anew() -> None:
     add("known", 1)
     follower = loaded()
-    with connection.cursor() as cursor:
+    with owner(without_triggers=True) as cursor:
         cursor.execute("TRUNCATE moderation_hashbank CASCADE")
     add("other", 2)
     follower.refresh()

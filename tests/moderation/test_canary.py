@@ -32,6 +32,7 @@ from policies.models import Approval, PolicyVersion, VersionState
 from policies.rollout import bucket_of
 from tests.moderation.people import escalating_caption, ready, text_item
 from tests.moderation.rolling import Edit, approved, fresh, people, thresholds
+from tests.owner import owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -157,7 +158,7 @@ def test_without_a_canary_the_guard_does_nothing() -> None:
 
 def test_a_canary_that_cannot_be_read_is_taken_back() -> None:
     version = in_canary()
-    with pgtrigger.ignore("policies.Threshold:frozen_after_draft"):
+    with owner(), pgtrigger.ignore("policies.Threshold:frozen_after_draft"):
         version.thresholds.filter(category_id="hate").update(block_at=1.0)
     notice = canary_guard(now=timezone.now())
     assert notice

@@ -37,6 +37,7 @@ from policies.choices import Outcome
 from policies.exceptions import PolicyError
 from tests.moderation.people import ready, text_item
 from tests.moderation.rolling import approved, fresh, people
+from tests.owner import owner
 
 #: English beyond doubt, so that every detector reads it.
 CAPTION = "Baking bread with my grandmother after the zorblax dance"
@@ -116,10 +117,8 @@ def test_what_a_person_cleared_is_held_for_a_senior() -> None:
 
 def test_old_uploads_are_looked_at_as_well() -> None:
     old = text_item("old", CAPTION)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE moderation_item DISABLE TRIGGER USER")
+    with owner(without_triggers=True) as cursor:
         cursor.execute("UPDATE moderation_item SET created_at = now() - interval '800 days'")
-        cursor.execute("ALTER TABLE moderation_item ENABLE TRIGGER USER")
     add()
     work(service.TOPIC_LOOK, list_change_look)
     old.refresh_from_db()

@@ -31,6 +31,7 @@ from policies.selectors import compiled_active
 from tests.moderation.people import escalating_caption, ready, text_item
 from tests.moderation.stored_cases import STRANGE, policies, random_case
 from tests.moderation.test_evidence_store import judged, machine
+from tests.owner import owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COLUMNS = [f.attname for f in ItemEvidence._meta.concrete_fields if f.attname not in {"txid", "decision_id"}]
@@ -46,10 +47,8 @@ def fresh() -> Iterator[None]:
 
 def forget_rows() -> None:
     """Bring the database to where it was before evidence was stored."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+    with owner(without_triggers=True) as cursor:
         cursor.execute("DELETE FROM moderation_itemevidence")
-        cursor.execute("SET session_replication_role = origin")
 
 
 def rows() -> dict[int, dict[str, Any]]:
@@ -120,7 +119,7 @@ def same(one: EvidenceBatch, other: EvidenceBatch) -> None:
 def test_items_made_in_bulk_are_as_if_they_had_been_uploaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fill_evidence, "CHUNK", 700)
     monkeypatch.setattr(fill_evidence, "N_CREATORS", 50)
-    url = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
+    url = urlunsplit(urlsplit(os.environ["DATABASE_OWNER_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
     fill_evidence.fill_evidence(url, 2_000)
     policy, decisions = compiled_active(), list(Decision.objects.filter(actor=None).order_by("item_id"))
     assert len(decisions) == Item.objects.count() == 2_000

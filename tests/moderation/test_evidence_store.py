@@ -32,6 +32,7 @@ from policies.selectors import compiled_active
 from tests.moderation import test_campaigns
 from tests.moderation.people import escalating_caption, person, ready, text_item
 from tests.moderation.stored_cases import NOON, keep, policies, random_case
+from tests.owner import owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -265,10 +266,8 @@ def test_an_item_that_comes_late_takes_its_place_in_the_order(
     row = slow.execute("SELECT * FROM moderation_itemevidence WHERE item_id = %s", (first.pk,)).fetchone()
     assert row
     slow.commit()
-    with connection.cursor() as cursor:  # as if it had never been written
-        cursor.execute("SET session_replication_role = replica")
+    with owner(without_triggers=True) as cursor:  # as if it had never been written
         cursor.execute("DELETE FROM moderation_itemevidence WHERE item_id = %s", [first.pk])
-        cursor.execute("SET session_replication_role = origin")
     assert stored_population(timezone.now()).item_pk.tolist() == [second.pk]
     slow.execute(f"INSERT INTO moderation_itemevidence VALUES ({', '.join(['%s'] * len(row))})", row)
     slow.commit()

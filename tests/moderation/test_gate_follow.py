@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -147,8 +148,8 @@ def test_another_history_is_loaded_whole(gate: Gate) -> None:
     item = cleared("a")
     gate.refresh()
     gate._columns.is_granted[item.pk] = False  # a state that this database never had
-    gate._source._history = "another/00000001"
-    gate._source.close()
+    assert gate._history
+    gate._history = replace(gate._history, signs="another")
     gate.refresh()
     assert admitted(gate, item) == ["a"]
 
@@ -168,7 +169,7 @@ def refreshed_until_settled(gate: Gate, since: int) -> RevocationPage:
     deadline = time.monotonic() + 60
     while True:
         gate.refresh()
-        page = gate.revocations(since)
+        page = gate.revocations(since, gate.history)
         if (page.rows and page.next >= page.rows[-1].revision) or time.monotonic() > deadline:
             return page
         time.sleep(0.05)
@@ -179,14 +180,14 @@ def test_the_stream_gives_no_next_that_an_open_transaction_could_still_pass(
 ) -> None:
     early, late = cleared("early"), cleared("late")
     gate.refresh()
-    start = gate.revocations(0).next
+    start, history = gate.revocations(0).next, gate.history
     first, second = two_writers
     revision_early = revoke_in(first, early)
     revoke_in(second, late)
     second.commit()
     gate.refresh()
 
-    page = gate.revocations(start)
+    page = gate.revocations(start, history)
     assert [row.external_id for row in page.rows] == ["late"], "what is visible is sent early"
     assert page.next < revision_early
 
@@ -194,7 +195,7 @@ def test_the_stream_gives_no_next_that_an_open_transaction_could_still_pass(
     again = refreshed_until_settled(gate, page.next)
     assert [row.external_id for row in again.rows] == ["early", "late"]
     assert again.next == again.rows[-1].revision
-    assert gate.revocations(again.next).rows == []
+    assert gate.revocations(again.next, history).rows == []
 
 
 def test_a_snapshot_bound_alone_would_have_let_the_stream_pass_an_open_transaction(
@@ -218,13 +219,13 @@ def test_a_snapshot_bound_alone_would_have_let_the_stream_pass_an_open_transacti
 def test_the_stream_carries_narrowings_and_not_new_permissions(gate: Gate) -> None:
     older, fewer, wider = cleared("older"), cleared("fewer"), cleared("wider", min_age=18)
     gate.refresh()
-    start = gate.revocations(0).next
+    start, history = gate.revocations(0).next, gate.history
     permit(older, min_age=16)
     permit(fewer, territories=["DE"])
     permit(wider)
     cleared("new")
     gate.refresh()
-    rows = gate.revocations(start).rows
+    rows = gate.revocations(start, history).rows
     assert [(row.external_id, row.is_granted) for row in rows] == [("older", True), ("fewer", True)]
 
 

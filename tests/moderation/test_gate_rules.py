@@ -9,8 +9,10 @@ import math
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,8 +20,9 @@ from hypothesis import strategies as st
 
 from feed.viewers import band_of_claim
 from moderation.gate import Cleared, Gate, Viewer, require_cleared
-from moderation.gate_source import Continuity, Mark
+from moderation.gate_source import Mark, Poll
 from moderation.gate_store import TERRITORIES, Columns, Row
+from moderation.histories import History
 from policies.choices import BAND_MIN_AGES, Band
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -39,20 +42,29 @@ class _Source:
     def __init__(self, rows: list[Row]) -> None:
         self.rows = rows
         self.is_away = False
+        self.is_new = False
+        self.now = History("key", "signs", 10, 100, "today")
+        self.renewed: list[str] = []
 
-    def ensure(self) -> Continuity:
+    def ensure(self) -> bool:
         if self.is_away:
             raise OSError("away")
-        return Continuity.UNBROKEN
+        return self.is_new
 
     def close(self) -> None: ...
 
-    def changes(self, since_xid: int, *, may_be_many: bool = False) -> tuple[int, list[Row]]:
-        return since_xid, self.rows
+    def history(self) -> History:
+        return self.now
+
+    def changes(self, since_xid: int) -> Poll:
+        return Poll(self.now, since_xid, self.rows)
 
     @contextmanager
-    def load(self) -> Iterator[tuple[int, Iterator[list[Row]]]]:
-        yield 1, iter([self.rows])
+    def load(self) -> Iterator[tuple[History, int, Iterator[list[Row]]]]:
+        yield self.now, 1, iter([self.rows])
+
+    def renew(self, history: History) -> None:
+        self.renewed.append(history.key)
 
     def mark(self, seen: int) -> Mark | None:
         return None
@@ -162,14 +174,67 @@ def test_the_view_is_as_old_as_the_beginning_of_its_refresh() -> None:
     clock = _Clock()
     gate = gate_of(row(), clock=clock)
 
-    def slow(since: int, *, may_be_many: bool = False) -> tuple[int, list[Row]]:
+    def slow(since: int) -> Poll:
         clock.now += 5.0
-        return since, []
+        return Poll(gate._source.now, since, [])  # type: ignore[attr-defined]
 
     gate._source.changes = slow  # type: ignore[method-assign]
     gate.refresh()
     assert gate.age_seconds() == 5.0
     assert gate.is_stale
+
+
+#: How a later look can differ: what changed, and whether only counters tell.
+OTHERS = {
+    "another key, server, timeline, database or table": ({"signs": "others"}, False),
+    "a sequence that went back": ({"drawn": 9}, True),
+    "a log that went back": ({"flushed": 99}, True),
+}
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["the same connection", "a new one"])
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_a_view_of_another_history_is_dropped_before_the_other_is_loaded(
+    other: tuple[dict[str, object], bool], is_new: bool
+) -> None:
+    changes, is_told_by_counters = other
+    gate, viewer = gate_of(row()), Viewer(Band.ADULT, "DE")
+    source: Any = gate._source
+
+    @contextmanager
+    def failing() -> Iterator[object]:
+        raise OSError("in the middle of the load")
+        yield
+
+    loads, source.load, source.is_new = source.load, failing, is_new
+    source.now = replace(source.now, **changes)
+    with pytest.raises(OSError, match="in the middle"):
+        gate.refresh()
+    assert why(gate, viewer) == "stale"
+    assert gate.history == ""
+    assert gate.n_items == 0
+    source.load, source.rows = loads, [row(2)]
+    gate.refresh()
+    assert [why(gate, viewer, item_id) for item_id in (1, 2)] == ["unknown", ""]
+    assert gate.history == source.now.id
+    assert source.renewed == (["key"] if is_told_by_counters else [])
+
+
+def test_a_new_connection_to_the_same_history_reads_everything_and_serves_meanwhile() -> None:
+    gate, viewer = gate_of(row()), Viewer(Band.ADULT, "DE")
+    source: Any = gate._source
+    source.is_new, source.rows = True, [row(2)]  # what a change that was missed would leave
+    version = gate.version
+    gate.refresh()
+    assert gate.version == version + 1, "loaded, and not dropped before"
+    assert [why(gate, viewer, item_id) for item_id in (1, 2)] == ["unknown", ""]
+
+
+def test_what_was_chosen_in_another_history_is_not_admitted() -> None:
+    gate, viewer = gate_of(row()), Viewer(Band.ADULT, "DE")
+    assert gate.admit([1], viewer, NOW, history="another").denied == [(1, "history")]
+    assert gate.eligible(viewer, NOW).history == gate.history != ""
+    assert len(gate.admit([1], viewer, NOW, history=gate.history).cleared) == 1
 
 
 def test_what_expires_leaves_a_mask_that_was_computed_before() -> None:

@@ -20,6 +20,7 @@ from policies.models import PolicyVersion
 from policies.selectors import compiled_version
 from tests.moderation.people import escalating_caption, ready, text_item
 from tests.moderation.rolling import Edit, approved, fresh, people, thresholds
+from tests.owner import owner
 
 pytestmark = pytest.mark.django_db
 
@@ -152,10 +153,12 @@ def test_a_verdict_of_a_shadow_stays_as_it_is() -> None:
     in_shadow()
     text_item("fixed")
     shadows_record(now=timezone.now())
-    with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
+    with owner(), pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
         ShadowVerdict.objects.update(outcome=Outcome.BLOCK)
-    with pytest.raises(ProgrammingError, match="Cannot update or delete"), transaction.atomic():
+    with owner(), pytest.raises(ProgrammingError, match="Cannot update or delete"), transaction.atomic():
         ShadowVerdict.objects.all().delete()
+    with pytest.raises(ProgrammingError, match="denied"), transaction.atomic():
+        ShadowVerdict.objects.update(outcome=Outcome.BLOCK)
 
 
 def test_results_from_stored_findings_give_the_decision_again() -> None:

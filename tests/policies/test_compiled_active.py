@@ -15,6 +15,7 @@ from policies.exceptions import PolicyUnavailable
 from policies.models import PolicyVersion
 from policies.selectors import RECHECK_SECONDS, compiled_active, compiled_version, invalidate, version_list
 from policies.services import version_activate, version_approve, version_create, version_submit
+from tests.owner import owner
 from tests.policies.builders import seed_document, small_document
 
 
@@ -105,7 +106,7 @@ def test_it_does_not_fall_back_on_what_it_knew(people: tuple[User, User]) -> Non
 
 def test_it_refuses_a_version_that_was_tampered_with(people: tuple[User, User]) -> None:
     version = activated(people, small_document())
-    with pgtrigger.ignore("policies.Threshold:frozen_after_draft"):
+    with owner(), pgtrigger.ignore("policies.Threshold:frozen_after_draft"):
         version.thresholds.filter(category_id="hate").update(block_at=1.0)
     with pytest.raises(PolicyUnavailable, match="not what was published"):
         compiled_active()

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from moderation.models import ClipEmbedding, FrameEmbedding
+from moderation.owner import as_owner
 from moderation.vision_selectors import model_in_use
 
 
@@ -41,5 +42,5 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: {'dropped' if options['drop'] else 'ready'}")
 
     def _run(self, sql: str) -> None:
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute(sql)
