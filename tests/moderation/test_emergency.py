@@ -36,7 +36,7 @@ from moderation.services.emergency import (
 )
 from policies.choices import Outcome
 from policies.exceptions import PolicyError
-from tests.moderation.people import ready, text_item
+from tests.moderation.people import ready, seen, text_item
 from tests.moderation.rolling import approved, fresh, people
 
 #: English beyond doubt, so that every detector reads it.
@@ -106,7 +106,7 @@ def test_what_a_person_cleared_is_held_for_a_senior() -> None:
         item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=served.pk)
         decision_by_person(
             actor=people()[1], item=item, verdict=PersonVerdict(Outcome.CLEAR), stage=DecisionStage.REVIEW,
-            now=timezone.now(),
+            now=timezone.now(), expected_decision=seen(item),
         )  # fmt: skip
     add()
     work(service.TOPIC_RECHECK, emergency_recheck)
