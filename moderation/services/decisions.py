@@ -23,7 +23,7 @@ from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
 from moderation.services.audit import Actor, audit_write
 from moderation.services.clearances import clearance_follow
 from moderation.services.evidence import evidence_keep
-from moderation.services.job_opening import job_close, job_open
+from moderation.services.job_opening import HARD_EVIDENCE, job_close, job_open
 from moderation.services.locking import item_locked
 from moderation.services.rows import Lookup, row_add
 from policies.choices import Outcome
@@ -195,13 +195,18 @@ def _is_new_and_hard(current: Decision, judgement: Judgement) -> bool:
     return new and judgement.outcome > current.outcome
 
 
+def _has_new_hard(current: Decision | None, judgement: Judgement) -> bool:
+    known = current.evidence.get("hard", {}) if current else {}
+    return any(level > known.get(category, 0) for category, level in judgement.evidence["hard"].items())
+
+
 def _hold_for_senior(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
 ) -> Decision:
     decision = _record(
         item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by="new_hard_evidence", is_final=True, now=now
     )
-    job_close(item=item, now=now, even_leased=True)
+    job_close(item=item, now=now, even_leased=True, why=HARD_EVIDENCE)
     job_open(
         item=item,
         policy=policy,
@@ -217,6 +222,7 @@ def _hold_for_senior(
 def _apply(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, is_final: bool, now: datetime
 ) -> Decision:
+    is_overtaken = _has_new_hard(item.current_decision, judgement)
     decision = _record(
         item,
         judgement,
@@ -227,6 +233,8 @@ def _apply(
         is_final=is_final,
         now=now,
     )
+    if is_overtaken:  # whoever works on it decides on something else than there is, and perhaps may not see it any more
+        job_close(item=item, now=now, even_leased=True, why=HARD_EVIDENCE)
     if judgement.needs_job(is_final=is_final):
         job_open(
             item=item,

@@ -10,6 +10,9 @@ from moderation.models.review import ACTIVE_JOB_STATES, JobState
 from moderation.routing import RESTRICTED_QUEUE, job_priority, route_job
 from policies.compiled import CompiledPolicy, Route
 
+#: What the holder of a job is told that was taken from them because of hard evidence.
+HARD_EVIDENCE = "New hard evidence came in while you had it: a match against a bank, or a word that always counts."
+
 
 def job_open(
     *,
