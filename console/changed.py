@@ -76,7 +76,9 @@ def shown_at(trail: Sequence[Decision]) -> list[Finding]:
 
 def _lead(since: Sequence[Decision], n_reports: int, *, is_hard: bool, is_campaign: bool) -> str:
     if since:
-        stage = DecisionStage(since[-1].stage)
+        stage, by = DecisionStage(since[-1].stage), since[-1].decided_by
+        if by == "new_hard_evidence" or (by.startswith("hard.") and stage == DecisionStage.DEEP):
+            return "New hard evidence decided this item while you looked at it."
         return _BY_STAGE.get(stage, "Machines decided this item again while you looked at it.")
     if is_hard:
         return "Machines found hard evidence while you looked at it."

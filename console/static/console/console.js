@@ -215,6 +215,7 @@
     all("[data-lease-lost]", lease).forEach((el) => { el.hidden = false; });
     all("form[data-decide] button", lease).forEach((button) => { button.disabled = true; });
     lease.dataset.leaseUntil = new Date().toISOString();
+    tick();
   }
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { lastBeat = 0; lastSeen = Date.now(); tick(); } });
   setInterval(tick, 1000);
