@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -274,6 +275,26 @@ def test_a_campaign_that_grew_says_by_how_many(few: None) -> None:
     assert Campaign.objects.get().outcome is None
     assert page.send(hidden=hidden_fields(html, page.decides)).status_code == 302
     assert Campaign.objects.get().outcome == Outcome.RESTRICT
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_what_comes_while_a_page_is_put_together_is_not_taken_as_seen(few: None, kind: str) -> None:
+    first = PAGES[kind]()
+    after = {"campaign": 'DISTINCT "moderation_item"."caption"'}.get(kind, 'FROM "moderation_finding"')
+    came: list[str] = []
+
+    def slip_in(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if after in sql and not came:
+            came.append(sql)
+            activation(first.item)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(slip_in):
+        page = opened(first.browser, first.item, first.shown, first.decides)
+    assert came
+    before = standing(page.item)
+    assert page.send().status_code == 409
+    assert standing(page.item) == before
 
 
 def test_the_same_campaign_decision_sent_twice_is_recorded_once(few: None) -> None:
