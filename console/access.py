@@ -141,7 +141,7 @@ def job_mine(user: User, key: object) -> selectors.JobPage:
     try:
         page = job_visible(user, key)
     except Http404:
-        taken = Job.objects.select_related("queue", "item", "decision").filter(key=key, taken_from=user).first()
+        taken = Job.objects.select_related("queue", "item", "decision").filter(key=str(key), taken_from=user).first()
         if taken is None:
             raise
         raise JobTaken(taken) from None

@@ -219,7 +219,7 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
     )
     if job is None:
         return None
-    job.item.n_reports = job.n_reports  # type: ignore[attr-defined]
+    job.item.n_reports = job.n_reports
     decisions = list(decision_trail(job.item))
     n_blocked = Window(Count("pk", filter=Q(state="blocked")))  # over all of them, though only the latest are read
     others = items_search(user).filter(creator=job.item.creator).exclude(pk=job.item.pk).annotate(n_blocked=n_blocked)
