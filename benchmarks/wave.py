@@ -106,6 +106,7 @@ def decide() -> None:
     from django.contrib.auth.models import Group, User
     from django.utils import timezone
 
+    from moderation.basis import campaign_basis_of
     from moderation.models import Campaign, CampaignMember, Item, Job
     from moderation.services.campaign_watch import campaigns_watch
     from moderation.services.campaigns import campaign_apply, campaign_decide
@@ -119,7 +120,8 @@ def decide() -> None:
     began, n_decisions = time.monotonic(), 0
     for campaign in Campaign.objects.filter(state="open"):
         campaign_decide(
-            actor=person, campaign_key=str(campaign.key), outcome=Outcome.BLOCK, category="spam_scam",
+            actor=person, campaign_key=str(campaign.key), expected_decision=campaign_basis_of(campaign).token,
+            outcome=Outcome.BLOCK, category="spam_scam",
             note="One call by many accounts.", min_age=0, territories=(), now=timezone.now(),
         )  # fmt: skip
         n_decisions += 1

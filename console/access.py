@@ -20,6 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
 from moderation import selectors, vision_selectors
+from moderation.basis import campaigns_with_basis
 from moderation.models import (
     AuditEvent,
     Campaign,
@@ -122,18 +123,52 @@ def job_visible(user: User, key: object) -> selectors.JobPage:
     return page
 
 
+class JobTaken(Exception):
+    """The job was closed under this person while they held it; its item may be hidden from them by now."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job.taken_why)
+        self.job = job
+
+
+def job_mine(user: User, key: object) -> selectors.JobPage:
+    """Return one job as `job_visible` does, to somebody who may hold it.
+
+    Raises:
+        JobTaken: they held it until it was taken from them; they are told even where its item is hidden from them since.
+        Http404: as `job_visible`.
+    """
+    try:
+        page = job_visible(user, key)
+    except Http404:
+        taken = Job.objects.select_related("queue", "item", "decision").filter(key=str(key), taken_from=user).first()
+        if taken is None:
+            raise
+        raise JobTaken(taken) from None
+    if page.job.taken_from_id == user.pk:
+        raise JobTaken(page.job)
+    return page
+
+
+def taken_why(user: User, job: Job) -> str:
+    """Return why a job was taken from this person, without a word on what they may not know of."""
+    if not may(user, REVIEW_RESTRICTED) and is_restricted(job.item):
+        return "New evidence came in while you had it, and others decide on this item now."
+    return job.taken_why
+
+
 def shows_media(user: User, page: selectors.JobPage) -> bool:
     """Return whether a visible job's media may be shown; people without the permission see no restricted job anyway."""
     return not may(user, REVIEW_RESTRICTED) or not is_restricted(page.item)
 
 
 def campaign_visible(key: UUID) -> Campaign:
-    """Return one campaign; none is ever of the restricted partition, whose items join no campaign.
+    """Return one campaign, with its basis; none is ever of the restricted partition, whose items join no campaign.
 
     Raises:
         Http404: there is none.
     """
-    campaign = Campaign.objects.select_related("decided_by", "first_item").filter(key=key).first()
+    campaign = campaigns_with_basis().select_related("decided_by", "first_item").filter(key=key).first()
     if campaign is None:
         raise Http404
     return campaign

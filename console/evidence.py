@@ -1,6 +1,7 @@
 """Evidence in words and bars for people: pure functions over findings, reasons and decisions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -63,6 +64,7 @@ class Row:
     where: str
     version: str
     entry: str  # the key of the known hash that was met, empty where it is none
+    is_new: bool = False  # it was not on the page that somebody decided on
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +86,30 @@ def bar_of(score: float, levels: Sequence[tuple[str, float]]) -> Bar:
     return Bar(score, width, threshold, round(threshold * BAR_WIDTH, 1), name, is_over=bool(reached))
 
 
-def rows_of(findings: Iterable[Finding], levels: Levels, names: Mapping[str, str]) -> list[Row]:
+#: What tells findings apart: a score that moved is another finding, since it may cross a threshold.
+Mark = tuple[str, str, int | None, float, str]
+
+
+def mark_of(finding: Finding) -> Mark:
+    """Return what tells a finding from others of the same item, whichever decision cites it."""
+    where = json.dumps(finding.where, sort_keys=True)
+    return finding.detector, finding.category, finding.hard, round(finding.score, 2), where
+
+
+def rows_of(
+    findings: Iterable[Finding], levels: Levels, names: Mapping[str, str], known: Collection[Mark] | None = None
+) -> list[Row]:
     """Return the findings, strongest first, each against the thresholds of its category.
 
     Args:
         names: category slug -> name.
+        known: what an earlier page showed, where others are to be marked as new.
     """
     ordered = sorted(findings, key=lambda f: (-(f.hard or 0), -f.score))
-    return [_row(finding, levels, names) for finding in ordered]
+    return [_row(f, levels, names, known is not None and mark_of(f) not in known) for f in ordered]
 
 
-def _row(finding: Finding, levels: Levels, names: Mapping[str, str]) -> Row:
+def _row(finding: Finding, levels: Levels, names: Mapping[str, str], is_new: bool) -> Row:
     return Row(
         category=names.get(finding.category, finding.category),
         detector=finding.detector,
@@ -103,6 +118,7 @@ def _row(finding: Finding, levels: Levels, names: Mapping[str, str]) -> Row:
         where=where_words(finding.where),
         version=finding.detector_version,
         entry=_entry(finding.where),
+        is_new=is_new,
     )
 
 

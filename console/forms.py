@@ -6,6 +6,7 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 
+from console.changed import typed_of
 from moderation.models import AuditEvent, Item
 from moderation.models.item import ItemState
 from policies.choices import ItemKind, Outcome
@@ -39,6 +40,8 @@ class DecisionForm(forms.Form):
     territories = forms.CharField(required=False, max_length=800)
     note = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea)
     lease_token = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    #: What the page showed; services refuse what is missing or overtaken, and the page says what changed.
+    expected_decision = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, names: dict[str, str], **kwargs: Any) -> None:
         """Take the categories to choose from as slug -> name."""
@@ -79,10 +82,21 @@ class DecisionForm(forms.Form):
         field = getattr(error, "field", None)
         return field if field in self.fields else None
 
+    @property
+    def sent(self) -> str:
+        """What the page showed that this was sent from, also where the rest is incomplete; "" where it does not say."""
+        return str(self.data.get("expected_decision", ""))
+
+    def typed(self, names: dict[str, str]) -> list[tuple[str, str]]:
+        """Return what was typed, to be read and copied where no form can take it any more."""
+        outcomes = {str(int(value)): label for value, label in self.outcomes}
+        return typed_of(self.data, outcomes, names)
+
     def verdict(self) -> dict[str, Any]:
         """Return the arguments that the deciding services take."""
         data = self.cleaned_data
         return {
+            "expected_decision": data["expected_decision"],
             "outcome": Outcome(data["outcome"]),
             "category": data["category"],
             "note": data["note"],
@@ -95,7 +109,6 @@ class OverturnForm(DecisionForm):
     """A senior's decision over an earlier one; even restoring says why."""
 
     outcomes = ((Outcome.CLEAR, "Restore"), (Outcome.RESTRICT, "Restrict"), (Outcome.BLOCK, "Take down"))
-    expected_decision = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
         """Ask for a note whatever the outcome: somebody's decision is being changed."""

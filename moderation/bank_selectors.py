@@ -135,20 +135,18 @@ def entry_rows(entries: Iterable[HashEntry], now: datetime) -> list[EntryRow]:
     return sorted(rows, key=lambda row: (-row.n_wrong, -row.n_matches, row.entry.pk))
 
 
-def own_words(person_id: int, item_id: int) -> dict[str, bool]:
-    """Return what one person said of an item's matches: key of the entry -> whether it is right."""
-    said = MatchFeedback.objects.filter(person_id=person_id, item_id=item_id).values_list("entry__key", "is_right")
-    return {str(key): is_right for key, is_right in said}
+def own_words_column(person_id: int, item: str = "pk") -> ArraySubquery:
+    """Return what one person said of an item's matches as a column, for pages whose queries are counted; `words_in` reads it.
 
-
-def own_words_column(person_id: int) -> ArraySubquery:
-    """Return the same as a column of items, for pages whose queries are counted; `words_in` reads it."""
-    said = MatchFeedback.objects.filter(person_id=person_id, item_id=OuterRef("pk"))
+    Args:
+        item: where the row has its item's primary key, if it is a row of something else.
+    """
+    said = MatchFeedback.objects.filter(person_id=person_id, item_id=OuterRef(item))
     return ArraySubquery(said.values_list(JSONObject(entry="entry__key", is_right="is_right")))
 
 
 def words_in(column: Iterable[Mapping[str, Any]]) -> dict[str, bool]:
-    """Return what `own_words_column` found, as `own_words` does."""
+    """Return what `own_words_column` found: key of the entry -> whether it is right."""
     return {str(word["entry"]): bool(word["is_right"]) for word in column}
 
 

@@ -30,7 +30,12 @@ class DecisionInvalid(ModerationError):
 
 
 class DecisionChanged(ModerationError):
-    """Somebody decided in the meantime."""
+    """What the person's page showed was overtaken in the meantime, or the page does not say what it showed."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(
+            detail or "This changed after your page was sent, so nothing was recorded. Read what changed, then decide."
+        )
 
 
 class JudgementOverdue(ModerationError):

@@ -5,7 +5,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Protocol
@@ -99,7 +99,7 @@ def _evidence(results: Sequence[Result], context: Context, policy: CompiledPolic
     fused = fuse(results, policy, context.kind)
     scores = {c: round(float(s), 6) for c, s in zip(policy.categories, fused.scores, strict=True) if s != 0}
     hard = {c: int(h) for c, h in zip(policy.categories, fused.hard, strict=True) if h}
-    by = sorted({_hard_by(f) for r in results for f in r.findings if f.hard})
+    by = hard_keys(f for r in results for f in r.findings)
     return {
         "scores": scores,
         "hard": hard,
@@ -111,10 +111,28 @@ def _evidence(results: Sequence[Result], context: Context, policy: CompiledPolic
     }
 
 
-def _hard_by(finding: Finding) -> str:
-    """Return what hard evidence is, whatever it says: a term, a known hash, a domain. People have seen it, or not."""
+class _Found(Protocol):
+    """A finding, fresh or as a row."""
+
+    @property
+    def category(self) -> str: ...
+    @property
+    def where(self) -> Mapping[str, Any]: ...
+    @property
+    def hard(self) -> int | None: ...
+
+
+def hard_keys(findings: Iterable[_Found]) -> list[str]:
+    """Return what tells pieces of hard evidence apart: the category, and the term, known hash, domain or word that was met.
+
+    Another hash of the same bank is another piece of evidence, though it asks for the same outcome. People have seen it, or not.
+    """
+    return sorted({_hard_key(finding) for finding in findings if finding.hard})
+
+
+def _hard_key(finding: _Found) -> str:
     kind = next((name for name in ("entry", "emergency", "domain") if finding.where.get(name)), "text")
-    return f"{finding.category}:{kind}:{finding.where.get(kind, '')}"[:200]
+    return f"{finding.category}:{kind}:{str(finding.where.get(kind, '')).casefold()}"[:200]
 
 
 def is_new_and_hard(known: Mapping[str, Any], judgement: Judgement) -> bool:

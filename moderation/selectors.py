@@ -7,7 +7,8 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import DatabaseError
-from django.db.models import Count, Exists, F, Min, OuterRef, Prefetch, Q, QuerySet, Window
+from django.db.models import Count, Exists, F, IntegerField, Min, OuterRef, Prefetch, Q, QuerySet, Subquery, Window
+from django.db.models.functions import Coalesce
 
 from moderation.bank_selectors import own_words_column
 from moderation.detectors.base import CreatorHistory
@@ -18,6 +19,9 @@ from moderation.models.review import ACTIVE_JOB_STATES, JobState
 from moderation.prepared import run
 from moderation.timeline import Moment, timeline
 from policies.choices import Outcome
+
+#: Relations of an item that a person's verdict is given on, besides its decision; see moderation.basis.
+BASIS_RELATIONS = ("stored_evidence", "campaign_member__campaign")
 
 #: The category whose items form the restricted partition.
 CHILD_SAFETY = "child_safety"
@@ -207,18 +211,20 @@ class JobPage:
 
 
 def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
-    """Return a job with its item, evidence, history and reports, in a fixed number of queries.
+    """Return a job with its item, evidence, history and reports, and what the user said of its matches as `own_words`.
 
     The creator's other items are those that the user may know of.
     """
     job = (
         Job.objects.select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
-        .select_related("item__current_decision__policy_version")
+        .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
+        .annotate(own_words=own_words_column(user.pk, "item_id"), n_reports=n_reports_column("item_id"))
         .filter(key=job_key)
         .first()
     )
     if job is None:
         return None
+    job.item.n_reports = job.n_reports
     decisions = list(decision_trail(job.item))
     n_blocked = Window(Count("pk", filter=Q(state="blocked")))  # over all of them, though only the latest are read
     others = items_search(user).filter(creator=job.item.creator).exclude(pk=job.item.pk).annotate(n_blocked=n_blocked)
@@ -264,7 +270,18 @@ def _is_restricted() -> Q:
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
     """Return an item that the person may open, with what they said of its matches as `own_words`."""
     found = items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance")
+    found = found.select_related(*BASIS_RELATIONS).annotate(n_reports=n_reports_column())
     return found.annotate(own_words=own_words_column(user.pk)).first()
+
+
+def n_reports_column(item: str = "pk") -> Coalesce:
+    """Return how many reports an item has, as a column.
+
+    Args:
+        item: where the row has its item's primary key, if it is a row of something else.
+    """
+    reports = Report.objects.filter(item=OuterRef(item)).order_by().values("item").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(reports, output_field=IntegerField()), 0)
 
 
 def clearance_revisions(item: Item) -> QuerySet[ClearanceRevision]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from console.demo.captions import BURNERS
 from console.demo.catalogue import PREFIX, REPORTS
 from console.demo.client import Client
+from moderation.basis import basis_of
 from moderation.exceptions import ModerationError
 from moderation.models import Decision, Job
 from moderation.models.decision import DecisionStage
@@ -165,10 +166,11 @@ def _decide_next(person: User, queue: str) -> str:
     ruling = RULINGS.get(slug) or Ruling(
         Outcome.BLOCK, job.category, _BLOCK_NOTES.get(job.category, "Against this policy.")
     )
-    token = str(job.lease_token)
+    token, basis = str(job.lease_token), basis_of(pk=job.item_id)
     try:
         job_decide(
-            actor=person, job_key=str(job.key), lease_token=token, outcome=ruling.outcome, category=ruling.category,
+            actor=person, job_key=str(job.key), lease_token=token, expected_decision=basis.token if basis else "",
+            outcome=ruling.outcome, category=ruling.category,
             note=ruling.note, min_age=ruling.min_age, territories=(), now=timezone.now(),
         )  # fmt: skip
     except ModerationError:

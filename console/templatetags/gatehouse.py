@@ -1,6 +1,7 @@
 """How the console writes times, durations, outcomes and sizes."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -125,6 +126,12 @@ def reason(value: dict[str, Any], names: dict[str, str]) -> str:
 def plain(code: str) -> str:
     """Return a machine name as words: `missing.text` becomes `missing: text`."""
     return code.replace(".", ": ").replace("_", " ")
+
+
+@register.filter
+def is_among(key: object, keys: Collection[str]) -> bool:
+    """Return whether a public key is one of those that are given as text."""
+    return str(key) in keys
 
 
 @register.filter

@@ -9,10 +9,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import EXPLORE, OVERTURN, REVIEW, campaign_visible, may, paced, requires
+from console.changed import campaign_changed_since
 from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from moderation import campaign_selectors
-from moderation.exceptions import CampaignInvalid, DecisionInvalid
+from moderation.basis import CampaignBasis, campaign_basis_from
+from moderation.exceptions import CampaignInvalid, DecisionChanged, DecisionInvalid
 from moderation.models import Campaign
 from moderation.services import campaigns
 from policies.choices import Outcome
@@ -44,7 +46,8 @@ def campaign_list(request: HtmxRequest) -> HttpResponse:
 @paced("campaign_page", _PAGES_PER_MINUTE)
 def campaign_page(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Show one campaign: its spellings, its spread over time, and the decision, made or to be made."""
-    return _page(request, campaign_visible(key))
+    context = campaign_context(request, *_read(key))
+    return render_page(request, "campaign.html", context, fragment="campaign")
 
 
 @require_POST
@@ -52,18 +55,20 @@ def campaign_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 @paced("campaign_decide", _DECISIONS_PER_MINUTE)
 def campaign_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Decide a campaign for all its members, then show it decided."""
-    campaign = campaign_visible(key)
+    basis, campaign = _read(key)
     form = DecisionForm(request.POST, names=category_names())
     if not form.is_valid():
-        return _page(request, campaign, form, status=422)
+        return _again(request, basis, campaign, form)
     try:
         campaigns.campaign_decide(actor=request.user, campaign_key=str(key), now=timezone.now(), **form.verdict())
     except DecisionInvalid as error:
         form.add_error(form.field_of(error), str(error))
-        return _page(request, campaign, form, status=422)
+        return _again(request, basis, campaign, form)
     except CampaignInvalid as error:
         form.add_error(None, str(error))
-        return _page(request, campaign_visible(key), form, status=409)
+        return _again(request, *_read(key), form, is_overtaken=True)
+    except DecisionChanged:
+        return _again(request, *_read(key), form, is_overtaken=True)
     passed_on = form.verdict()["outcome"] == Outcome.ESCALATE
     messages.success(request, "Passed to seniors." if passed_on else "Decided. The members follow within seconds.")
     return redirect_to(request, "campaign_page", key)
@@ -89,15 +94,34 @@ def campaign_admit(request: HtmxRequest, key: UUID) -> HttpResponse:
     return redirect_to(request, "campaign_page", key)
 
 
-def _page(
-    request: HtmxRequest, campaign: Campaign, form: DecisionForm | None = None, status: int = 200
+def _read(key: UUID) -> tuple[CampaignBasis, Campaign]:
+    """Return what a decision is given on, and the campaign, from one look at the database.
+
+    Raises:
+        Http404: as `campaign_visible`.
+    """
+    campaign = campaign_visible(key)
+    return campaign_basis_from(campaign), campaign
+
+
+def _again(
+    request: HtmxRequest,
+    basis: CampaignBasis,
+    campaign: Campaign,
+    form: DecisionForm,
+    *,
+    is_overtaken: bool = False,
 ) -> HttpResponse:
-    context = campaign_context(request, campaign, form)
+    """Show the page with what was typed: 409 and what changed where it was overtaken, 422 where something is missing."""
+    context = campaign_context(request, basis, campaign, form)
+    status = 409 if context["changed"] or is_overtaken else 422
     return render_page(request, "campaign.html", context, fragment="campaign", status=status)
 
 
-def campaign_context(request: HtmxRequest, campaign: Campaign, form: DecisionForm | None) -> dict[str, Any]:
-    """Return what a campaign's page shows."""
+def campaign_context(
+    request: HtmxRequest, basis: CampaignBasis, campaign: Campaign, form: DecisionForm | None = None
+) -> dict[str, Any]:
+    """Return what a campaign's page shows; where a form was sent from an earlier page, what changed."""
     known = categories()
     names = category_names(known)
     chosen = form["category"].value() if form else campaign.category
@@ -111,4 +135,7 @@ def campaign_context(request: HtmxRequest, campaign: Campaign, form: DecisionFor
         "may_decide": campaign.outcome is None and (not campaign.is_for_seniors or may(request.user, OVERTURN)),
         "may_explore": may(request.user, EXPLORE),
         "form": form or DecisionForm(names=names, initial={"category": campaign.category}),
+        "expected": basis.token,
+        "changed": campaign_changed_since(form.sent, basis) if form else None,
+        "typed": form.typed(names) if form else [],
     }

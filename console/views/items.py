@@ -11,13 +11,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from console import evidence, timeline
 from console.access import EXPLORE, OVERTURN, READ_AUDIT, is_restricted_by, item_visible, may, paced, requires
+from console.changed import Changed, changed_since
 from console.forms import ItemFilter, OverturnForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from console.media_panel import media_panel
 from console.paging import page_after
-from console.views.jobs import levels_of, policy_of
+from console.views.jobs import basis_context, levels_of, policy_of
 from moderation import selectors
 from moderation.bank_selectors import words_in
+from moderation.basis import Basis, basis_from
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.models import Decision, Item
 from moderation.services import decisions
@@ -53,7 +55,8 @@ def _before(cursor: str) -> Q | None:
 @requires(EXPLORE)
 def item_page(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Show everything that happened to an item."""
-    return _page(request, item_visible(request.user, key))
+    basis, item = _read(request, key)
+    return render_page(request, "item.html", item_context(request, basis, item), fragment="item")
 
 
 @require_GET
@@ -70,37 +73,50 @@ def item_alike(request: HtmxRequest, key: UUID) -> HttpResponse:
 @requires(OVERTURN)
 def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Decide an item over its present decision."""
-    item = item_visible(request.user, key)
+    basis, item = _read(request, key)
     form = OverturnForm(request.POST, names=category_names())
     if not form.is_valid():
-        return _page(request, item, form, status=422)
-    expected = str(form.cleaned_data["expected_decision"] or "")
+        return _again(request, basis, item, form)
     try:
-        decisions.item_overturn(
-            actor=request.user, item_key=str(key), expected_decision=expected, now=timezone.now(), **form.verdict()
-        )
+        decisions.item_overturn(actor=request.user, item_key=str(key), now=timezone.now(), **form.verdict())
     except (DecisionInvalid, ItemNotOpen) as error:
         form.add_error(form.field_of(error), str(error))
-        return _page(request, item, form, status=422)
-    except DecisionChanged as error:
-        form.add_error(None, str(error))
-        return _page(request, item_visible(request.user, key), form, status=409)
+        return _again(request, basis, item, form)
+    except DecisionChanged:
+        return _again(request, *_read(request, key), form, is_overtaken=True)
     messages.success(request, "The decision is recorded; the feed follows within a second.")
     return redirect_to(request, "item_page", key)
 
 
-def _page(request: HtmxRequest, item: Item, form: OverturnForm | None = None, status: int = 200) -> HttpResponse:
-    return render_page(request, "item.html", item_context(request, item, form), fragment="item", status=status)
+def _read(request: HtmxRequest, key: UUID) -> tuple[Basis, Item]:
+    """Return what a verdict is given on, and the item, from one look at the database.
+
+    Raises:
+        Http404: as `item_visible`.
+    """
+    item = item_visible(request.user, key)
+    return basis_from(item), item
 
 
-def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) -> dict[str, Any]:
-    """Return what the item page shows, newest decision first."""
+def _again(
+    request: HtmxRequest, basis: Basis, item: Item, form: OverturnForm, *, is_overtaken: bool = False
+) -> HttpResponse:
+    """Show the page with what was typed: 409 and what changed where it was overtaken, 422 where something is missing."""
+    context = item_context(request, basis, item, form)
+    status = 409 if context["changed"] or is_overtaken else 422
+    return render_page(request, "item.html", context, fragment="item", status=status)
+
+
+def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnForm | None = None) -> dict[str, Any]:
+    """Return what the item page shows, newest decision first; where a form was sent from an earlier page, what changed."""
     names = category_names()
-    trail = list(selectors.decision_trail(item))[::-1]
+    told = list(selectors.decision_trail(item))
+    trail = told[::-1]
+    changed = changed_since(form.sent, basis, told) if form else None
     jobs = list(item.jobs.select_related("queue").order_by("-id"))
     findings = next((list(d.findings.all()) for d in trail if d.findings.all()), [])
+    shown = [_told(decision, names, changed) for decision in trail]
     current, is_shown = item.current_decision, not is_restricted_by(trail, jobs)
-    initial = {"expected_decision": current.key if current else None}
     return {
         "item": item,
         "media": media_panel(item, is_shown=is_shown, at=timeline.moment_asked(request.GET.get("at"), item.lasts_ms)),
@@ -109,20 +125,28 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
         "words": words_in(getattr(item, "own_words", ())),
         "names": names,
         "parts": evidence.caption_parts(item.caption, findings, names),
-        "trail": [_told(decision, names) for decision in trail],
+        "trail": shown,
+        "new_rows": [row for row in shown[0][1] if row.is_new] if shown else [],
         "revisions": selectors.clearance_revisions(item),
         "reports": item.reports.order_by("-created_at"),
         "jobs": jobs,
         "audit": selectors.audit_of("item", item.external_id)[:50] if may(request.user, READ_AUDIT) else None,
         "may_overturn": may(request.user, OVERTURN) and item.withdrawn_at is None,
         "flip_version": current.policy_version.number if current else None,
-        "form": form or OverturnForm(names=names, initial=initial),
+        "form": form or OverturnForm(names=names),
         "has_errors": form is not None,
+        **basis_context(request, basis, names),
+        "changed": changed,
+        "typed": form.typed(names) if form else [],
     }
 
 
-def _told(decision: Decision, names: dict[str, str]) -> tuple[Decision, list[evidence.Row], list[tuple[str, str]]]:
+def _told(
+    decision: Decision, names: dict[str, str], changed: Changed | None
+) -> tuple[Decision, list[evidence.Row], list[tuple[str, str]]]:
     """Return a decision with its findings and its missing detectors as the history shows them."""
     policy = policy_of(decision)
-    rows = evidence.rows_of(decision.findings.all(), levels_of(decision, policy), names)
+    is_new = changed is not None and str(decision.key) in changed.decisions
+    known = changed.known if changed and is_new else None
+    rows = evidence.rows_of(decision.findings.all(), levels_of(decision, policy), names, known)
     return decision, rows, evidence.missing_words(decision, policy)

@@ -1,5 +1,6 @@
 """Where work for people waits: queues, jobs and the leases on them."""
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -38,10 +39,21 @@ class JobState(models.TextChoices):
 
 
 ACTIVE_JOB_STATES = (JobState.OPEN, JobState.LEASED)
+#: What the holder of a job is told that was closed under them, where whoever closed it gave no reason.
+TAKEN_WHY = "Its item was decided or withdrawn while you had it."
+# Whoever closes a leased job, by whatever statement: its holder can be told.
+_REMEMBER_HOLDER = f"""
+    NEW.taken_from_id := OLD.lease_holder_id;
+    IF NEW.taken_why = '' THEN NEW.taken_why := '{TAKEN_WHY}'; END IF;
+    RETURN NEW;
+"""
 
 
 class Job(PublicKeyModel):
-    """One unit of review. A lease is its claim: holder, token and expiry together, or none of them."""
+    """One unit of review. A lease is its claim: holder, token and expiry together, or none of them.
+
+    `taken_from` held it when it was closed under them, and `taken_why` is what they are told.
+    """
 
     item = models.ForeignKey("moderation.Item", on_delete=models.PROTECT, related_name="jobs")
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="jobs")
@@ -59,9 +71,19 @@ class Job(PublicKeyModel):
     n_leases = models.PositiveIntegerField(default=0)
     decision = models.OneToOneField("moderation.Decision", on_delete=models.PROTECT, null=True, related_name="job")
     closed_at = models.DateTimeField(null=True)
+    taken_from = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    # The database has the default as well: jobs are also inserted by the thousand, without the ORM.
+    taken_why = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                name="moderation_job_taken_whole",
+                condition=Q(taken_from__isnull=True, taken_why="")
+                | (Q(state=JobState.CLOSED, taken_from__isnull=False) & ~Q(taken_why="")),
+            ),
             models.CheckConstraint(
                 name="moderation_job_lease_whole",
                 condition=Q(
@@ -110,6 +132,15 @@ class Job(PublicKeyModel):
             ("review_jobs", "Can claim jobs and decide them"),
             ("review_restricted", "Can list, count and open restricted jobs"),
             ("overturn_decisions", "Can decide any item over an earlier decision"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="remember_holder",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__state="leased", new__state="closed"),
+                func=_REMEMBER_HOLDER,
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,8 +12,9 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from moderation.basis import campaign_basis_of
 from moderation.campaign_selectors import floor_of
-from moderation.exceptions import CampaignInvalid
+from moderation.exceptions import CampaignInvalid, DecisionChanged
 from moderation.models import Campaign, CampaignBystander, CampaignMember, Decision, Item, OutboxMessage
 from moderation.models.campaign import CampaignState
 from moderation.services.audit import audit_write
@@ -45,6 +46,7 @@ def campaign_decide(
     *,
     actor: User,
     campaign_key: str,
+    expected_decision: str,
     outcome: Outcome,
     category: str,
     note: str,
@@ -54,7 +56,7 @@ def campaign_decide(
 ) -> Campaign:
     """Decide a campaign, once, for all its members and for those that still join.
 
-    1. lock the campaign; it has to be open still,
+    1. lock the campaign; it has to be open still, and be what the person's page showed,
     2. ESCALATE passes it to seniors and decides nothing,
     3. record the decision, audit it, and promise to give it to the members.
 
@@ -62,11 +64,13 @@ def campaign_decide(
     campaign's hold and clears nothing else.
 
     Args:
+        expected_decision: token of the `CampaignBasis` that the person's page was made from.
         outcome: CLEAR, RESTRICT, BLOCK, or ESCALATE to a senior.
         category: slug of the policy it rests on; required but for CLEAR, as is the note.
 
     Raises:
         PermissionDenied, DecisionInvalid.
+        DecisionChanged: captions joined since, its floor changed, or a member was decided by itself.
         CampaignInvalid: it was decided meanwhile, or is for seniors only.
     """
     if not actor.has_perm("moderation.review_jobs"):
@@ -76,6 +80,8 @@ def campaign_decide(
         raise CampaignInvalid("Somebody decided this campaign while you looked at it; nothing was changed.")
     if campaign.is_for_seniors and not actor.has_perm("moderation.overturn_decisions"):
         raise CampaignInvalid("This campaign was passed to seniors; they decide it.")
+    if expected_decision != campaign_basis_of(campaign).token:
+        raise DecisionChanged
     PersonVerdict(outcome, category, note, min_age, tuple(territories)).check(compiled_active())
     if outcome == Outcome.ESCALATE:
         return _pass_on(actor, campaign, category, note)

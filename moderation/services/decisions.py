@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AbstractUser
 from django.core.exceptions import PermissionDenied
@@ -13,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from moderation.basis import basis_of, evidence_seen
 from moderation.campaign_selectors import floor_under
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.judge import (
@@ -40,7 +40,7 @@ from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
 from moderation.services.audit import Actor, audit_write
 from moderation.services.clearances import clearance_follow
 from moderation.services.evidence import evidence_keep
-from moderation.services.job_opening import job_close, job_open
+from moderation.services.job_opening import HARD_EVIDENCE, job_close, job_open
 from moderation.services.locking import item_locked
 from moderation.services.rows import Lookup, row_add
 from policies.choices import Outcome
@@ -131,7 +131,7 @@ def _is_standing(current: Decision, judgement: Judgement, policy: CompiledPolicy
     return is_of_lists and is_same_hard and is_same(judgement, current) and _reasons(judgement) == current.reasons
 
 
-def _reasons(judgement: Judgement) -> Any:
+def _reasons(judgement: Judgement) -> object:
     """Return a verdict's reasons as a row gives them back."""
     return json.loads(json.dumps(judgement.reasons))
 
@@ -258,7 +258,7 @@ def _hold_for_senior(
     decision = _record(
         item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by=NEW_HARD_EVIDENCE, is_final=True, now=now
     )
-    job_close(item=item, now=now, even_leased=True)
+    job_close(item=item, now=now, even_leased=True, why=HARD_EVIDENCE)
     job_open(
         item=item,
         policy=policy,
@@ -274,6 +274,7 @@ def _hold_for_senior(
 def _apply(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, is_final: bool, now: datetime
 ) -> Decision:
+    is_overtaken = is_new_and_hard(item.current_decision.evidence if item.current_decision else {}, judgement)
     decision = _record(
         item,
         judgement,
@@ -284,6 +285,8 @@ def _apply(
         is_final=is_final,
         now=now,
     )
+    if is_overtaken:  # whoever works on it decides on something else than there is, and perhaps may not see it any more
+        job_close(item=item, now=now, even_leased=True, why=HARD_EVIDENCE)
     if judgement.needs_job(is_final=is_final):
         job_open(
             item=item,
@@ -383,22 +386,35 @@ def _follow(item: Item, decision: Decision, now: datetime) -> None:
 
 
 def decision_by_person(
-    *, actor: AbstractBaseUser, item: Item, verdict: PersonVerdict, stage: DecisionStage, now: datetime
+    *,
+    actor: AbstractBaseUser,
+    item: Item,
+    expected_decision: str,
+    verdict: PersonVerdict,
+    stage: DecisionStage,
+    now: datetime,
 ) -> Decision:
     """Record a person's decision, inside the caller's transaction with the item locked.
 
-    The evidence that the machines had is kept with it, so that later hard evidence can be told from known evidence.
+    The evidence of the decision that they named is kept with it, so that later hard evidence can be told from what they saw.
+
+    Args:
+        expected_decision: token of the `Basis` that the person's page was made from: what they decided on.
 
     Raises:
+        DecisionChanged: that is not what stands now, or names nothing.
         DecisionInvalid: the verdict lacks something.
         ItemNotOpen: the item was withdrawn.
     """
+    basis = basis_of(pk=item.pk)
+    if basis is None or expected_decision != basis.token:
+        raise DecisionChanged
     policy = compiled_active()
     verdict.check(policy)
     if item.withdrawn_at:
         raise ItemNotOpen("The creator has withdrawn this item; there is nothing left to decide.")
     before = item.current_decision
-    evidence = _evidence_seen(before)
+    evidence = evidence_seen(item, basis)
     decision = Decision.objects.create(
         item=item,
         outcome=verdict.outcome,
@@ -420,10 +436,6 @@ def decision_by_person(
     return decision
 
 
-def _evidence_seen(before: Decision | None) -> dict[str, Any]:
-    return dict(before.evidence) if before else {}
-
-
 @transaction.atomic
 def item_overturn(
     *,
@@ -435,15 +447,15 @@ def item_overturn(
     min_age: int,
     territories: Sequence[str],
     now: datetime,
-    expected_decision: str = "",
+    expected_decision: str,
 ) -> Decision:
     """Decide an item over an earlier decision: a senior takes down, restores or restricts.
 
-    1. check the permission, lock the item, check that nobody decided since the senior looked,
+    1. check the permission, lock the item, check that nothing changed since the senior's page was sent,
     2. record, close the job that waits for the item, audit.
 
     Args:
-        expected_decision: public key of the decision that the senior saw; empty to skip the check.
+        expected_decision: token of the `Basis` that the senior's page was made from.
 
     Raises:
         PermissionDenied, DecisionInvalid, DecisionChanged, ItemNotOpen.
@@ -451,12 +463,15 @@ def item_overturn(
     if not actor.has_perm("moderation.overturn_decisions"):
         raise PermissionDenied("Only seniors overturn decisions.")
     item = item_locked(key=item_key)
-    current = item.current_decision
-    if expected_decision and current and str(current.key) != expected_decision:
-        raise DecisionChanged("Somebody decided this item while you looked at it; read the new decision first.")
-    verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories))
-    decision = decision_by_person(actor=actor, item=item, verdict=verdict, stage=DecisionStage.SENIOR, now=now)
-    job_close(item=item, now=now, even_leased=True)
+    decision = decision_by_person(
+        actor=actor,
+        item=item,
+        expected_decision=expected_decision,
+        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories)),
+        stage=DecisionStage.SENIOR,
+        now=now,
+    )
+    job_close(item=item, now=now, even_leased=True, why="A senior decided this item while you had it.")
     audit_write(
         actor=actor,
         action="decision.overturned",
@@ -474,7 +489,7 @@ def item_withdraw(*, actor: Actor, item: Item, now: datetime) -> Decision:
     item = item_locked(pk=item.pk)
     if item.withdrawn_at and item.current_decision:
         return item.current_decision
-    evidence = _evidence_seen(item.current_decision)
+    evidence = dict(item.current_decision.evidence) if item.current_decision else {}
     decision = Decision.objects.create(
         item=item,
         outcome=Outcome.BLOCK,
@@ -490,6 +505,6 @@ def item_withdraw(*, actor: Actor, item: Item, now: datetime) -> Decision:
     _follow(item, decision, now)
     item.withdrawn_at = now
     item.save(update_fields=["withdrawn_at"])
-    job_close(item=item, now=now, even_leased=True)
+    job_close(item=item, now=now, even_leased=True, why="The platform withdrew this item while you had it.")
     audit_write(actor=actor, action="item.withdrawn", object_type="item", object_key=item.external_id)
     return decision

@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import Case, Value, When
+
 from moderation.models import Item, Job, Queue
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
 from moderation.routing import RESTRICTED_QUEUE, job_priority, route_job
 from policies.compiled import CompiledPolicy, Route
+
+#: What the holder of a job is told that was taken from them because of hard evidence.
+HARD_EVIDENCE = "New hard evidence came in while you had it: a match against a bank, or a word that always counts."
 
 
 def job_open(
@@ -50,19 +55,26 @@ def queue_of(route: Route) -> Queue:
     return queue
 
 
-def job_close(*, item: Item, now: datetime, even_leased: bool = False) -> int:
+def job_close(*, item: Item, now: datetime, even_leased: bool = False, why: str = "") -> int:
     """Close the item's job because it needs no person any more; return how many were closed.
 
     Args:
         even_leased: also take it from the reviewer who works on it, because what they see has been overtaken; their
             decision is then refused. Otherwise a leased job stays with its holder.
+        why: what its holder is told then, a sentence of at most 200 characters that tells nothing of the restricted
+            partition; empty for a general one.
     """
-    return jobs_close(items=[item], now=now, even_leased=even_leased)
+    return jobs_close(items=[item], now=now, even_leased=even_leased, why=why)
 
 
-def jobs_close(*, items: Sequence[Item], now: datetime, even_leased: bool = False) -> int:
-    """Close the jobs of items, as `job_close` does."""
+def jobs_close(*, items: Sequence[Item], now: datetime, even_leased: bool = False, why: str = "") -> int:
+    """Close the jobs of items, as `job_close` does. The database notes from whom a leased one was taken."""
     states = ACTIVE_JOB_STATES if even_leased else (JobState.OPEN,)
     return Job.objects.filter(item__in=items, state__in=states).update(
-        state=JobState.CLOSED, closed_at=now, lease_holder=None, lease_token=None, lease_expires_at=None
+        state=JobState.CLOSED,
+        closed_at=now,
+        taken_why=Case(When(state=JobState.LEASED, then=Value(why[:200])), default=Value("")),
+        lease_holder=None,
+        lease_token=None,
+        lease_expires_at=None,
     )

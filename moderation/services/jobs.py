@@ -100,8 +100,15 @@ def _leased(job_key: str, actor: User, token: str, now: datetime) -> Job:
     if not (
         job and live and str(job.lease_token) == str(token) and job.lease_expires_at and job.lease_expires_at > now
     ):
-        raise LeaseLost("Your claim on this job is over, so it went back to its queue. Claim the next one.")
+        raise LeaseLost(_why_lost(job, actor))
     return job
+
+
+def _why_lost(job: Job | None, actor: User) -> str:
+    """Return what a person is told who does not hold a job (any more)."""
+    if job is not None and job.taken_from_id == actor.pk:
+        return f"{job.taken_why} Nothing from you was recorded."
+    return "Your claim on this job is over, so it went back to its queue. Claim the next one."
 
 
 @transaction.atomic
@@ -155,6 +162,7 @@ def job_decide(
     actor: User,
     job_key: str,
     lease_token: str,
+    expected_decision: str,
     outcome: Outcome,
     category: str,
     note: str,
@@ -165,23 +173,31 @@ def job_decide(
     """Decide the item of a job that the actor holds.
 
     1. lock the item, then the job (the order every writer keeps), and check the lease,
-    2. record the decision; the item's state and clearance follow in the same transaction,
+    2. check that what the reviewer's page showed still stands, and record the decision; the item's state and clearance
+       follow in the same transaction,
     3. end the job; ESCALATE opens another for seniors,
     4. audit.
 
     Args:
+        expected_decision: token of the `Basis` that the reviewer's page was made from.
         outcome: CLEAR, RESTRICT, BLOCK, or ESCALATE to a senior.
         category: slug of the policy it rests on; required but for CLEAR, as is the note.
 
     Raises:
-        PermissionDenied, LeaseLost, DecisionInvalid, ItemNotOpen.
+        PermissionDenied, LeaseLost, DecisionChanged, DecisionInvalid, ItemNotOpen.
     """
     if not actor.has_perm("moderation.review_jobs"):
         raise PermissionDenied("Only reviewers decide jobs.")
     item = _item_of(job_key)
     job = _leased(job_key, actor, lease_token, now)
-    verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories))
-    decision = decision_by_person(actor=actor, item=item, verdict=verdict, stage=DecisionStage.REVIEW, now=now)
+    decision = decision_by_person(
+        actor=actor,
+        item=item,
+        expected_decision=expected_decision,
+        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories)),
+        stage=DecisionStage.REVIEW,
+        now=now,
+    )
     _end(job, decision, now)
     if outcome == Outcome.ESCALATE:
         job_open(

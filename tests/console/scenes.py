@@ -99,6 +99,15 @@ def item_judged(
     return Item.objects.select_related("current_decision").get(pk=item.pk)
 
 
+def judged_again(item: Item, findings: Sequence[Finding], *, stage: DecisionStage, now: datetime | None = None) -> None:
+    """Let machines judge an item again, on these findings."""
+    context, policy = Context(item.kind, item.region, item.language, None, int(Standing.NEW)), compiled_active()
+    decision_by_machine(
+        item=item, judgement=judge(_results(findings, ()), context, policy), policy=policy, stage=stage, is_final=True,
+        now=now or timezone.now(),
+    )  # fmt: skip
+
+
 def _results(findings: Sequence[Finding], missing: Sequence[Missing]) -> list[Result]:
     absent = {m.detector: m for m in missing}
     return [

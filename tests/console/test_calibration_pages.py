@@ -18,6 +18,7 @@ from moderation.services.jobs import job_claim, job_decide
 from policies.choices import Outcome
 from tests.console import scenes
 from tests.console.conftest import signed_in
+from tests.moderation.people import seen
 
 LIST = "policy_calibration"
 PAGE = "calibration_page"
@@ -41,7 +42,7 @@ def decided(ready: None) -> User:
         given = {"category": "harassment", "note": "said why"} if outcome else {"category": "", "note": ""}
         job_decide(
             actor=reviewer, job_key=str(job.key), lease_token=str(job.lease_token), outcome=outcome, min_age=0,
-            territories=(), now=now, **given,
+            territories=(), now=now, expected_decision=seen(job.item), **given,
         )  # fmt: skip
     scores_summarise(now=now)
     return reviewer

@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from moderation import campaign_source
+from moderation.basis import campaign_basis_of
 from moderation.models import Campaign, Item, Job, OutboxMessage
 from moderation.services import campaigns
 from moderation.services.campaign_watch import campaigns_watch
@@ -41,6 +42,11 @@ def campaign(ready: None, settings: Any) -> Campaign:
         scenes.item_judged(f"w-{i}", caption=caption, creator=f"maker-{i % 6}", now=now - timedelta(seconds=5 * i))
     campaigns_watch(now=now)
     return Campaign.objects.get()
+
+
+def sent(campaign: Campaign, **fields: str) -> dict[str, str]:
+    """Return what the form of a page sends that is made now."""
+    return {"expected_decision": campaign_basis_of(Campaign.objects.get(pk=campaign.pk)).token, **fields}
 
 
 def url(name: str, campaign: Campaign) -> str:
@@ -71,7 +77,7 @@ def test_pages_need_few_queries(
 
 @pytest.mark.parametrize("htmx", [False, True])
 def test_one_decision_blocks_all(campaign: Campaign, browser: Client, htmx: bool) -> None:
-    data = {"outcome": "4", "category": "spam_scam", "note": "One call by many accounts."}
+    data = sent(campaign, outcome="4", category="spam_scam", note="One call by many accounts.")
     headers = {"HX-Request": "true"} if htmx else {}
     response = browser.post(url("campaign_decide", campaign), data, headers=headers)
     assert response.headers.get("HX-Redirect" if htmx else "Location") == url("campaign_page", campaign)
@@ -85,7 +91,9 @@ def test_one_decision_blocks_all(campaign: Campaign, browser: Client, htmx: bool
 
 
 def test_a_decision_without_a_reason_is_asked_for_one(campaign: Campaign, browser: Client) -> None:
-    response = browser.post(url("campaign_decide", campaign), {"outcome": "4"}, headers={"HX-Request": "true"})
+    response = browser.post(
+        url("campaign_decide", campaign), sent(campaign, outcome="4"), headers={"HX-Request": "true"}
+    )
     assert response.status_code == 422
     assert "Choose the policy" in response.content.decode()
     assert "<html" not in response.content.decode()
@@ -93,9 +101,9 @@ def test_a_decision_without_a_reason_is_asked_for_one(campaign: Campaign, browse
 
 
 def test_a_second_decision_is_refused(campaign: Campaign, browser: Client, senior_browser: Client) -> None:
-    browser.post(url("campaign_decide", campaign), {"outcome": "0"})
+    browser.post(url("campaign_decide", campaign), sent(campaign, outcome="0"))
     response = senior_browser.post(
-        url("campaign_decide", campaign), {"outcome": "4", "category": "spam_scam", "note": "Late."}
+        url("campaign_decide", campaign), sent(campaign, outcome="4", category="spam_scam", note="Late.")
     )
     assert response.status_code == 409
     assert "Somebody decided this campaign" in response.content.decode()
@@ -103,11 +111,11 @@ def test_a_second_decision_is_refused(campaign: Campaign, browser: Client, senio
 
 
 def test_what_is_passed_to_seniors_is_theirs(campaign: Campaign, browser: Client, senior_browser: Client) -> None:
-    data = {"outcome": "2", "category": "hate", "note": "I do not know this code word."}
+    data = sent(campaign, outcome="2", category="hate", note="I do not know this code word.")
     browser.post(url("campaign_decide", campaign), data)
     assert "a senior decides it" in browser.get(url("campaign_page", campaign)).content.decode()
-    assert browser.post(url("campaign_decide", campaign), {"outcome": "0"}).status_code == 409
-    assert senior_browser.post(url("campaign_decide", campaign), {"outcome": "0"}).status_code == 302
+    assert browser.post(url("campaign_decide", campaign), sent(campaign, outcome="0")).status_code == 409
+    assert senior_browser.post(url("campaign_decide", campaign), sent(campaign, outcome="0")).status_code == 302
 
 
 @pytest.mark.parametrize("role", ["", "analyst", "policy-editor"])
@@ -120,7 +128,7 @@ def test_who_may_not_review_sees_nothing(campaign: Campaign, role: str) -> None:
 
 def test_deciding_without_end_is_slowed_down(campaign: Campaign, reviewer: User) -> None:
     client = signed_in(reviewer)
-    answers = [client.post(url("campaign_decide", campaign), {}).status_code for _ in range(40)]
+    answers = [client.post(url("campaign_decide", campaign), sent(campaign)).status_code for _ in range(40)]
     assert answers[0] == 422
     assert 429 in answers
     assert Campaign.objects.get().outcome is None

@@ -18,6 +18,7 @@ from moderation.services.jobs import job_decide
 from policies.choices import ItemKind, Outcome
 from tests.console import scenes
 from tests.console.conftest import signed_in
+from tests.moderation.people import seen
 
 
 def _list(browser: Client, **query: str) -> str:
@@ -122,6 +123,7 @@ def test_the_page_tells_every_decision_with_evidence_policy_and_person(senior_br
     job_decide(
         actor=reviewer, job_key=str(job.key), lease_token=str(job.lease_token), outcome=Outcome.BLOCK,
         category="harassment", note="Aimed at a private person.", min_age=0, territories=[], now=timezone.now(),
+        expected_decision=seen(job.item),
     )  # fmt: skip
     page = _page(senior_browser, job.item)
     for words in ("On the upload path", "By a reviewer", "reviewer-1", "policy 1", "Aimed at a private person.",

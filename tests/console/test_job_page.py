@@ -18,12 +18,13 @@ from moderation.services.jobs import job_claim, job_decide
 from policies.choices import ItemKind, Outcome
 from tests.console import scenes
 from tests.console.conftest import signed_in
+from tests.moderation.people import seen
 
 HTMX = {"HX-Request": "true"}
 
 
 def _decide(browser: Client, job: Job, *, htmx: bool = False, **fields: Any) -> HttpResponse:
-    data = {"lease_token": str(job.lease_token), "outcome": "0", **fields}
+    data = {"lease_token": str(job.lease_token), "expected_decision": seen(job.item), "outcome": "0", **fields}
     return browser.post(reverse("job_decide", args=[job.key]), data, headers=HTMX if htmx else None)
 
 
@@ -196,7 +197,7 @@ def test_somebody_elses_decision_is_told(browser: Client, reviewer: User) -> Non
     token = str(job.lease_token)
     job_decide(
         actor=other, job_key=str(job.key), lease_token=token, outcome=Outcome.CLEAR, category="", note="", min_age=0,
-        territories=[], now=timezone.now(),
+        territories=[], now=timezone.now(), expected_decision=seen(job.item),
     )  # fmt: skip
     assert "Somebody else has decided this job" in browser.get(reverse("job_page", args=[job.key])).content.decode()
 

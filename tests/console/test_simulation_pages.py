@@ -24,6 +24,7 @@ from policies.models import PolicyVersion
 from policies.services_drafts import section_token, threshold_set
 from tests.console import scenes
 from tests.console.conftest import signed_in
+from tests.moderation.people import seen
 
 CAPTION = "nobody likes you, zzq, go away"
 HTMX = {"HX-Request": "true"}
@@ -220,7 +221,7 @@ def test_reviewers_are_worked_out_from_measured_times(
     assert job is not None
     job_decide(
         actor=reviewer, job_key=str(job.key), lease_token=str(job.lease_token), outcome=Outcome.CLEAR, category="",
-        note="", min_age=0, territories=(), now=now + timedelta(seconds=45),
+        note="", min_age=0, territories=(), now=now + timedelta(seconds=45), expected_decision=seen(job.item),
     )  # fmt: skip
     page = page_of(browser, start(browser, draft))
     assert "44 s" in page or "45 s" in page  # the claim is stamped a moment after `now`

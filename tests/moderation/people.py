@@ -10,6 +10,7 @@ from django.core.management import call_command
 
 from console.roles import roles_sync
 from moderation import onpath
+from moderation.basis import basis_of
 from moderation.models import Item
 from moderation.services.intake import Submission, item_submit
 from policies import selectors as policy_selectors
@@ -54,3 +55,10 @@ def escalating_caption(category: str = "violence") -> str:
         if t.category == category and t.language in {"", "en"} and t.score and 0.75 <= t.score < 0.92 and not t.is_exception
     )  # fmt: skip
     return f"watch this, {term.text}, tonight"
+
+
+def seen(item: Item) -> str:
+    """Return what a page of the item that is made now carries as `expected_decision`."""
+    basis = basis_of(pk=item.pk)
+    assert basis
+    return basis.token

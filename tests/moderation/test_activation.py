@@ -30,7 +30,7 @@ from policies.choices import Outcome
 from policies.exceptions import PolicyError
 from policies.models import PolicyVersion, VersionState
 from policies.selectors import compiled_version, policy_for
-from tests.moderation.people import escalating_caption, ready, text_item
+from tests.moderation.people import escalating_caption, ready, seen, text_item
 from tests.moderation.rolling import approved, fresh, people, thresholds
 from tests.owner import owner
 
@@ -141,7 +141,8 @@ def test_what_people_decided_stays_and_is_counted() -> None:
     with transaction.atomic():
         locked = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=item.pk)
         decision_by_person(
-            actor=person, item=locked, verdict=PersonVerdict(Outcome.CLEAR), stage=DecisionStage.REVIEW, now=timezone.now()
+            actor=person, item=locked, verdict=PersonVerdict(Outcome.CLEAR), stage=DecisionStage.REVIEW, now=timezone.now(),
+            expected_decision=seen(locked),
         )  # fmt: skip
     done = activate(approved(thresholds("violence", block=0.1)))
     item.refresh_from_db()

@@ -20,6 +20,7 @@ from moderation.staffing_selectors import OWN_JOBS, service_times
 from policies.calibration import SCORE_EDGES, DriftLevel
 from policies.choices import Outcome
 from tests.console import scenes
+from tests.moderation.people import seen
 
 CAPTION = "nobody likes you, zzq, go away"
 
@@ -61,7 +62,7 @@ def decided(
     given = {"category": category, "note": "said why"} if outcome else {"category": "", "note": ""}
     job_decide(
         actor=reviewer, job_key=str(job.key), lease_token=str(job.lease_token), outcome=outcome, min_age=0,
-        territories=(), now=now, **given,
+        territories=(), now=now, expected_decision=seen(job.item), **given,
     )  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def scenes_overturn(senior: User, item: Item) -> None:
 
     item_overturn(
         actor=senior, item_key=str(item.key), outcome=Outcome.CLEAR, category="", note="a quotation", min_age=0,
-        territories=(), now=timezone.now(),
+        territories=(), now=timezone.now(), expected_decision=seen(item),
     )  # fmt: skip
 
 

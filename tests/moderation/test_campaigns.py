@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from benchmarks.wave import CALL
 from benchmarks.wave import respelled as respelled_much
 from moderation import campaign_source
+from moderation.basis import campaign_basis_of
 from moderation.campaigns import JOINS, N_VALUES, SAME, signature_of, similarity, values_of, wave_began
 from moderation.exceptions import CampaignInvalid, DecisionInvalid
 from moderation.judge import replay
@@ -46,7 +47,7 @@ from policies import selectors as policy_selectors
 from policies.choices import Outcome, Standing
 from policies.models import PolicyVersion
 from policies.selectors import compiled_active, compiled_version, policy_for
-from tests.moderation.people import escalating_caption, person, ready, text_item, text_submission
+from tests.moderation.people import escalating_caption, person, ready, seen, text_item, text_submission
 from tests.moderation.rolling import approved, people
 
 WAVE = "Everybody come to the old harbour tonight and bring your friends along, {} tell nobody else about it"
@@ -101,7 +102,10 @@ def watch() -> None:
 
 def decide(actor: Any, campaign: Campaign, outcome: Outcome = Outcome.BLOCK, **changes: Any) -> Campaign:
     reason = {} if outcome == Outcome.CLEAR else {"category": "spam_scam", "note": "The same call by many accounts."}
-    fields = {"category": "", "note": "", "min_age": 0, "territories": (), "now": timezone.now(), **reason, **changes}
+    fields = {
+        "category": "", "note": "", "min_age": 0, "territories": (), "now": timezone.now(),
+        "expected_decision": campaign_basis_of(campaign).token, **reason, **changes,
+    }  # fmt: skip
     decided = campaigns.campaign_decide(actor=actor, campaign_key=str(campaign.key), outcome=outcome, **fields)
     campaign_source.forget()
     return decided
@@ -283,7 +287,7 @@ def test_what_people_decided_or_withdrew_keeps_its_decision(small: None) -> None
     senior = person("sue", "senior")
     item_overturn(
         actor=senior, item_key=str(items[0].key), outcome=Outcome.CLEAR, category="", note="Seen.", min_age=0,
-        territories=(), now=timezone.now(),
+        territories=(), now=timezone.now(), expected_decision=seen(items[0]),
     )  # fmt: skip
     watch()
     assert states() == {"cleared": 1, "held": 7}
@@ -475,7 +479,7 @@ def test_a_single_item_is_overturned_and_stays_so(small: None) -> None:
     apply_promised()
     item_overturn(
         actor=person("sue", "senior"), item_key=str(items[0].key), outcome=Outcome.CLEAR, category="", note="A report.",
-        min_age=0, territories=(), now=timezone.now(),
+        min_age=0, territories=(), now=timezone.now(), expected_decision=seen(items[0]),
     )  # fmt: skip
     campaigns.campaign_apply(campaign=campaign)
     watch()

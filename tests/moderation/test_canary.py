@@ -30,7 +30,7 @@ from policies.choices import Outcome
 from policies.exceptions import PolicyError
 from policies.models import Approval, PolicyVersion, VersionState
 from policies.rollout import bucket_of
-from tests.moderation.people import escalating_caption, ready, text_item
+from tests.moderation.people import escalating_caption, ready, seen, text_item
 from tests.moderation.rolling import Edit, approved, fresh, people, thresholds
 from tests.owner import owner
 
@@ -110,7 +110,7 @@ def test_verdicts_that_people_overturn_are_counted() -> None:
         item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=blocked[0].pk)
         decision_by_person(
             actor=people()[1], item=item, verdict=PersonVerdict(Outcome.CLEAR), stage=DecisionStage.SENIOR,
-            now=timezone.now(),
+            now=timezone.now(), expected_decision=seen(item),
         )  # fmt: skip
     canary_count(version=version, now=later())
     report = canary_report(version)

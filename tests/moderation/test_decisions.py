@@ -19,7 +19,7 @@ from moderation.services.decisions import decision_by_machine, item_overturn, it
 from moderation.services.examination import context_of
 from policies.choices import DETECTORS, Outcome
 from policies.selectors import compiled_active
-from tests.moderation.people import escalating_caption, person, ready, text_item
+from tests.moderation.people import escalating_caption, person, ready, seen, text_item
 from tests.owner import owner
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +37,7 @@ def overturn(actor: Any, item: Item, outcome: Outcome = Outcome.BLOCK, **changes
         "min_age": 0,
         "territories": (),
         "now": timezone.now(),
+        "expected_decision": seen(item),
         **changes,
     }
     return item_overturn(actor=actor, item_key=str(item.key), outcome=outcome, **fields)

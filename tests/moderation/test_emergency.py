@@ -35,7 +35,7 @@ from moderation.services.emergency import (
 from moderation.services.list_changes import list_change_look
 from policies.choices import Outcome
 from policies.exceptions import PolicyError
-from tests.moderation.people import ready, text_item
+from tests.moderation.people import ready, seen, text_item
 from tests.moderation.rolling import approved, fresh, people
 from tests.owner import owner
 
@@ -106,7 +106,7 @@ def test_what_a_person_cleared_is_held_for_a_senior() -> None:
         item = Item.objects.select_for_update(of=("self",)).select_related("current_decision").get(pk=served.pk)
         decision_by_person(
             actor=people()[1], item=item, verdict=PersonVerdict(Outcome.CLEAR), stage=DecisionStage.REVIEW,
-            now=timezone.now(),
+            now=timezone.now(), expected_decision=seen(item),
         )  # fmt: skip
     add()
     work(service.TOPIC_LOOK, list_change_look)

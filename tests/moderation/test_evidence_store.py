@@ -30,7 +30,7 @@ from policies.decide import EvidenceBatch, rows_of
 from policies.population import Population
 from policies.selectors import compiled_active
 from tests.moderation import test_campaigns
-from tests.moderation.people import escalating_caption, person, ready, text_item
+from tests.moderation.people import escalating_caption, person, ready, seen, text_item
 from tests.moderation.stored_cases import NOON, keep, policies, random_case
 from tests.owner import owner
 
@@ -117,7 +117,7 @@ def test_what_machines_see_after_a_person_decided_is_kept_and_changes_nothing_el
     senior = person("sana", "senior")
     decision = item_overturn(
         actor=senior, item_key=str(item.key), outcome=Outcome.CLEAR, category="", note="", min_age=0, territories=(),
-        now=timezone.now(),
+        now=timezone.now(), expected_decision=seen(item),
     )  # fmt: skip
     machine(item, judged(item, Finding("links", "1", "spam_scam", 0.9)))
     item.refresh_from_db()

@@ -16,7 +16,7 @@ from moderation.models import AuditEvent, Clearance, Decision, Item, Job
 from moderation.services.decisions import item_overturn
 from moderation.services.jobs import job_claim, job_decide, job_heartbeat, job_release, leases_expire
 from policies.choices import Outcome
-from tests.moderation.people import escalating_caption, person, ready, text_item
+from tests.moderation.people import escalating_caption, person, ready, seen, text_item
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def job(db: None) -> Job:
 def decide(actor: Any, job: Job, **changes: Any) -> Decision:
     fields = {
         "outcome": Outcome.CLEAR, "category": "", "note": "", "min_age": 0, "territories": (), "now": timezone.now(),
-        "job_key": str(job.key), "lease_token": str(job.lease_token), **changes,
+        "job_key": str(job.key), "lease_token": str(job.lease_token), "expected_decision": seen(job.item), **changes,
     }  # fmt: skip
     return job_decide(actor=actor, **fields)
 
@@ -166,7 +166,7 @@ def test_a_senior_who_decides_meanwhile_takes_the_job_from_its_holder(job: Job) 
     assert claimed
     item_overturn(
         actor=person("sue", "senior"), item_key=str(job.item.key), outcome=Outcome.BLOCK, category="violence",
-        note="a threat", min_age=0, territories=(), now=timezone.now(),
+        note="a threat", min_age=0, territories=(), now=timezone.now(), expected_decision=seen(job.item),
     )  # fmt: skip
     with pytest.raises(LeaseLost):
         decide(ana, claimed)

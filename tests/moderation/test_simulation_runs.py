@@ -55,7 +55,7 @@ from policies.outcomes import SAMPLED
 from policies.population import Filter
 from policies.selectors import compiled_active, compiled_version
 from policies.simulation import simulate
-from tests.moderation.people import escalating_caption, person, ready, text_item
+from tests.moderation.people import escalating_caption, person, ready, seen, text_item
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -351,12 +351,13 @@ def test_labels_say_how_the_item_came_before_people() -> None:
         reason = {} if outcome == Outcome.CLEAR else {"category": "hate", "note": "seen"}
         job_decide(
             actor=rita, job_key=str(job.key), lease_token=str(job.lease_token), outcome=outcome, min_age=0, territories=(),
-            now=now, **{"category": "", "note": "", **reason},
+            now=now, expected_decision=seen(job.item), **{"category": "", "note": "", **reason},
         )  # fmt: skip
     for item, outcome in ((overturned, Outcome.BLOCK), (escalated, Outcome.BLOCK)):
         item_overturn(
             actor=sana,
             item_key=str(item.key),
+            expected_decision=seen(item),
             outcome=outcome,
             category="violence",
             note="no",

@@ -22,6 +22,7 @@ from feed import index
 from feed.home import slate
 from moderation import emergency_source
 from moderation import gate as process_gate
+from moderation.basis import basis_of, campaign_basis_of, evidence_seen
 from moderation.detectors.base import Picture
 from moderation.exceptions import DecisionChanged
 from moderation.gate import Gate, Viewer
@@ -327,9 +328,10 @@ class World:
 
     def open_page(self, name: str) -> None:
         """Look at an item, and keep its page open."""
-        decision = self.item(name).current_decision
-        assert decision
-        self.pages.append((name, str(decision.key), self._shown(name, decision.evidence)))
+        item = self.item(name)
+        basis = basis_of(pk=item.pk)
+        assert basis
+        self.pages.append((name, basis.token, self._shown(name, evidence_seen(item, basis))))
 
     def _shown(self, name: str, evidence: Mapping[str, Any]) -> frozenset[str]:
         """Return the hard evidence that a page shows, in the oracle's words."""
@@ -345,7 +347,8 @@ class World:
         """Send an open page, as a senior."""
         name, key, shown = self.pages[page % len(self.pages)]
         item = self.item(name)
-        is_fresh = item.current_decision is not None and str(item.current_decision.key) == key
+        now = basis_of(pk=item.pk)
+        is_fresh = now is not None and now.token == key
         if self.things[name].withdrawn:
             return
         try:
@@ -386,6 +389,7 @@ class World:
         campaign_decide(
             actor=self.stage.author, campaign_key=key, outcome=outcome, note="a test", min_age=0, territories=(),
             category="" if outcome == Outcome.CLEAR else "violence", now=timezone.now(),
+            expected_decision=campaign_basis_of(campaign).token,
         )  # fmt: skip
         campaign.refresh_from_db()
         assert campaign_apply(campaign=campaign) == 0

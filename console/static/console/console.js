@@ -51,10 +51,17 @@
     if (key === "n") submitDecision(event);
   });
 
+  const READING_MS = 1500;
+  let changedAt = Date.now();
+  document.addEventListener("htmx:afterSwap", () => { changedAt = Date.now(); });
+
   function submitDecision(event) {
     const form = document.querySelector("form[data-decide]");
     if (!form) return;
     event.preventDefault();
+    if (event.repeat) return;
+    // What was typed is kept, so the key that sent it would send it again, before anybody could have read what changed.
+    if (form.hasAttribute("data-changed") && Date.now() - changedAt < READING_MS) { say("Read what changed first; then send it again."); return; }
     if (!form.querySelector("[name=outcome]:checked")) { say("Choose an outcome first: 1, 2, 3 or 4."); form.querySelector("[name=outcome]")?.focus(); return; }
     form.requestSubmit();
   }
@@ -165,7 +172,7 @@
   ["keydown", "pointerdown", "pointermove", "wheel"].forEach((kind) =>
     addEventListener(kind, () => { lastSeen = Date.now(); }, { passive: true }));
   const AWAY_MS = 5 * 60 * 1000;
-  const BEAT_MS = 60 * 1000;
+  const BEAT_MS = 20 * 1000;
   let lastBeat = Date.now();
   function tick() {
     const lease = document.querySelector("[data-lease-until]");
@@ -187,10 +194,30 @@
     if (!form) return;
     try {
       const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
-      if (answer.ok) lease.dataset.leaseUntil = (await answer.json()).expires_at;
-      if (answer.status === 409) { say("This job is no longer yours."); lease.dataset.leaseUntil = new Date().toISOString(); }
+      if (answer.ok) {
+        const told = await answer.json();
+        lease.dataset.leaseUntil = told.expires_at;
+        if (told.is_changed) news(lease, "Something changed on this item after your page was sent. Send your decision to see what; it is not recorded before you have.");
+      }
+      if (answer.status === 409) lost(lease, (await answer.json()).detail);
     } catch { /* offline for a moment: the next beat tries again, and the countdown keeps telling the truth */ }
   }
+  function news(lease, text) {
+    const bar = lease.querySelector("[data-lease-news]");
+    if (!bar) { say(text); return; }
+    const words = bar.querySelector("[data-lease-text]");
+    bar.hidden = false; // before the words: a reader of the screen hears what changes in what it can see
+    if (words.textContent !== text) words.textContent = text;
+  }
+  // The job is not theirs any more: nothing from this page can be recorded, and all that was typed stays to be copied.
+  function lost(lease, why) {
+    news(lease, why || "This job is no longer yours.");
+    all("[data-lease-lost]", lease).forEach((el) => { el.hidden = false; });
+    all("form[data-decide] button", lease).forEach((button) => { button.disabled = true; });
+    lease.dataset.leaseUntil = new Date().toISOString();
+    tick();
+  }
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { lastBeat = 0; lastSeen = Date.now(); tick(); } });
   setInterval(tick, 1000);
 
   // --- polling: only while somebody looks -----------------------------------------------------------------------

@@ -1,0 +1,193 @@
+"""What a person is shown of an item or a campaign and names in their verdict, so that a page that was overtaken decides nothing.
+
+A basis is read before or with the first of the page: what changes while the rest is read differs from it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Max, Q, QuerySet
+
+from moderation.campaign_selectors import floor_of
+from moderation.evidence_cells import unpack
+from moderation.judge import digest_of, hard_keys
+from moderation.models import Campaign, Finding, Item
+from moderation.models.decision import PERSON_STAGES, DecisionStage
+from moderation.selectors import BASIS_RELATIONS, n_reports_column
+from policies.choices import Outcome
+from policies.models import Category
+
+#: In place of a decision's key, where none was made yet.
+UNDECIDED = "undecided"
+_NOTHING = "0"
+_TOKEN = re.compile(rf"([0-9a-f-]{{36}}|{UNDECIDED})(?:-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+))?")
+_CAMPAIGN_TOKEN = re.compile(r"([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a verdict on an item is given on.
+
+    Attributes:
+        decision: public key of the decision that stands, or UNDECIDED.
+        n_reports: reports there are.
+        hard: what machines found since that decision and it does not know: category to least Outcome. Where a person
+            decided, later findings need not change the decision.
+        floor: digest of the floor of the item's campaign; "0" where it belongs to none.
+        campaign: public key of that campaign, or "".
+    """
+
+    decision: str
+    n_reports: int = 0
+    hard: Mapping[str, int] = field(default_factory=dict)
+    floor: str = _NOTHING
+    campaign: str = ""
+
+    @property
+    def parts(self) -> tuple[str, str, str, str]:
+        """What the token is made of; whatever differs was not on the page."""
+        return self.decision, f"{self.n_reports:x}", _short(self.hard) if self.hard else _NOTHING, self.floor
+
+    @property
+    def token(self) -> str:
+        """What the page carries as `expected_decision`: the decision's key, and more where there is more to see."""
+        return self.decision if self.parts[1:] == (_NOTHING,) * 3 else "-".join(self.parts)
+
+
+def parts_of(token: str) -> tuple[str, str, str, str] | None:
+    """Return the parts of a token as `Basis.parts`; None where it is none, so that it names nothing."""
+    found = _TOKEN.fullmatch(token)
+    return (found[1], found[2] or _NOTHING, found[3] or _NOTHING, found[4] or _NOTHING) if found else None
+
+
+def _short(value: Mapping[str, Any]) -> str:
+    return digest_of(value)[:12]
+
+
+def basis_of(**key: object) -> Basis | None:
+    """Return what a person's verdict on an item is given on, in one statement, or two where hard evidence is stored.
+
+    Args:
+        key: what the item is looked up by, such as `pk` or `jobs__key`.
+    """
+    items = Item.objects.select_related("current_decision", *BASIS_RELATIONS)
+    item = items.annotate(n_reports=n_reports_column()).filter(**key).first()
+    return basis_from(item) if item else None
+
+
+def basis_from(item: Item) -> Basis:
+    """Return the same from an item that pages read, with BASIS_RELATIONS and `n_reports`: one look at the database."""
+    decision, member, stored = item.current_decision, _of(item, "campaign_member"), _of(item, "stored_evidence")
+    known: Mapping[str, int] = decision.evidence.get("hard", {}) if decision else {}
+    return Basis(
+        decision=str(decision.key) if decision else UNDECIDED,
+        n_reports=getattr(item, "n_reports"),  # noqa: B009 # a column of the query
+        hard=_found_since(bytes(stored.cells), known) if stored else {},
+        floor=_short(floor_of(member.campaign).as_evidence()) if member else _NOTHING,
+        campaign=str(member.campaign.key) if member else "",
+    )
+
+
+def _of(item: Item, relation: str) -> Any:
+    """Return what select_related found; None where there is none."""
+    return getattr(item, relation, None)
+
+
+def _found_since(cells: bytes, known: Mapping[str, int]) -> dict[str, int]:
+    """Return the hard evidence among an item's stored findings that its decision does not know."""
+    levels: dict[int, int] = {}
+    for cell in unpack(cells):
+        code, hard = int(cell["category"]), int(cell["hard"])
+        levels[code] = max(levels.get(code, 0), hard)
+    found = {code: level for code, level in levels.items() if level}
+    if not found:
+        return {}
+    slugs = dict(Category.objects.filter(pk__in=found).values_list("pk", "slug"))
+    by_slug = {slugs[code]: level for code, level in sorted(found.items()) if code in slugs}
+    return {slug: level for slug, level in by_slug.items() if level > known.get(slug, 0)}
+
+
+# --- what hard evidence a person has seen ------------------------------------------------------------------------
+
+
+def evidence_seen(item: Item, basis: Basis) -> dict[str, Any]:
+    """Return the evidence that a person's decision stores: of the decision that they named, and what their page showed besides.
+
+    `hard_by` in it lists the pieces of hard evidence: one that is not among them is new to that person.
+    """
+    before = item.current_decision
+    if before is None:
+        return {}
+    evidence = dict(before.evidence)
+    if basis.hard:
+        evidence["hard"] = {**evidence.get("hard", {}), **basis.hard}
+    seen = {*evidence.get("hard_by", ()), *hard_keys(_shown(item))}
+    return evidence | ({"hard_by": sorted(seen)} if seen else {})
+
+
+def _shown(item: Item) -> QuerySet[Finding]:
+    """Return the hard findings of the newest decision that has any findings: those that pages show as the evidence."""
+    newest = Finding.objects.filter(item=item).order_by("-decision_id").values("decision_id")[:1]
+    return Finding.objects.filter(item=item, decision=newest, hard__gt=0)
+
+
+# --- campaigns ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignBasis:
+    """What a decision on a campaign is given on.
+
+    Attributes:
+        newest: digest of the member that joined last.
+        n_members: members there are.
+        floor: digest of the campaign's floor, and of who decides it.
+        decided: digest of the newest decision that tells a member apart: a person's, a block or a withdrawal of its own.
+    """
+
+    newest: str
+    n_members: int
+    floor: str
+    decided: str
+
+    @property
+    def token(self) -> str:
+        """What the page carries as `expected_decision`."""
+        return f"{self.newest}-{self.n_members:x}-{self.floor}-{self.decided}"
+
+
+def campaign_parts_of(token: str) -> tuple[str, int, str, str] | None:
+    """Return newest member, number of members, floor and decisions that a campaign's token names; None where it is none."""
+    found = _CAMPAIGN_TOKEN.fullmatch(token)
+    return (found[1], int(found[2], 16), found[3], found[4]) if found else None
+
+
+def campaigns_with_basis() -> QuerySet[Campaign]:
+    """Return campaigns with what `campaign_basis_from` reads: one look at the database."""
+    decision = "members__item__current_decision"
+    by_people = Q(**{f"{decision}__stage__in": (*PERSON_STAGES, DecisionStage.WITHDRAWAL)})
+    blocked = Q(**{f"{decision}__outcome": Outcome.BLOCK}) & ~Q(**{f"{decision}__stage": DecisionStage.CAMPAIGN})
+    return Campaign.objects.annotate(
+        n_members=Count("members"),
+        newest_member=Max("members__pk"),
+        newest_own=Max(f"{decision}_id", filter=by_people | blocked),
+    )
+
+
+def campaign_basis_from(campaign: Campaign) -> CampaignBasis:
+    """Return what a decision is given on, from a campaign of `campaigns_with_basis`."""
+    newest, n_members, own = (getattr(campaign, name) for name in ("newest_member", "n_members", "newest_own"))
+    floor = {**floor_of(campaign).as_evidence(), "is_for_seniors": campaign.is_for_seniors}
+    return CampaignBasis(
+        newest=_short({"newest": newest}),
+        n_members=n_members,
+        floor=_short(floor),
+        decided=_short({"newest": own}) if own else _NOTHING,
+    )
+
+
+def campaign_basis_of(campaign: Campaign) -> CampaignBasis:
+    """Return what a decision on a campaign is given on now."""
+    return campaign_basis_from(campaigns_with_basis().get(pk=campaign.pk))
