@@ -114,7 +114,14 @@ def _asking_now_and_then(may: Callable[[], bool]) -> Callable[[], bool]:
 
 def _refused() -> HttpResponse:
     """Say that there is nothing here: forged, too old, unknown, not cleared and not permitted look the same."""
-    return HttpResponse("Not found.", status=404, content_type="text/plain", headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store"}
+    return _unlogged(HttpResponse("Not found.", status=404, content_type="text/plain", headers=headers))
+
+
+def _unlogged(response: HttpResponse) -> HttpResponse:
+    """Keep the address out of the log: it says how old somebody is and where, and may still be good."""
+    response._has_been_logged = True  # type: ignore[attr-defined]  # how Django is told not to warn of a 4xx or 5xx
+    return response
 
 
 def _answer(request: HttpRequest, file: ItemFile, may_go_on: Callable[[], bool], *, keep: str) -> HttpResponseBase:
@@ -125,7 +132,7 @@ def _answer(request: HttpRequest, file: ItemFile, may_go_on: Callable[[], bool],
     span = _span(asked, file.n_bytes)
     if span is None:
         unsatisfied = {"Content-Range": f"bytes */{file.n_bytes}"}
-        return _headers(HttpResponse(status=416, headers=unsatisfied), file, keep)
+        return _headers(_unlogged(HttpResponse(status=416, headers=unsatisfied)), file, keep)
     try:
         response = _head(file, span) if request.method == "HEAD" else _body(file, span, may_go_on, bool(asked))
     except FileNotFoundError:
@@ -138,7 +145,9 @@ def _answer(request: HttpRequest, file: ItemFile, may_go_on: Callable[[], bool],
 def _later() -> HttpResponse:
     """Say that there is no place for another stream; ranges of the same file are answered."""
     headers = {"Retry-After": "1", "Cache-Control": "no-store"}
-    return HttpResponse("Too many files are being sent.", status=503, content_type="text/plain", headers=headers)
+    return _unlogged(
+        HttpResponse("Too many files are being sent.", status=503, content_type="text/plain", headers=headers)
+    )
 
 
 def _etag(file: ItemFile) -> str:

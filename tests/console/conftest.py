@@ -59,8 +59,7 @@ def senior_browser(senior: User) -> Client:
 
 @pytest.fixture
 def follow(transactional_db: None) -> Iterator[Callable[[], None]]:
-    """Put the seeded policy in force, and yield what brings this process's gate up to date with the database."""
-    scenes.policy_ready()
+    """Yield what brings this process's gate up to date with the database."""
     gate.replace_current(Gate(max_age_seconds=60.0))
 
     def follow_now() -> None:

@@ -231,6 +231,16 @@ def test_short_files_need_no_place(client: Client, url: str, settings: Settings)
     assert body(client.get(url)) == CONTENT
 
 
+def test_no_address_is_logged_whatever_is_answered(
+    client: Client, long_url: str, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.MEDIA_STREAMS = 0
+    wanted = [({}, 503), ({"Range": "bytes=999999999-"}, 416), ({"Range": "bytes=0-1"}, 206)]
+    assert [client.get(long_url, headers=headers).status_code for headers, _ in wanted] == [code for _, code in wanted]
+    assert client.get(f"{long_url}0").status_code == 404
+    assert "/media/" not in caplog.text
+
+
 def test_places_are_counted_right_by_many_at_once(client: Client, long_url: str, settings: Settings) -> None:
     settings.MEDIA_STREAMS = 2
     found: list[int] = []
