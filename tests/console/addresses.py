@@ -25,8 +25,14 @@ def address(item: Item, viewer: Viewer = ADULT, part: Part = Part.MEDIA) -> str:
 def body(response: Any) -> bytes:
     """Return all that an answer brings, streamed or not, and end it."""
     content = b"".join(response) if response.streaming else response.content
-    response.close()
+    end(response)
     return bytes(content)
+
+
+def end(response: Any) -> None:
+    """End an answer as a reader does who goes away: what it has open is closed, and the test's connection is not."""
+    for close in response._resource_closers:
+        close()
 
 
 def answers(client: Client, url: str) -> dict[str, int]:
@@ -40,7 +46,7 @@ def answers(client: Client, url: str) -> dict[str, int]:
         "beyond": client.get(url, headers={"Range": "bytes=999999999-"}),
     }
     for response in found.values():
-        response.close()
+        end(response)
     return {name: response.status_code for name, response in found.items()}
 
 

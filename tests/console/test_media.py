@@ -16,7 +16,7 @@ from console.views.media import AT_ONCE_BYTES
 from moderation.media_urls import Part, ticket_read
 from moderation.models import Item
 from tests.console import scenes
-from tests.console.addresses import ADULT, address, body
+from tests.console.addresses import ADULT, address, body, end
 from tests.moderation.clearances import cleared
 
 CONTENT = bytes(range(256)) * 400
@@ -219,11 +219,11 @@ def test_streams_have_places_and_without_one_a_range_is_cut_short_and_a_whole_fi
     assert part["Content-Range"] == f"bytes 9-{8 + AT_ONCE_BYTES}/{len(LONG)}"
     assert client.head(long_url).status_code == 200
     assert body(under_way) == LONG
-    under_way.close()  # a second time: the place is given back once
+    end(under_way)  # a second time: the place is given back once
     for _ in range(2):
         again = client.get(long_url)
         assert again.status_code == 200
-        again.close()  # unread
+        end(again)  # unread
 
 
 def test_short_files_need_no_place(client: Client, url: str, settings: Settings) -> None:
@@ -263,5 +263,5 @@ def test_places_are_counted_right_by_many_at_once(client: Client, long_url: str,
     assert set(found) <= {200, 503}
     first, second = client.get(long_url), client.get(long_url)
     assert (first.status_code, second.status_code) == (200, 200)
-    first.close()
-    second.close()
+    end(first)
+    end(second)

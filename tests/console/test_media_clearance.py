@@ -31,7 +31,7 @@ from moderation.services.decisions import decision_by_machine, item_overturn
 from policies.choices import Band, ItemKind, Outcome, Standing
 from policies.selectors import compiled_active
 from tests.console import scenes
-from tests.console.addresses import ADULT, ALIVE, DEAD, address, answers, body
+from tests.console.addresses import ADULT, ALIVE, DEAD, address, answers, body, end
 from tests.moderation import people as services
 from tests.moderation.clearances import cleared, permit, revoke
 from tests.moderation.rolling import approved, fresh, people, thresholds
@@ -174,7 +174,7 @@ def blocks_until(response: Any, n: int, then: Callable[[], None]) -> bytes:
         came.append(block)
         if at == n:
             then()
-    response.close()
+    end(response)
     return b"".join(came)
 
 
