@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from moderation.media_urls import Part
-from moderation.models import DerivedFile, Item
+from moderation.prepared import run_first
+
+_FILE = "SELECT i.id, f.storage_key, f.sha256, f.mime, f.n_bytes FROM moderation_item i"
+_UPLOADED = f"{_FILE} JOIN moderation_mediafile f ON f.id = i.{{column}} WHERE i.key = %s"
+_MADE = f"""
+    {_FILE} JOIN moderation_derivedfile f ON f.file_id = i.media_id
+    WHERE i.key = %s AND f.kind = %s AND f.storage_key <> '' ORDER BY f.id DESC LIMIT 1
+"""
+_COLUMNS = {Part.MEDIA: "media_id", Part.COVER: "cover_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +28,8 @@ class ItemFile:
 
 def item_file(item_key: UUID, part: Part) -> ItemFile | None:
     """Return the file of a part of an item; None where there is no such item, or it has no such part. One query."""
-    if part in {Part.MEDIA, Part.COVER}:
-        columns = (f"{part}__{name}" for name in ("storage_key", "sha256", "mime", "n_bytes"))
-        row = Item.objects.filter(key=item_key, **{f"{part}__isnull": False}).values_list("pk", *columns).first()
+    if column := _COLUMNS.get(part):
+        row = run_first(_UPLOADED.format(column=column), [item_key]).fetchone()
     else:
-        made = DerivedFile.objects.filter(file__items__key=item_key, kind=part.value, storage_key__gt="").order_by(
-            "-pk"
-        )
-        row = made.values_list("file__items__pk", "storage_key", "sha256", "mime", "n_bytes").first()
+        row = run_first(_MADE, [item_key, part.value]).fetchone()
     return ItemFile(*row) if row else None

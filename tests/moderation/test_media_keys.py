@@ -20,6 +20,7 @@ from moderation.media_selectors import item_file
 from moderation.media_urls import Part
 from moderation.models import AuditEvent, Decision, DerivedFile, Item, MediaFile, OutboxMessage
 from moderation.models.decision import DecisionStage
+from moderation.models.item import DeepState
 from moderation.services import derived as made
 from moderation.services import media_keys, outbox
 from moderation.services.decisions import item_overturn
