@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from console.models import SCOPES, ApiKey
 from moderation import gate
-from moderation.detectors.base import Finding
 from moderation.gate import Gate, Viewer
 from moderation.judge import Context, judge
 from moderation.media.sending import BLOCK_BYTES
@@ -48,7 +47,10 @@ def judged(follow: Follow) -> Iterator[Item]:
     """Yield an item that the seeded policy cleared for everybody."""
     services.ready()
     item = scenes.item_judged(
-        "shown", kind=ItemKind.IMAGE, media=scenes.stored(CONTENT, mime="image/png"), cover=scenes.stored(b"a cover of its own", mime="image/png")
+        "shown",
+        kind=ItemKind.IMAGE,
+        media=scenes.stored(CONTENT, mime="image/png"),
+        cover=scenes.stored(b"a cover of its own", mime="image/png"),
     )
     assert item.state == "cleared"
     follow()

@@ -309,7 +309,8 @@ def api() -> Client:
 
 def send(client: Client, external_id: str, picture: bytes, **values: object) -> int:
     body = form(
-        fields(external_id=external_id, kind="image", creator="mira", **values), part("media", picture, filename="a.jpg")
+        fields(external_id=external_id, kind="image", creator="mira", **values),
+        part("media", picture, filename="a.jpg"),
     )
     return client.post("/api/v1/items", body, content_type=FORM_TYPE).status_code
 
