@@ -12,12 +12,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from console.access import EXPLORE, REVIEW, is_restricted, item_media_visible, may_still_see_media, requires
-from console.http import HtmxRequest
+from console.http import BlocksResponse, HtmxRequest
 from moderation import gate
 from moderation.media.sending import Stream, open_at
 from moderation.media_selectors import ItemFile, item_file
@@ -198,7 +198,7 @@ def _body(file: ItemFile, span: tuple[int, int], may_go_on: Callable[[], bool], 
     first, last = span
     length = last - first + 1
     if length > AT_ONCE_BYTES and _streams.begin():
-        return _spanned(StreamingHttpResponse(_stream(file, first, length, may_go_on)), file, span)
+        return _spanned(BlocksResponse(_stream(file, first, length, may_go_on)), file, span)
     if length > AT_ONCE_BYTES and not is_range:
         raise _Busy
     length = min(length, AT_ONCE_BYTES)
