@@ -26,9 +26,10 @@ _CREATORS = """
 """
 _ITEMS = """
     INSERT INTO moderation_item
-        (key, created_at, external_id, kind, caption, creator_id, language_claimed, language_detected, region, content_hash,
-         state, deep_state)
-    SELECT gen_random_uuid(), now() - make_interval(secs => 60.0 * (%(n)s - n)), %(prefix)s || n, 2, 'A short text, number ' || n,
+        (key, created_at, external_id, kind, media_id, caption, creator_id, language_claimed, language_detected, region,
+         content_hash, state, deep_state)
+    SELECT gen_random_uuid(), now() - make_interval(secs => 60.0 * (%(n)s - n)), %(prefix)s || n,
+        CASE WHEN %(media)s::bigint IS NULL THEN 2 ELSE 1 END, %(media)s::bigint, 'A short text, number ' || n,
         c.ids[1 + n %% array_length(c.ids, 1)], '', (ARRAY['en', 'de', 'fr', 'es', 'pt'])[1 + n %% 5],
         (ARRAY['DE', 'FR', 'GB', 'US', 'BR'])[1 + n / 7 %% 5], encode(sha256((%(prefix)s || n)::bytea), 'hex'),
         'pending', 'not_needed'
@@ -71,15 +72,18 @@ _POPULARITY = """
 _RANGE = "SELECT min(id), max(id) FROM moderation_item WHERE external_id LIKE %(prefix)s || '%%'"
 
 
-def fill(url: str, n: int, prefix: str = "bench-") -> None:
+def fill(url: str, n: int, prefix: str = "bench-", media: int | None = None) -> None:
     """Add `n` cleared items of 1,000 creators, a tenth of them popular; the triggers run as for any writer.
 
     Args:
         url: address of the database.
         n: how many items.
         prefix: how their external ids begin; another one for each call.
+        media: primary key of the file that all of them show; texts without one.
     """
-    values = {"n": n, "prefix": prefix, "creators": 1_000, "restricted": RESTRICTED_EVERY, "blocked": BLOCKED_EVERY}
+    values = {
+        "n": n, "prefix": prefix, "media": media, "creators": 1_000, "restricted": RESTRICTED_EVERY, "blocked": BLOCKED_EVERY
+    }  # fmt: skip
     with psycopg.connect(url) as connection:
         for statement in (_PEOPLE, _VERSION, _CREATORS, _ITEMS, _DECISIONS, _CURRENT, _POPULARITY):
             connection.execute(statement, values if "%(" in statement else None)

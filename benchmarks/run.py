@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ NAMES = (
     "gate",
     "feed",
     "revocation",
+    "media_takedown",
     "claim",
     "simulate",
     "slider_page",
@@ -55,6 +57,17 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}"
 
 
+def reference_ms() -> float:
+    """Return how long a fixed loop of plain Python takes now, in ms, the best of five: what timings of two days compare by."""
+    best = float("inf")
+    for _ in range(5):
+        began, total = time.perf_counter(), 0
+        for n in range(1_000_000):
+            total += n & 7
+        best = min(best, (time.perf_counter() - began) * 1000)
+    return round(best, 1)
+
+
 def _run(name: str) -> Rows | None:
     """Run one benchmark in a child; None where it broke."""
     with tempfile.TemporaryDirectory() as folder:
@@ -63,11 +76,11 @@ def _run(name: str) -> Rows | None:
         return json.loads(file.read_text()) if done.returncode == 0 and file.exists() else None
 
 
-def _record(file: Path, rows: Rows) -> None:
+def _record(file: Path, rows: Rows, reference: float) -> None:
     """Merge new rows into the file: a run of one benchmark keeps the others' last numbers."""
     known: Rows = json.loads(file.read_text()) if file.exists() else {}
     where, at = machine(), datetime.now(UTC).isoformat(timespec="seconds")
-    known |= {name: {**row, "machine": where, "at": at} for name, row in rows.items()}
+    known |= {name: {**row, "machine": where, "at": at, "reference_ms": reference} for name, row in rows.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
 
@@ -93,14 +106,16 @@ def main() -> int:
     rows: Rows = {}
     broken = []
     for name in options.only or NAMES:
-        print(f"{name} ...", file=sys.stderr, flush=True)
+        reference = reference_ms()
+        print(f"{name} ... (reference loop {reference} ms)", file=sys.stderr, flush=True)
         found = _run(name)
         if found is None:
             broken.append(name)
             continue
         rows.update(found)
-        _record(options.out, found)
+        _record(options.out, found, reference)
     print(_table(rows))
+    print(f"reference loop: {reference_ms()} ms; {machine()}")
     if broken:
         print(f"These broke, see above: {', '.join(broken)}.", file=sys.stderr)
     return 1 if broken else 0

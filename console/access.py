@@ -15,6 +15,7 @@ from django.db.models.functions import Cast
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
 from console.api.throttling import calls_in_window
@@ -160,6 +161,32 @@ def taken_why(user: User, job: Job) -> str:
 def shows_media(user: User, page: selectors.JobPage) -> bool:
     """Return whether a visible job's media may be shown; people without the permission see no restricted job anyway."""
     return not may(user, REVIEW_RESTRICTED) or not is_restricted(page.item)
+
+
+def item_media_visible(user: User, key: object) -> Item:
+    """Return an item whose bytes a person may load: one that they may open, as an item or as a job that they hold.
+
+    Raises:
+        Http404: there is none, or it is restricted and the person may not know of it, or it is no business of theirs.
+    """
+    item = selectors.items_search(user).filter(key=key).first()
+    if item is None or not (may(user, EXPLORE) or _holds_job_of(user, item)):
+        raise Http404
+    return item
+
+
+def _holds_job_of(user: User, item: Item) -> bool:
+    lives = item.jobs.filter(lease_holder=user, lease_expires_at__gt=timezone.now())
+    return may(user, REVIEW) and lives.exists()
+
+
+def may_still_see_media(user: User, key: object) -> bool:
+    """Return whether somebody who was let see an item's bytes still may, whatever was changed of them or of it since."""
+    fresh = User.objects.filter(pk=user.pk, is_active=True).first()  # permissions are kept with the object
+    try:
+        return fresh is not None and bool(item_media_visible(fresh, key))
+    except Http404:
+        return False
 
 
 def campaign_visible(key: UUID) -> Campaign:

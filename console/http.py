@@ -1,9 +1,10 @@
 """What views share about HTTP: the typed request, page-or-fragment rendering, redirects that htmx follows."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -31,3 +32,15 @@ def redirect_to(request: HttpRequest, target: str, *args: object) -> HttpRespons
     if request.htmx:  # type: ignore[attr-defined]
         return HttpResponseClientRedirect(response.url)
     return response
+
+
+class BlocksResponse(StreamingHttpResponse):
+    """A long answer of `blocks`, each made only when it can be sent: a server without a thread to spare asks for them itself.
+
+    Whoever iterates must close the response, and must not collect blocks ahead: each comes after the question whether it may.
+    """
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        """Take an iterator that can be closed."""
+        super().__init__(blocks)
+        self.blocks = blocks

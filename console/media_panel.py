@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.evidence import clock
-from moderation.media_urls import media_url
+from moderation.media_urls import Part, reviewer_url
 from moderation.models import DerivedFile, Item
 
 #: Half the height of a waveform in its own units; its width is one unit a stretch.
@@ -40,24 +40,24 @@ def media_panel(item: Item, *, is_shown: bool, at: int | None = None) -> dict[st
         return {"is_restricted": True, "file": item.media, "url": "", "cover_url": ""}
     made = {d.kind: d for d in item.media.derived.exclude(kind=Kind.SAMPLES)} if item.media else {}
     preview = made.get(Kind.PREVIEW)
-    url = media_url(preview.storage_key if preview else item.media.storage_key) if item.media else ""
+    url = reviewer_url(item.key, Part.PREVIEW if preview else Part.MEDIA) if item.media else ""
     return {
         "is_restricted": False,
         "file": item.media,
         "url": f"{url}#t={at / 1_000:.1f}" if url and at is not None else url,
         "at": at,
         "is_preview": preview is not None,
-        "cover_url": media_url(item.cover.storage_key) if item.cover else "",
-        "sheet": _sheet(made.get(Kind.SHEET)),
+        "cover_url": reviewer_url(item.key, Part.COVER) if item.cover else "",
+        "sheet": _sheet(item, made.get(Kind.SHEET)),
         "waveform": _waveform(made.get(Kind.WAVEFORM)),
     }
 
 
-def _sheet(made: DerivedFile | None) -> Sheet | None:
+def _sheet(item: Item, made: DerivedFile | None) -> Sheet | None:
     if made is None or len(made.data["times"]) < 2:
         return None
     cells = [(ms / 1_000, clock(ms)) for ms in made.data["times"]]
-    return Sheet(media_url(made.storage_key), made.data["columns"], cells)
+    return Sheet(reviewer_url(item.key, Part.SHEET), made.data["columns"], cells)
 
 
 def _waveform(made: DerivedFile | None) -> Waveform | None:

@@ -159,7 +159,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-#: Where pages may load media from besides this server: the origin of a bucket's addresses.
+#: Where pages may load media from besides this server: the origin of MEDIA_URL, where that is another one.
 MEDIA_CSP_ORIGINS = env_list("MEDIA_CSP_ORIGINS")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -184,6 +184,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(VAR_DIR / "media")))
 MEDIA_URL = env_str("MEDIA_URL", "/media/")
+#: So long a feed's media address is worth asking (it dies earlier with the clearance): a page of clips, watched.
+MEDIA_ADDRESS_SECONDS = env_int("MEDIA_ADDRESS_SECONDS", 600, minimum=60)
+#: Answers of more than a MiB that one web process streams at a time. Each holds a thread, and some must be left for the feed.
+MEDIA_STREAMS = env_int("MEDIA_STREAMS", 2, minimum=1)
 MEDIA_BACKEND = env_str("MEDIA_BACKEND", "file")
 _media_storage: dict[str, Any] = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",

@@ -58,9 +58,9 @@ class FeatureHydrator:
 
 
 class DisplayCache:
-    """Captions, addresses and names for a slate: one query for what this process has not shown lately.
+    """Captions and names for a slate: one query for what this process has not shown lately.
 
-    Content never changes after it was accepted; only the addresses of media run out, long after an entry here does. What
+    Content never changes after it was accepted. The addresses of media are made for each viewer, and are not kept. What
     another history called by the same number is kept apart: the gate is asked which one it is before the rows are read.
     """
 

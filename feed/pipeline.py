@@ -192,6 +192,7 @@ def pass_gate(query: Query, choice: _Choice, trace: Trace) -> tuple[list[Entry],
             display=choice.display[token.item_id],
             reason=why_there[token.item_id],
             impression_id=impression_make(nonce, query.viewer.region, token.item_id),
+            viewer=query.viewer,
         )
         for token in admission.cleared
         if token.item_id in choice.display

@@ -5,6 +5,7 @@ from typing import Any
 
 from feed.types import Entry, Slate
 from moderation.gate import RevocationPage, require_cleared
+from moderation.media_urls import Part
 
 
 def slate_json(slate: Slate) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "external_id": token.external_id,
         "creator": entry.display["creator"],
         "caption": entry.display["caption"],
-        "media_url": entry.display["media_url"],
+        "media_url": entry.url(Part.MEDIA),
         "duration_ms": entry.display["duration_ms"],
         "min_age": token.min_age,
         "reason": entry.reason,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moderation.gate import Cleared, Viewer
+from moderation.media_urls import Part, feed_url
 
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -98,12 +99,19 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One place of a slate: the gate's token, what to show, why it is there."""
+    """One place of a slate: the gate's token and the viewer it is for, what to show, why it is there."""
 
     token: Cleared
     display: dict[str, Any]
     reason: str
     impression_id: str
+    viewer: Viewer
+
+    def url(self, part: Part) -> str | None:
+        """Return where this viewer loads the media or the cover, for minutes and while it is cleared; None without one."""
+        has = {Part.MEDIA: "has_media", Part.COVER: "has_cover"}[part]
+        key = self.display["key"]
+        return feed_url(self.token, viewer=self.viewer, item_key=key, part=part) if self.display[has] else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from django.db.models.functions import Coalesce
 
 from moderation.bank_selectors import own_words_column
 from moderation.detectors.base import CreatorHistory
-from moderation.media_urls import media_url
 from moderation.models import AuditEvent, Decision, Finding, Item, Job, OutboxMessage, Queue, Report
 from moderation.models.clearance import ClearanceRevision
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
@@ -337,9 +336,8 @@ def job_ages(now: datetime) -> dict[str, float]:
 def display_rows(item_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Return what a client needs to show each item, by primary key; the gate says separately whether it may."""
     rows = Item.objects.filter(pk__in=list(item_ids)).values(
-        "pk", "external_id", "caption", "kind", "duration_ms", "region", "language_detected", "created_at",
-        creator_name=F("creator__external_id"), media_key=F("media__storage_key"), media_mime=F("media__mime"),
-        cover_key=F("cover__storage_key"), cover_mime=F("cover__mime"),
+        "pk", "key", "external_id", "caption", "kind", "duration_ms", "region", "language_detected", "created_at",
+        "media_id", "cover_id", creator_name=F("creator__external_id"),
     )  # fmt: skip
     return {row["pk"]: _display(row) for row in rows}
 
@@ -354,8 +352,10 @@ def _display(row: Mapping[str, Any]) -> dict[str, Any]:
         "region": row["region"],
         "language": row["language_detected"],
         "created_at": row["created_at"],
-        "media_url": media_url(row["media_key"]) if row["media_key"] else None,
-        "cover_url": media_url(row["cover_key"]) if row["cover_key"] else None,
+        # Addresses are made of these for one viewer at a time, when the gate has cleared the item for them.
+        "key": row["key"],
+        "has_media": row["media_id"] is not None,
+        "has_cover": row["cover_id"] is not None,
     }
 
 

@@ -25,6 +25,7 @@ from moderation.services import (
     jobs,
     judging_again,
     list_changes,
+    media_keys,
     outbox,
     reconcile,
     reruns,
@@ -198,3 +199,9 @@ def simulation_run(message_key: str) -> None:
 def simulations_expire() -> None:
     """Mark runs as failed that nobody works on any more."""
     simulations.simulations_expire(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.media_rekey")
+def media_rekey(message_key: str) -> None:
+    """Move the files of a restricted item to keys that nobody knows."""
+    _work(message_key, media_keys.media_rekey)

@@ -78,6 +78,3 @@ def media_in(server: S3, settings: Settings) -> None:
     settings.STORAGES = {
         **settings.STORAGES, "default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options},
     }  # fmt: skip
-    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
-    allowed = {name: [*directives[name], server.url] for name in ("img-src", "media-src")}
-    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {**directives, **allowed}}

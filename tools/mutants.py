@@ -1,4 +1,4 @@
-"""Takes away, one at a time, the lines that hold invariants 1 to 7, and insists that a test fails each time.
+"""Takes away, one at a time, the lines that hold invariants 1 to 7 and 10, and insists that a test fails each time.
 
 `python tools/mutants.py [NAME]`. Works on a copy; the tests are those named here, so that a mutant that survives says which
 promise nobody checks. Prints a table and exits 1 when one survives.
@@ -6,6 +6,7 @@ promise nobody checks. Prints a table and exits 1 when one survives.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -187,6 +188,41 @@ MUTANTS = (
     Mutant("R two writers break it together", "moderation/migrations/0023_keep_clearances_current.py",
            "i.withdrawn_at IS NULL FOR SHARE;", "i.withdrawn_at IS NULL;",
            "tests/moderation/test_clearance_is_current.py -k two_writers"),
+    # 10 bytes follow the clearance
+    Mutant("10 the gate is not asked for bytes", "console/views/media.py",
+           "if ticket is None or file is None or not _is_cleared(ticket, file):", "if ticket is None or file is None:",
+           "tests/console/test_media_clearance.py -k 'restriction_above or expires'"),
+    Mutant("10 bytes are asked for as an adult", "console/views/media.py",
+           "gate.current().why_not(file.item_id, ticket.viewer, now)",
+           'gate.current().why_not(file.item_id, gate.Viewer(gate.Band.ADULT, "FR"), now)',
+           "tests/console/test_media_clearance.py -k 'leaves_it or random or gate_does'"),
+    Mutant("10 an answer under way goes on", "moderation/media/sending.py",
+           "if not self._left or not self._may_go_on():", "if not self._left:",
+           "tests/console/test_media_clearance.py -k under_way"),
+    Mutant("10 what a browser keeps is not asked for", "console/views/media.py",
+           '_ASK_AGAIN = "private, no-cache"', '_ASK_AGAIN = "private, max-age=600"', "tests/console/test_media.py -k keeps"),
+    Mutant("10 an address lives for ever", "moderation/media_urls.py",
+           "return ticket if now < ticket.ends_at else None", "return ticket", "tests/console/test_media.py -k lives"),
+    Mutant("10 anybody signs an address", "moderation/media_urls.py",
+           "return any(hmac.compare_digest(mac, _mac(says, secret)) for secret in secrets)", "return True",
+           "tests/console/test_media.py -k letter"),
+    Mutant("10 people load what they may not open", "console/access.py",
+           "if item is None or not (may(user, EXPLORE) or _holds_job_of(user, item)):", "if item is None:",
+           "tests/console/test_media_reviewers.py -k lease"),
+    Mutant("10 restricted bytes go to every reviewer", "console/access.py",
+           "item = selectors.items_search(user).filter(key=key).first()\n    if item is None or not (",
+           "item = Item.objects.filter(key=key).first()\n    if item is None or not (",
+           "tests/console/test_media_reviewers.py -k partition_only"),
+    Mutant("10 restricted files stay where they were", "moderation/migrations/0021_move_restricted_media.py",
+           "AND c.is_child_safety) THEN", "AND false) THEN", "tests/moderation/test_media_keys.py -k whoever"),
+    Mutant("10 a moved file leaves its old object", "moderation/services/media_keys.py",
+           'for key, sha256 in message.payload.get("left", {}).items():', "for key, sha256 in ():",
+           "tests/moderation/test_media_keys.py -k each_file"),
+    Mutant("10 an object that a twin names is removed", "moderation/services/media_keys.py",
+           "if not any(model.objects.filter(sha256=sha256, storage_key=key).exists() for model in (MediaFile, DerivedFile)):",
+           "if True:", "tests/moderation/test_media_keys.py -k another_row"),
+    Mutant("10 an upload brings moved bytes back", "moderation/services/intake.py",
+           "if keys[role] != upload.storage_key:", "if False:", "tests/moderation/test_media_keys.py -k same_bytes"),
 )  # fmt: skip
 
 
@@ -222,7 +258,7 @@ def _is_killed(mutant: Mutant, copy: Path) -> bool:
     began = time.monotonic()
     file.write_text(text.replace(mutant.old, mutant.new))
     try:
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests.split()]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *shlex.split(mutant.tests)]
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)  # noqa: S603
     finally:
         file.write_text(text)

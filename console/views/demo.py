@@ -14,6 +14,7 @@ from console.http import HtmxRequest, render_page
 from feed import home, params
 from feed.viewers import band_of_claim
 from moderation import gate, selectors
+from moderation.media_urls import Part
 from policies.choices import BAND_KEYS, ItemKind
 
 #: Region -> the language its viewer reads, in the order of the menu.
@@ -77,6 +78,8 @@ def _card(entry: Any) -> dict[str, Any]:
     return {
         **shown,
         "kind": ItemKind(shown["kind"]).name.lower(),
+        "media_url": entry.url(Part.MEDIA),
+        "cover_url": entry.url(Part.COVER),
         "min_age": entry.token.min_age,
         "policy_version": entry.token.policy_version,
         "why": WHY_SHOWN.get(entry.reason, entry.reason),

@@ -15,7 +15,7 @@ from console.http import HtmxRequest, redirect_to, render_page
 from console.prompt_forms import PromptSetForm, TryForm
 from moderation import prompt_trials, vision_selectors
 from moderation.exceptions import PromptSetChanged
-from moderation.media_urls import media_url
+from moderation.media_urls import Part, reviewer_url
 from moderation.models import PromptSet
 from moderation.services import prompts
 from moderation.vision.model import VisionModelInvalid
@@ -124,10 +124,11 @@ def prompt_try(request: HtmxRequest, number: int) -> HttpResponse:
 
 def _shown(found: prompt_trials.Found) -> dict[str, Any]:
     """Return where the frame itself is: a moment of the clip, or the picture."""
-    media = found.frame.item.media
+    item = found.frame.item
+    media = item.media
     if media is None:
         return {}
-    url = media_url(media.storage_key)
+    url = reviewer_url(item.key, Part.MEDIA)
     return {"is_video": media.is_video, "url": f"{url}#t={found.frame.ms / 1_000:.1f}" if media.is_video else url}
 
 

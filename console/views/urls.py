@@ -109,5 +109,6 @@ urlpatterns = [
     path("items/<uuid:key>/matches/<uuid:entry>", matches.match_judge, name="match_judge"),
     path("matches/", matches.match_debugger, name="match_debugger"),
     path("matches/look", matches.match_look, name="match_look"),
+    path("media/items/<uuid:key>/<slug:part>", media.item_media, name="item_media"),
     path("media/<path:signed>", media.media, name="media"),
 ]

@@ -166,7 +166,9 @@ def _forget(stored: StoredFile) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [content_lock(stored.sha256)])
             is_ours = cursor.fetchone()[0]
-            if is_ours and not MediaFile.objects.filter(sha256=stored.sha256).exists():
+            # By key as well: content that was moved away is not named by the object that this upload brought.
+            named = MediaFile.objects.filter(sha256=stored.sha256, storage_key=stored.key)
+            if is_ours and not named.exists():
                 discard(stored)
     except (DatabaseError, OSError) as error:
         # Unused bytes are the lesser harm: without the database nobody can say that nothing refers to them.

@@ -18,6 +18,8 @@ from django.core.files.storage import FileSystemStorage, Storage, default_storag
 from moderation.media.limits import MediaStorageFull
 
 _CHUNK = 256 * 1024
+#: What is restricted lies here, under keys that say nothing of the content; a bucket's rules can close the whole folder.
+RESTRICTED_FOLDER = "restricted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,16 @@ def _save(file: IO[bytes], key: str, storage: Storage) -> None:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
+
+
+def copy_stored(key: str, new_key: str, *, storage: Storage = default_storage) -> None:
+    """Copy a stored file to another key, where it appears whole or not at all. Safe to repeat.
+
+    Raises:
+        FileNotFoundError: storage has no such file.
+    """
+    with local_copy(key, storage=storage) as path, path.open("rb") as file:
+        _save(file, new_key, storage)
 
 
 def is_stored(key: str, *, storage: Storage = default_storage) -> bool:

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0015_judge_again'),
+        ('moderation', '0021_move_restricted_media'),
     ]
 
     operations = [

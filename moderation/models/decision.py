@@ -33,6 +33,19 @@ _NOT_TWICE_RUNNING = """
     END IF;
     RETURN NEW;
 """
+# Whoever writes the decision, one or thousands: from now on the item's files lie where nobody knows (`media_keys`). Once for
+# an item, while the work is not done; what has no files needs none.
+_REKEY = """
+    IF EXISTS (SELECT FROM policies_category c WHERE c.slug = NEW.category AND c.is_child_safety) THEN
+        INSERT INTO moderation_outboxmessage
+            (key, created_at, topic, part, queue, rank_at, payload, item_id, state, attempts, available_at, last_error)
+        SELECT gen_random_uuid(), now(), 'moderation.tasks.media_rekey', '', '', now(), '{}', i.id, 'pending', 0, now(), ''
+        FROM moderation_item i
+        WHERE i.id = NEW.item_id AND (i.media_id IS NOT NULL OR i.cover_id IS NOT NULL)
+        ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+"""
 
 
 class DecisionStage(models.TextChoices):
@@ -128,6 +141,13 @@ class Decision(PublicKeyModel):
                 operation=pgtrigger.Insert,
                 condition=pgtrigger.Q(new__stage__in=LIVE_STAGES),
                 func=_VERSION_DECIDES,
+            ),
+            pgtrigger.Trigger(
+                name="restricted_media_moves",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__category__gt=""),
+                func=_REKEY,
             ),
         ]
 

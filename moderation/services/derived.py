@@ -16,6 +16,7 @@ from moderation.media.confined import Examination, Preview, preview
 from moderation.media.limits import MediaExaminationFailed, MediaRejected, MediaStorageFull, web_safe
 from moderation.media.storing import local_copy, save_upload
 from moderation.models import DerivedFile, MediaFile
+from moderation.services.media_keys import rekey_late
 
 log = structlog.get_logger(__name__)
 Kind = DerivedFile.Kind
@@ -103,3 +104,5 @@ def _keep(
         made |= {"sha256": stored.sha256, "storage_key": stored.key, "n_bytes": stored.n_bytes}
     # Samples that were swept and are needed again, or made twice at once: the last one is as good as the first.
     DerivedFile.objects.update_or_create(file=file, kind=kind, version=version, defaults=made)
+    if path is not None:
+        rekey_late(file)

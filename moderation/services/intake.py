@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -29,7 +30,7 @@ from moderation.language import detect
 from moderation.list_ages import JUDGEMENT_MAX_SECONDS
 from moderation.media.storing import content_lock, is_stored
 from moderation.metrics import verdict_total
-from moderation.models import CampaignMember, Creator, Item
+from moderation.models import CampaignMember, Creator, Item, MediaFile
 from moderation.models.item import DeepState
 from moderation.onpath import onpath_begin
 from moderation.prepared import columns_of, row_of, run
@@ -37,6 +38,7 @@ from moderation.selectors import item_exists
 from moderation.services.arrival import Before, before_upload
 from moderation.services.audit import audit_write
 from moderation.services.decisions import decision_on_arrival, is_version_outdated, job_on_arrival
+from moderation.services.media_keys import is_rekeyed, object_remove_unused
 from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_on_arrival
 from moderation.services.rows import Lookup, row_add, rows_together
 from moderation.turns import turns
@@ -50,7 +52,7 @@ _FILE = """
         (key, created_at, sha256, storage_key, mime, n_bytes, width, height, duration_ms, pdq, pdq_quality)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (sha256) DO UPDATE SET sha256 = EXCLUDED.sha256
-    RETURNING id
+    RETURNING id, storage_key
 """
 _FILE_OF = "SELECT id FROM moderation_mediafile WHERE sha256 = %s"
 _CREATOR = """
@@ -253,6 +255,9 @@ def _existing(submission: Submission) -> Item:
             f"{submission.external_id!r} was submitted before with other content. Content never changes: "
             "use a new external_id for a new version."
         )
+    for upload in submission.uploads.values():
+        if is_rekeyed(MediaFile.objects.values_list("storage_key", flat=True).get(sha256=upload.sha256)):
+            object_remove_unused(key=upload.storage_key, sha256=upload.sha256)
     return item
 
 
@@ -327,9 +332,12 @@ def _store(
         if campaign:
             row_add(CampaignMember(campaign_id=campaign.pk, item=item, creator_id=item.creator_id, joined_at=now))
         _promise(item, judgement, needs_deep, can_wait=_is_held_by(campaign))
+    keys = {}
     for role, row in stored.items():
-        setattr(item, f"{role}_id", row.fetchone()[0])
-    _still_stored(submission)
+        pk, keys[role] = row.fetchone()
+        setattr(item, f"{role}_id", pk)
+    _still_stored(keys)
+    _forget_twins(submission, keys)
     job_on_arrival(item=item, judgement=judgement, policy=policy, now=now)
     if begun.is_overdue:  # asked here, where the transaction has its id: whoever waits for that then finds the item
         raise JudgementOverdue("Judging the upload took too long.")
@@ -382,14 +390,21 @@ def _media_files(submission: Submission) -> Mapping[str, CursorWrapper]:
     return {role: run(_FILE, _file_values(upload)) for role, upload in uploads}
 
 
-def _still_stored(submission: Submission) -> None:
+def _still_stored(keys: Mapping[str, str]) -> None:
     """Look once more, now that nobody can remove them: an upload that failed meanwhile may have taken its files, ours, along.
 
     Raises:
         MediaGone: one was removed.
     """
-    if not all(is_stored(upload.storage_key) for upload in submission.uploads.values()):
+    if not all(is_stored(key) for key in keys.values()):
         raise MediaGone("A file was removed while the upload was judged; send it again.")
+
+
+def _forget_twins(submission: Submission, keys: Mapping[str, str]) -> None:
+    """Remove, on commit, what this upload stored of content that was known and had been moved to another key."""
+    for role, upload in submission.uploads.items():
+        if keys[role] != upload.storage_key:
+            transaction.on_commit(partial(object_remove_unused, key=upload.storage_key, sha256=upload.sha256))
 
 
 def _file_values(upload: UploadedMedia) -> tuple[Any, ...]:

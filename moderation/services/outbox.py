@@ -41,6 +41,8 @@ TOPIC_REEXAMINE = "moderation.tasks.item_reexamine"
 TOPIC_DETECT = "moderation.tasks.detector_run"
 TOPIC_RERUN = "moderation.tasks.file_rerun"
 TOPIC_RENEW = "moderation.tasks.item_renew"
+#: Promised by a trigger of the table of decisions, which knows it by this name.
+TOPIC_REKEY = "moderation.tasks.media_rekey"
 #: Where messages wait that say nothing else.
 _QUEUE_OF = {TOPIC_EXAMINE: FIRST_QUEUE}
 
@@ -210,7 +212,7 @@ def message_fail(*, message: OutboxMessage, error: str, now: datetime) -> bool:
 def _alarm(message: OutboxMessage) -> None:
     """Make a dead letter seen: on the item, as a job for a person, in the audit log and in the logs."""
     item = Item.objects.select_for_update(of=("self",)).filter(pk=message.item_id or 0).first()
-    if item is not None:
+    if item is not None and message.topic != TOPIC_REKEY:  # which is no part of looking at the item
         Item.objects.filter(pk=item.pk).update(deep_state=DeepState.FAILED)
         _give_to_person(item)
         if message.topic == TOPIC_DETECT:
@@ -267,6 +269,7 @@ def dead_letter_redrive(*, actor: AbstractBaseUser, message_key: str, now: datet
         raise DeadLetterInvalid("The same work is already under way for this item.")
     message.state, message.attempts, message.available_at = State.PENDING, 0, now
     message.save(update_fields=["state", "attempts", "available_at"])
-    Item.objects.filter(pk=message.item_id or 0).update(deep_state=DeepState.QUEUED)
+    if message.topic != TOPIC_REKEY:
+        Item.objects.filter(pk=message.item_id or 0).update(deep_state=DeepState.QUEUED)
     audit_write(actor=actor, action="message.redriven", object_type="message", object_key=message.key)
     return message

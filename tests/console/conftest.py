@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
+from moderation import gate
+from moderation.gate import Gate
 from tests.console import scenes
 
 
@@ -51,3 +55,16 @@ def browser(reviewer: User) -> Client:
 def senior_browser(senior: User) -> Client:
     """Return the senior's browser."""
     return signed_in(senior)
+
+
+@pytest.fixture
+def follow(transactional_db: None) -> Iterator[Callable[[], None]]:
+    """Yield what brings this process's gate up to date with the database."""
+    gate.replace_current(Gate(max_age_seconds=60.0))
+
+    def follow_now() -> None:
+        gate.current().refresh()
+
+    follow_now()
+    yield follow_now
+    gate.replace_current(None)

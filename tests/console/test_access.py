@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,9 +11,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.roles import ROLES
-from moderation.media_urls import media_url
 from tests.console import scenes
+from tests.console.addresses import address, body
 from tests.console.conftest import signed_in
+from tests.moderation.clearances import cleared
 
 ALL = ("", *ROLES)
 REVIEWERS = ("reviewer", "senior", "admin")
@@ -41,6 +42,7 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "item_list": ("get", [], 200, EXPLORERS),
     "item_page": ("get", NOBODY_KEY, 404, EXPLORERS),
     "item_alike": ("get", NOBODY_KEY, 404, EXPLORERS),
+    "item_media": ("get", [*NOBODY_KEY, "media"], 404, EXPLORERS),
     "prompt_list": ("get", [], 200, POLICY_PEOPLE),
     "prompt_draft": ("post", [], 302, POLICY_PEOPLE),
     "prompt_page": ("get", [99], 404, POLICY_PEOPLE),
@@ -239,9 +241,10 @@ def test_pages_send_a_strict_policy(browser: Client) -> None:
     assert headers["X-Frame-Options"] == "DENY"
 
 
-def test_a_forged_media_address_is_no_address(ready: None, client: Client) -> None:
-    file = scenes.stored(b"not forged" * 10)
-    good = media_url(file.storage_key)
-    assert b"".join(client.get(good)) == b"not forged" * 10  # type: ignore[call-overload]
+def test_a_forged_media_address_is_no_address(follow: Callable[[], None], client: Client) -> None:
+    item = cleared("shown", media=scenes.stored(b"not forged" * 10))
+    follow()
+    good = address(item)
+    assert body(client.get(good)) == b"not forged" * 10
     assert client.get(good[:-1] + ("a" if good[-1] != "a" else "b")).status_code == 404
     assert client.get("/media/../../etc/passwd").status_code == 404

@@ -54,7 +54,9 @@ def test_a_preview_takes_the_place_of_what_browsers_do_not_play(ready: None) -> 
     copy = scenes.derived(original, "preview", b"small" * 9, mime="video/mp4")
     job = scenes.job_held(scenes.person("reviewer", "ana"), kind=ItemKind.VIDEO, media=original)
     html = page(reverse("job_page", args=[job.key]))
-    assert copy.storage_key in html
+    assert f"/media/items/{job.item.key}/preview" in html
+    assert f"/media/items/{job.item.key}/media" not in html
+    assert copy.storage_key not in html
     assert original.storage_key not in html
 
 

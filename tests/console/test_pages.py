@@ -77,7 +77,7 @@ def test_a_refusal_has_a_way_out(browser: Client) -> None:
 
 def test_a_failure_says_so_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     client.raise_request_exception = False
-    monkeypatch.setattr("console.views.media.media_key", lambda signed: 1 / 0)
+    monkeypatch.setattr("console.views.media.ticket_read", lambda signed, now: 1 / 0)
     response = client.get("/media/x")
     assert response.status_code == 500
     assert "Something failed on our side" in response.content.decode()

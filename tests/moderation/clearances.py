@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from moderation.models import Clearance, Creator, Decision, Item
+from moderation.models import Clearance, Creator, Decision, Item, MediaFile
 from moderation.models.decision import DecisionStage
 from policies.choices import ItemKind, Outcome
 from policies.models import PolicyVersion
@@ -31,13 +31,15 @@ def item_make(
     language: str = "en",
     created_at: datetime | None = None,
     kind: ItemKind = ItemKind.TEXT,
+    media: MediaFile | None = None,
+    cover: MediaFile | None = None,
 ) -> Item:
     """Return an item that nobody has decided yet."""
     maker, _ = Creator.objects.get_or_create(external_id=creator)
     return Item.objects.create(
         external_id=external_id, kind=kind, caption=f"about {external_id}", creator=maker, region=region,
         language_detected=language, content_hash=hashlib.sha256(external_id.encode()).hexdigest(),
-        created_at=created_at or timezone.now(),
+        created_at=created_at or timezone.now(), media=media, cover=cover,
     )  # fmt: skip
 
 
