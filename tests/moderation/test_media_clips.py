@@ -211,9 +211,16 @@ def test_output_is_bounded(good: Path, tmp_path: Path) -> None:
         assert sum(f.stat().st_size for f in folder.iterdir()) <= limit
 
 
+def endless(folder: Path) -> Path:
+    """Return a pipe into which nothing is ever written: reading waits and uses no CPU, so the limit on that does not help."""
+    pipe = folder / "endless"
+    os.mkfifo(pipe)
+    os.open(pipe, os.O_RDWR)  # the end for writing stays open with the test's process
+    return pipe
+
+
 def test_a_decoder_that_hangs_is_ended_in_time(tmp_path: Path) -> None:
-    pipe = tmp_path / "endless"
-    os.mkfifo(pipe)  # opening it waits for a writer that never comes: no CPU is used, so the limit on it does not help
+    pipe = endless(tmp_path)
     started = time.monotonic()
     with pytest.raises(MediaExaminationFailed) as failed:
         probe(pipe, replace(DEFAULT_LIMITS, probe_seconds=1))
@@ -257,8 +264,7 @@ def test_workers_end_with_the_child(tmp_path: Path, good: Path) -> None:
     probe(good)
     assert confined._server is not None
     child = confined._server.process
-    pipe = tmp_path / "endless"
-    os.mkfifo(pipe)
+    pipe = endless(tmp_path)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(probe, pipe)
         until = time.monotonic() + 10
