@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-
 #: What Gatehouse can be run as. A staging system is `production` with addresses of its own: nothing there may be laxer.
 ENVIRONMENTS = ("production", "demo", "dev", "test")
 #: Those in which insecure settings are let pass, because nothing real is at stake.

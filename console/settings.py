@@ -221,7 +221,7 @@ _media_storage: dict[str, Any] = {
         "base_url": MEDIA_URL,
         "file_permissions_mode": 0o640,
         "directory_permissions_mode": 0o750,  # uploads are nobody else's to read
-    },  # fmt: skip
+    },
 }
 if MEDIA_BACKEND == "s3":
     _media_storage = {

@@ -148,7 +148,7 @@ def private_file(path: Path, mode: str) -> IO[Any]:
         os.fchmod(descriptor, 0o600)
         return descriptor
 
-    return open(path, mode, opener=opener)  # noqa: SIM115 - the caller closes it
+    return open(path, mode, opener=opener)
 
 
 def die_with_parent() -> None:

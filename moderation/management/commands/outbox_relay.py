@@ -10,8 +10,8 @@ from celery import current_app
 from django.db import Error, connection
 from django.utils import timezone
 
-from moderation.serving import ServingCommand
 from moderation.services.outbox import relay_once
+from moderation.serving import ServingCommand
 
 log = structlog.get_logger(__name__)
 
