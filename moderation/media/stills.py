@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -72,7 +73,7 @@ def decode_image(
             cost = _prepared(image, side)
             if cost > BUDGET.n_bytes:
                 raise MediaRejected("too_many_pixels", _too_many_of(name, width * height, cost))
-            with BUDGET.spent(cost):
+            with BUDGET.spent(cost), closing(image):  # what was set aside is given back once the memory is
                 return DecodedImage(width, height, name, _pixels(image, side))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise MediaRejected("too_many_pixels", _too_many(limits)) from None
