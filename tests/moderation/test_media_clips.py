@@ -81,13 +81,10 @@ def test_a_long_clip_is_hashed_evenly_and_not_without_end(
 ) -> None:
     """In this process, with a smaller limit: six for three seconds."""
     monkeypatch.setattr(taking_apart, "_MAX_TRACK", 6)
-    request = {
-        "path": str(good),
-        "workdir": str(tmp_path),
-        "want_audio": False,
-        "limits": confined._wire(DEFAULT_LIMITS),
-    }
-    track = taking_apart.taken_apart(request)["track"]
+    monkeypatch.chdir(tmp_path)
+    with good.open("rb") as file:
+        request = {"file": file.fileno(), "want_audio": False, "limits": confined._wire(DEFAULT_LIMITS)}
+        track = taking_apart.taken_apart(request)["track"]
     assert [ms for ms, _, _ in track] == [0, 500, 1_000, 1_500, 2_000, 2_500]
 
 
