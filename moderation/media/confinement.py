@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from moderation.media.syscalls import deny_syscalls, give_up_capabilities, give_up_new_privileges, has_no_new_privileges
@@ -117,7 +117,7 @@ def _become(uid: int, folder: int | None) -> str:
 def landlock_version() -> int:
     """Return the kernel's Landlock version; 0 where it has none or it is switched off."""
     with suppress(OSError, AttributeError):
-        return max(0, ctypes.CDLL(None).syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_QUESTION))
+        return max(0, int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_QUESTION)))
     return 0
 
 
@@ -203,7 +203,7 @@ def _attempt(question: dict[str, object]) -> None:
         "a socket of this machine": lambda: socket.socket(socket.AF_UNIX),
         "the network": lambda: socket.socket(socket.AF_INET),
         "another process": _fork,
-        **{f"{path}": lambda path=path: _look(Path(path)) for path in private},
+        **{str(path): partial(_look, Path(path)) for path in private},
     }
     through = [name for name, attempt in attempts.items() if _succeeds(attempt)]
     sys.stdout.write(json.dumps({**asdict(applied), "got_through": through}))

@@ -162,7 +162,11 @@ def test_logs_are_for_their_owner_only_those_of_earlier_starts_included(tmp_path
     (tmp_path / "web.log").chmod(0o644)
     before = os.umask(0o022)
     try:
-        Supervisor([Program("web", ["true"]), Program("beat", ["true"])], {}, tmp_path, print).start()
+        supervisor = Supervisor(
+            [Program("web", ["true"]), Program("beat", ["true"])], dict(os.environ), tmp_path, print
+        )
+        supervisor.start()
+        supervisor.stop()
     finally:
         os.umask(before)
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
