@@ -1,17 +1,9 @@
 #!/usr/bin/env python
 """Django's command line for Gatehouse."""
 
-import os
 import sys
 
-
-def main() -> None:
-    """Run one management command."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
-
+from console.command_line import main
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main(sys.argv))

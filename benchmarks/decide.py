@@ -16,6 +16,7 @@ if not settings.configured:
     import os
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    os.environ.setdefault("ENVIRONMENT", "test")  # nothing secret is needed here
     django.setup()
 
 from policies.choices import ItemKind

@@ -5,6 +5,7 @@ Stages are CPU time of this process, so that other work on the machine does not 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -88,9 +89,10 @@ def _stages(path: Path, folder: Path) -> dict[str, dict[str, Any]]:
     from moderation.services.examination import deep_detectors
     from policies.choices import ItemKind
 
-    request = {"path": str(path), "workdir": str(folder), "want_audio": True, "limits": _wire(DEFAULT_LIMITS)}
-    probed, _ = _cpu(lambda: inspected(request))
-    apart, _ = _cpu(lambda: taken_apart(request))
+    with path.open("rb") as file, contextlib.chdir(folder):
+        request = {"file": file.fileno(), "want_audio": True, "limits": _wire(DEFAULT_LIMITS)}
+        probed, _ = _cpu(lambda: inspected(request))
+        apart, _ = _cpu(lambda: taken_apart(request))
     taken = examine(path, folder, want_audio=True)
     pictures = [np.asarray(Image.open(f.path).resize(SIZE)) for f in taken.frames]
     hashed, _ = _cpu(lambda: [pdq_of(picture) for picture in pictures])

@@ -464,6 +464,7 @@ def main() -> None:
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    os.environ.setdefault("ENVIRONMENT", "test")  # nothing secret is needed here
     django.setup()
     fill_evidence(os.environ["DATABASE_OWNER_URL"], int(sys.argv[1]))
 

@@ -15,6 +15,7 @@ if not settings.configured:
     import os
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    os.environ.setdefault("ENVIRONMENT", "test")  # nothing secret is needed here
     django.setup()
 
 from moderation.classifier.loading import model_source

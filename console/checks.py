@@ -1,55 +1,195 @@
-"""System checks: combinations of settings that would start but must not run."""
+"""System checks: settings that would start but must not serve. They look at what is insecure, not at what an environment is called.
 
+Where nothing real is at stake (`settings.IS_RELAXED`: said by name, never inferred) the insecure is let pass. Everywhere else
+each finding is an error, and `moderation.serving` stops whatever serves, with or without `--skip-checks`.
+"""
+
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
+from django.db import DatabaseError, connections
+
+from moderation.media.confinement import MEANS
+from moderation.media.decoders import confinement
+from moderation.serving import TAG
+
+#: Those who can harm: what they decide is not looked at by anybody else, or changes what everybody is shown.
+ROLES_THAT_CAN_HARM = frozenset({"senior", "policy-editor", "policy-approver", "admin"})
+_MIN_SECRET, _MIN_PASSWORD, _MIN_DISTINCT = 32, 12, 8
+#: What stands in examples, in code or in everybody's list of first tries.
+_PUBLISHED = frozenset(
+    {"password", "gatehouse", "postgres", "redis", "secret", "changeme", "change-me", "admin", "example"}
+)
+_PUBLISHED_PARTS = ("not-secret", "django-insecure", "only-for-tests", "change-me", "changeme")
+_MAIL_THAT_IS_NOT_SENT = ("console", "filebased", "locmem", "dummy")
 
 
-@register(deploy=False)
+@register(TAG)
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the settings as a whole."""
-    return [*_check_secret(), *_check_gate(), *_check_media(), *_check_speech(), *_check_production()]
+    found = [*_check_secret(), *_check_gate(), *_check_media(), *_check_speech(), *_check_means()]
+    return found if settings.IS_RELAXED else [*found, *_check_insecure()]
 
 
-def _check_secret() -> list[CheckMessage]:
-    if len(settings.SECRET_KEY) >= 32:
+@register(TAG, Tags.database)
+def check_database_role(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Return what the role of the database may do that it must not; whatever serves asks, other commands need not."""
+    if settings.IS_RELAXED:
         return []
+    return [message for alias in databases or () for message in _check_role(alias)]
+
+
+def _error(number: int, message: str, hint: str) -> Error:
+    return Error(message, hint=hint, id=f"gatehouse.E{number:03}")
+
+
+def _check_secret() -> Iterator[CheckMessage]:
     hint = "Set SECRET_KEY, or SECRET_KEY_FILE, to at least 32 random characters."
-    return [Error("SECRET_KEY is missing or short.", hint=hint, id="gatehouse.E001")]
+    key = settings.SECRET_KEY
+    if len(key) < _MIN_SECRET or len(set(key)) < _MIN_DISTINCT:
+        yield _error(1, "SECRET_KEY is missing or short.", hint)
+    elif settings.ENVIRONMENT != "test" and any(part in key.lower() for part in _PUBLISHED_PARTS):
+        yield _error(1, "SECRET_KEY is one that was published.", hint)
 
 
-def _check_gate() -> list[CheckMessage]:
-    if settings.GATE_POLL_MS * 3 <= settings.GATE_MAX_AGE_MS:
-        return []
-    hint = "Three polls must fit into the limit, or one slow poll empties the feed."
-    return [Error("GATE_MAX_AGE_MS is less than three times GATE_POLL_MS.", hint=hint, id="gatehouse.E002")]
+def _check_gate() -> Iterator[CheckMessage]:
+    if settings.GATE_POLL_MS * 3 > settings.GATE_MAX_AGE_MS:
+        hint = "Three polls must fit into the limit, or one slow poll empties the feed."
+        yield _error(2, "GATE_MAX_AGE_MS is less than three times GATE_POLL_MS.", hint)
 
 
-def _check_media() -> list[CheckMessage]:
-    if settings.MEDIA_BACKEND not in {"file", "s3"}:
-        return [Error(f"MEDIA_BACKEND={settings.MEDIA_BACKEND!r}.", hint="Use file or s3.", id="gatehouse.E003")]
+def _check_media() -> Iterator[CheckMessage]:
     options = settings.STORAGES["default"].get("OPTIONS", {})
-    if settings.MEDIA_BACKEND == "s3" and not options.get("bucket_name"):
-        return [Error("MEDIA_BACKEND=s3 without a bucket.", hint="Set MEDIA_S3_BUCKET.", id="gatehouse.E004")]
-    return []
+    if settings.MEDIA_BACKEND not in {"file", "s3"}:
+        yield _error(3, f"MEDIA_BACKEND={settings.MEDIA_BACKEND!r}.", "Use file or s3.")
+    elif settings.MEDIA_BACKEND == "s3" and not options.get("bucket_name"):
+        yield _error(4, "MEDIA_BACKEND=s3 without a bucket.", "Set MEDIA_S3_BUCKET.")
 
 
-def _check_speech() -> list[CheckMessage]:
-    if settings.WHISPER_DEVICE in {"auto", "cpu", "cuda"}:
-        return []
-    return [Error(f"WHISPER_DEVICE={settings.WHISPER_DEVICE!r}.", hint="Use auto, cpu or cuda.", id="gatehouse.E007")]
+def _check_speech() -> Iterator[CheckMessage]:
+    if settings.WHISPER_DEVICE not in {"auto", "cpu", "cuda"}:
+        yield _error(7, f"WHISPER_DEVICE={settings.WHISPER_DEVICE!r}.", "Use auto, cpu or cuda.")
 
 
-def _check_production() -> list[CheckMessage]:
-    if settings.ENVIRONMENT != "production":
-        return []
-    found: list[CheckMessage] = []
+def _check_means() -> Iterator[CheckMessage]:
+    if unknown := sorted(set(settings.MEDIA_CONFINEMENT) - set(MEANS)):
+        yield _error(8, f"MEDIA_CONFINEMENT: {', '.join(unknown)} is unknown.", f"Use some of {', '.join(MEANS)}.")
+
+
+# --- what must not be where something is at stake ------------------------------------------------------------------
+
+
+def _check_insecure() -> Iterator[CheckMessage]:
     if settings.DEMO_ENABLED:
-        found.append(Error("Demo pages are on in production.", hint="Unset DEMO_ENABLED.", id="gatehouse.E005"))
+        yield _error(5, "Demo pages are on.", "Unset DEMO_ENABLED.")
     if settings.DEBUG:
-        found.append(Error("DEBUG is on in production.", hint="Unset DEBUG.", id="gatehouse.E006"))
+        yield _error(6, "DEBUG is on: errors show settings and data to whoever causes them.", "Unset DEBUG.")
+    yield from _check_hosts()
+    yield from _check_transport()
+    yield from _check_mail()
+    yield from _check_second_factor()
+    yield from _check_metrics()
+    yield from _check_confinement()
+    yield from _check_passwords()
+
+
+def _check_hosts() -> Iterator[CheckMessage]:
+    if any(host.strip() in {"*", "."} for host in settings.ALLOWED_HOSTS):
+        yield _error(
+            10, "ALLOWED_HOSTS takes any host: links can be made to point anywhere.", "Name the hosts you serve."
+        )
     if not settings.ALLOWED_HOSTS:
-        found.append(CheckWarning("ALLOWED_HOSTS is empty.", hint="Name the hosts you serve.", id="gatehouse.W001"))
-    return found
+        yield CheckWarning("ALLOWED_HOSTS is empty.", hint="Name the hosts you serve.", id="gatehouse.W001")
+
+
+def _check_transport() -> Iterator[CheckMessage]:
+    hint = "Leave HTTPS unset or 1, and set BEHIND_PROXY=1 where a proxy of yours ends TLS and says so."
+    if not settings.SECURE_SSL_REDIRECT:
+        yield _error(11, "Plain HTTP is not redirected to HTTPS.", hint)
+    if not settings.SECURE_HSTS_SECONDS:
+        yield _error(12, "Browsers are not told to use HTTPS only (HSTS).", hint)
+    if not (settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE and settings.SESSION_COOKIE_HTTPONLY):
+        yield _error(13, "Cookies of sessions or forms travel over plain HTTP, or scripts can read them.", hint)
+    plain = [url for url in (*settings.CSRF_TRUSTED_ORIGINS, settings.BASE_URL) if not url.startswith("https://")]
+    if plain:
+        yield _error(
+            17, f"Plain HTTP in CSRF_TRUSTED_ORIGINS or BASE_URL: {', '.join(plain)}.", "Write https:// addresses."
+        )
+
+
+def _check_mail() -> Iterator[CheckMessage]:
+    if any(f".{name}." in settings.EMAIL_BACKEND for name in _MAIL_THAT_IS_NOT_SENT):
+        hint = "Leave EMAIL_BACKEND unset and set EMAIL_HOST."
+        yield _error(
+            14, "Mail is written to the log or a folder instead of sent, and with it links that sign people in.", hint
+        )
+
+
+def _check_second_factor() -> Iterator[CheckMessage]:
+    if missing := sorted(ROLES_THAT_CAN_HARM - set(settings.MFA_REQUIRED_ROLES)):
+        hint = f"Leave MFA_REQUIRED_ROLES unset, or name at least {', '.join(sorted(ROLES_THAT_CAN_HARM))}."
+        yield _error(15, f"No second factor is asked of {', '.join(missing)}.", hint)
+
+
+def _check_metrics() -> Iterator[CheckMessage]:
+    token = settings.METRICS_TOKEN
+    if token and len(token) < _MIN_PASSWORD:
+        yield _error(18, "METRICS_TOKEN is short.", f"Use at least {_MIN_PASSWORD} random characters.")
+    if not token and settings.BEHIND_PROXY:
+        hint = "Set METRICS_TOKEN: through a proxy on the same machine everybody looks local."
+        yield _error(18, "/metrics has no token behind a proxy.", hint)
+
+
+def _check_confinement() -> Iterator[CheckMessage]:
+    if not settings.MEDIA_CONFINEMENT_REQUIRED:
+        yield _error(19, "Decoders may run without confinement.", "Leave MEDIA_CONFINEMENT_REQUIRED as it is.")
+    elif not (held := confinement()).is_whole:
+        hint = (
+            "Linux 5.13 or newer with Landlock holds it; without, start the workers as root, which gives decoders a user of their own, "
+            "and let nobody else read VAR_DIR, MEDIA_ROOT and .env. See docs/adr/0020."
+        )
+        yield _error(19, f"Files of strangers would be decoded with too many rights ({held}).", hint)
+
+
+def _check_passwords() -> Iterator[CheckMessage]:
+    addresses = {name: getattr(settings, name) for name in ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL")}
+    for name, url in addresses.items():
+        password = _password(url)
+        if password is None and name == "DATABASE_URL":
+            continue  # a certificate or the system's own account may stand for it
+        if password is None and not _is_local(url):
+            yield _error(20, f"{name} has no password.", "Give the server one, and put it into the address.")
+        elif password is not None and (len(password) < _MIN_PASSWORD or password.lower() in _PUBLISHED):
+            hint = f"Use at least {_MIN_PASSWORD} random characters of your own."
+            yield _error(20, f"The password in {name} is short, or one that was published.", hint)
+
+
+def _password(url: str) -> str | None:
+    parts = urlsplit(url)
+    given = parts.password or parse_qs(parts.query).get("password", [None])[0]
+    return unquote(given) if given else None
+
+
+def _is_local(url: str) -> bool:
+    """Return whether an address is a socket of this machine, where files' rights keep others out."""
+    return "unix" in urlsplit(url).scheme or "socket" in urlsplit(url).scheme
+
+
+def _check_role(alias: str) -> Iterator[CheckMessage]:
+    try:
+        with connections[alias].cursor() as cursor:
+            cursor.execute(
+                "SELECT rolname, rolsuper, rolcreaterole, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+            )
+            role, *rights = cursor.fetchone()
+    except DatabaseError as error:
+        said = f"The database cannot be asked what its role may do ({type(error).__name__})."
+        yield CheckWarning(said, hint="It is asked again at the next start.", id="gatehouse.W003")
+        return
+    if any(rights):
+        hint = "Serve as a role that may neither change the schema nor undo the record; migrate as another."
+        yield _error(16, f"The database role {role} is a superuser, or can become one.", hint)

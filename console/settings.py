@@ -7,19 +7,34 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import structlog
 from csp.constants import NONE, SELF
 
-from console.env import env_bool, env_int, env_list, env_map, env_str
+from console.env import (
+    ENVIRONMENTS,
+    RELAXED_ENVIRONMENTS,
+    env_bool,
+    env_choice,
+    env_int,
+    env_list,
+    env_map,
+    env_required,
+    env_str,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env_str("VAR_DIR", str(BASE_DIR / "var")))
 
-#: "demo" (the embedded servers and the demo pages), "test" or "production".
-ENVIRONMENT = env_str("ENVIRONMENT", "production")
+#: What this is; an unknown name stops everything.
+ENVIRONMENT = env_choice("ENVIRONMENT", "production", known=ENVIRONMENTS)
+#: Nothing real is at stake: what else is an error is let pass. Never inferred, only said.
+IS_RELAXED = ENVIRONMENT in RELAXED_ENVIRONMENTS
 DEMO_ENABLED = env_bool("DEMO_ENABLED", ENVIRONMENT in {"demo", "test"})
 DEBUG = env_bool("DEBUG", False)
-SECRET_KEY = env_str(
-    "SECRET_KEY", "" if ENVIRONMENT == "production" else "not-secret-only-for-tests-and-checks-0123456789abcdef"
+_is_test = ENVIRONMENT == "test"
+SECRET_KEY = env_required(
+    "SECRET_KEY",
+    default="not-secret-only-for-tests-and-checks-0123456789abcdef" if _is_test else None,
+    example="the output of `python3 -c 'import secrets; print(secrets.token_urlsafe(48))'`",
 )
-ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver" if ENVIRONMENT != "production" else "")
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver" if IS_RELAXED else "")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
 BASE_URL = env_str("BASE_URL", "http://127.0.0.1:8000")
 
@@ -106,7 +121,12 @@ def _database(url: str) -> dict[str, Any]:
     }
 
 
-DATABASES = {"default": _database(env_str("DATABASE_URL", "postgresql://gatehouse_app@127.0.0.1:5432/gatehouse"))}
+DATABASE_URL = env_required(
+    "DATABASE_URL",
+    default="postgresql://gatehouse_app@127.0.0.1:5432/gatehouse" if _is_test else None,
+    example="postgresql://USER:PASSWORD@HOST:5432/gatehouse",
+)
+DATABASES = {"default": _database(DATABASE_URL)}
 DATABASE_ROLE: str = DATABASES["default"]["USER"]
 #: Who migrates; empty where DATABASE_URL's role does, which then could undo the record. Everything else runs as DATABASE_URL.
 _owner_url = env_str("DATABASE_OWNER_URL")
@@ -114,7 +134,9 @@ DATABASE_OWNER = {
     name: value for name, value in _database(_owner_url).items() if name in {"USER", "PASSWORD", "HOST", "PORT"}
 } if _owner_url else {}  # fmt: skip
 
-REDIS_URL = env_str("REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_URL = env_required(
+    "REDIS_URL", default="redis://127.0.0.1:6379/0" if _is_test else None, example="rediss://:PASSWORD@HOST:6379/0"
+)
 CACHES = {
     "default": {
         "BACKEND": "console.cache.DegradingRedisCache",
@@ -140,13 +162,25 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
+#: Roles that may do nothing without a second factor.
+MFA_REQUIRED_ROLES = frozenset(
+    env_list("MFA_REQUIRED_ROLES", "" if IS_RELAXED else "senior,policy-editor,policy-approver,admin")
+)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
-EMAIL_BACKEND = env_str("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_BACKEND = env_str(
+    "EMAIL_BACKEND", f"django.core.mail.backends.{'console' if IS_RELAXED else 'smtp'}.EmailBackend"
+)
+EMAIL_HOST = env_str("EMAIL_HOST", "localhost")
+EMAIL_PORT = env_int("EMAIL_PORT", 25, minimum=1)
+EMAIL_HOST_USER = env_str("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env_str("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", False)
+DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", "gatehouse@localhost")
 
 # --- security ----------------------------------------------------------------------------------------------------
-_https = env_bool("HTTPS", ENVIRONMENT == "production")
+_https = env_bool("HTTPS", not IS_RELAXED)
 SECURE_SSL_REDIRECT = _https
 SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|metrics)$"]  # asked by machines next to us, without TLS
 SESSION_COOKIE_SECURE = _https
@@ -154,7 +188,8 @@ CSRF_COOKIE_SECURE = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = _https
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("BEHIND_PROXY", False) else None
+BEHIND_PROXY = env_bool("BEHIND_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -191,7 +226,12 @@ MEDIA_STREAMS = env_int("MEDIA_STREAMS", 2, minimum=1)
 MEDIA_BACKEND = env_str("MEDIA_BACKEND", "file")
 _media_storage: dict[str, Any] = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",
-    "OPTIONS": {"location": MEDIA_ROOT, "base_url": MEDIA_URL},
+    "OPTIONS": {
+        "location": MEDIA_ROOT,
+        "base_url": MEDIA_URL,
+        "file_permissions_mode": 0o640,
+        "directory_permissions_mode": 0o750,  # uploads are nobody else's to read
+    },
 }
 if MEDIA_BACKEND == "s3":
     _media_storage = {
@@ -211,12 +251,18 @@ STORAGES = {
     "default": _media_storage,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if ENVIRONMENT == "test"
+        if _is_test
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
 MEDIA_MAX_VIDEO_BYTES = env_int("MEDIA_MAX_VIDEO_BYTES", 200 * 2**20, minimum=1)
 MEDIA_MAX_IMAGE_BYTES = env_int("MEDIA_MAX_IMAGE_BYTES", 20 * 2**20, minimum=1)
+#: What keeps decoders from everything but their file; take one away only where it breaks decoding, and see `manage.py runs_as`.
+MEDIA_CONFINEMENT = env_list("MEDIA_CONFINEMENT", "landlock,seccomp,uid,namespace")
+#: Whom decoders of a process of root become where the kernel has no Landlock. No other program may run as this number.
+MEDIA_DECODER_UID = env_int("MEDIA_DECODER_UID", 64_117, minimum=1)
+#: Nothing is decoded where a decoder could get at more.
+MEDIA_CONFINEMENT_REQUIRED = not IS_RELAXED
 # Anything above 1 MiB goes to a temporary file while it is received; never to memory whole.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
@@ -229,11 +275,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["console.api.permissions.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["console.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_METADATA_CLASS": "console.api.metadata.Methods",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "console.api.problems.problem_handler",
     "UNAUTHENTICATED_USER": None,
     # How many proxies of ours stand in front: only so many entries of X-Forwarded-For are believed.
-    "NUM_PROXIES": env_int("NUM_PROXIES", 1 if env_bool("BEHIND_PROXY", False) else 0, minimum=0),
+    "NUM_PROXIES": env_int("NUM_PROXIES", 1 if BEHIND_PROXY else 0, minimum=0),
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 API_RATE_PER_MINUTE = env_int("API_RATE_PER_MINUTE", 12_000, minimum=1)
@@ -250,6 +297,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "console.api.schema.problems_documented",
+        "console.api.schema.examples_given",
     ],
 }
 
@@ -308,7 +356,7 @@ LEASE_SECONDS = env_int("LEASE_SECONDS", 600, minimum=10)
 GATE_MAX_AGE_MS = env_int("GATE_MAX_AGE_MS", 1_000, minimum=50)
 GATE_POLL_MS = env_int("GATE_POLL_MS", 100, minimum=10)
 #: Tests see their own transaction's banks only on its connection.
-BANKS_FOLLOW_IN_THREAD = ENVIRONMENT != "test"
+BANKS_FOLLOW_IN_THREAD = not _is_test
 #: A hash that so many creators meet within the window is held for people until somebody looked.
 BANKS_FLOOD_CREATORS = env_int("BANKS_FLOOD_CREATORS", 20, minimum=2)
 BANKS_FLOOD_MINUTES = env_int("BANKS_FLOOD_MINUTES", 60, minimum=1)

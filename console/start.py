@@ -9,6 +9,7 @@ import argparse
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -24,8 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from console.command_line import DEMO_SETTINGS
 from console.embedded import EmbeddedError, Servers, servers_in
-from console.supervisor import Program, Supervisor, die_with_parent, end_process
+from console.supervisor import Program, Supervisor, die_with_parent, end_process, private_file
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Worker -> the queues it reads, the first ones first.
@@ -38,6 +40,8 @@ _DISK_MB = 1024
 _FIRST_PORT = 8000
 _N_PORTS = 20
 _READY_SECONDS = 90
+#: Where demo_prepare says what the demo runs as.
+_RUNS_AS = "runs-as.txt"
 #: How often the processes are looked at; a look costs microseconds.
 _LOOK_SECONDS = 0.5
 
@@ -62,6 +66,7 @@ class Place:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo until it is told to stop; return the exit status."""
+    os.umask(0o077)  # passwords, uploads and logs are written below var/: nobody else reads them
     options = _options(arguments)
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, _interrupt)
@@ -108,6 +113,7 @@ def _explain(error: OSError, var: Path) -> str:
 
 def _run(options: argparse.Namespace, var: Path) -> int:
     var.mkdir(parents=True, exist_ok=True)
+    var.chmod(var.stat().st_mode & 0o711)  # PostgreSQL's account may have to pass through, and no more
     with _only_one(var):
         _check_disk(var)
         place = Place(os.environ.get("HOST") or "127.0.0.1", _port(), var)
@@ -206,6 +212,7 @@ def _serve(options: argparse.Namespace, place: Place) -> int:
     supervisor: Supervisor | None = None
     try:
         environment = _environment(place, servers)
+        _leave_settings(place.var, environment)
         _prepare(place, environment)
         # Preparing took the owner's role; what runs from now on does not even know its password.
         running = {name: value for name, value in environment.items() if name != "DATABASE_OWNER_URL"}
@@ -283,6 +290,15 @@ def _environment(place: Place, servers: Servers | None) -> dict[str, str]:
     return {**made, **defaults, **os.environ}
 
 
+def _leave_settings(var: Path, environment: dict[str, str]) -> None:
+    """Write down, for its owner only, what `manage.py` needs to work beside this demo."""
+    names = re.findall(r"^#?([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    every = [*names, *(f"{name}_FILE" for name in names), "DATABASE_OWNER_URL"]
+    left = {name: environment[name] for name in every if name in environment}
+    with private_file(var / DEMO_SETTINGS, "w") as out:
+        json.dump(left, out, indent=1)
+
+
 def _secret_key(var: Path) -> str:
     file = var / "secret_key"
     if not file.exists():
@@ -299,9 +315,9 @@ def _prepare(place: Place, environment: dict[str, str]) -> None:
     _say("Preparing the database")
     log = place.var / "log" / "prepare.log"
     log.parent.mkdir(exist_ok=True)
-    with log.open("wb") as out:
+    with private_file(log, "wb") as out:
         done = subprocess.run(  # noqa: S603 - our own command
-            _manage("demo_prepare", "--url", place.url), env=environment, cwd=ROOT, stdout=out, stderr=out,
+            _manage("demo_prepare", "--url", place.url, "--runs-as", str(place.var / _RUNS_AS)), env=environment, cwd=ROOT, stdout=out, stderr=out,
             stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     if done.returncode:
@@ -397,8 +413,22 @@ def screen(place: Place, supervisor: Supervisor, servers: Servers | None) -> str
     if servers:
         rows += [f"  {name:<20} process {pid}" for name, pid in servers.pids().items()]
     return "\n".join(
-        [*_head(place), *_people(place.var), *_to_try(place), _bold("What runs"), *rows, "", "Ctrl-C stops all."]
+        [
+            *_head(place),
+            *_people(place.var),
+            *_to_try(place),
+            *_runs_as(place.var),
+            _bold("What runs"),
+            *rows,
+            "",
+            "Ctrl-C stops all.",
+        ]
     )
+
+
+def _runs_as(var: Path) -> list[str]:
+    lines = (var / _RUNS_AS).read_text().splitlines()
+    return [_bold("What it runs as"), *(f"  {line}" for line in lines), ""]
 
 
 def _short(path: Path) -> str:

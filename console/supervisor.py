@@ -6,6 +6,7 @@ For one machine and one person; a deployment uses its own process manager (see d
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
 import psutil
 
@@ -109,7 +111,7 @@ class Supervisor:
         self._children.clear()
 
     def _spawn(self, program: Program, log: Path) -> subprocess.Popen[bytes]:
-        with log.open("ab") as out:
+        with private_file(log, "ab") as out:
             # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops in order.
             return subprocess.Popen(  # noqa: S603 - our own command lines
                 program.argv, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
@@ -136,6 +138,17 @@ class Supervisor:
             self.say(f"{child.program.name} did not stop in {child.program.grace_seconds:.0f} s and is killed.")
             child.process.kill()
             child.process.wait()
+
+
+def private_file(path: Path, mode: str) -> IO[Any]:
+    """Open a file for writing that its owner alone may read, one that was there before included."""
+
+    def opener(name: str, flags: int) -> int:
+        descriptor = os.open(name, flags, 0o600)
+        os.fchmod(descriptor, 0o600)
+        return descriptor
+
+    return open(path, mode, opener=opener)
 
 
 def die_with_parent() -> None:

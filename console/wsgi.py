@@ -4,6 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from console.env import in_sentences
 from console.memory import collector_relax, heap_keep
 from console.telemetry import telemetry_start
 
@@ -11,5 +12,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 telemetry_start("web")
 heap_keep()
 
-application = get_wsgi_application()
+with in_sentences():
+    application = get_wsgi_application()
+    from moderation.serving import start_checked  # it needs the settings
+
+    start_checked("web")
 collector_relax()

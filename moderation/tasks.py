@@ -105,9 +105,9 @@ def clearances_expire() -> None:
 
 
 @shared_task(name="moderation.tasks.items_reconcile")
-def items_reconcile() -> None:
-    """Look for items that wait although nothing is under way for them."""
-    reconcile.items_reconcile(now=timezone.now())
+def items_reconcile() -> int:
+    """Look for items that wait although nothing is under way for them; return for how many work was promised again."""
+    return reconcile.items_reconcile(now=timezone.now())
 
 
 @shared_task(name="moderation.tasks.bank_matches_watch")

@@ -40,15 +40,17 @@ def _needed(requirement: Requirement) -> list[Requirement]:
     return found
 
 
-def pins() -> dict[str, str]:
+def pins(direct: list[Requirement]) -> dict[str, str]:
     """Return name -> version of everything reachable; without local tags such as +cpu, which differ by machine.
+
+    Args:
+        direct: what is asked for.
 
     Raises:
         SystemExit: something asked for directly is not installed.
     """
     versions = dict(ELSEWHERE)
     seen: set[tuple[str, frozenset[str]]] = set()
-    direct = _asked()
     waiting = list(direct)
     while waiting:
         requirement = waiting.pop()
@@ -66,5 +68,5 @@ def pins() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    lines = [f"{name}=={version}\n" for name, version in sorted(pins().items())]
+    lines = [f"{name}=={version}\n" for name, version in sorted(pins(_asked()).items())]
     (ROOT / "constraints.txt").write_text(HEAD + "".join(lines))

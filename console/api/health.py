@@ -18,6 +18,7 @@ from console.api.numbers import registry
 from console.celery import app as celery_app
 from moderation import bank_follower, gate
 from moderation.deep.pressure import lags
+from moderation.media.decoders import confinement
 from policies.selectors import compiled_active
 
 
@@ -85,6 +86,12 @@ def _deep() -> dict[str, Any]:
     return {"is_pressed": latest > settings.DEEP_PRESSURE_SECONDS, "lag_seconds": round(latest, 1)}
 
 
+def _decoders() -> dict[str, Any]:
+    """Say what confines decoders; where it must hold and does not, nothing is decoded."""
+    held = confinement()
+    return {"ok": held.is_whole or not settings.MEDIA_CONFINEMENT_REQUIRED, "held": str(held)}
+
+
 _CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "database": _database,
     "broker": _broker,
@@ -92,6 +99,7 @@ _CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "policy": _policy,
     "banks": _banks,
     "deep": _deep,
+    "decoders": _decoders,
 }
 
 

@@ -7,6 +7,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 
 from feed import params
+from feed.models import EventType
 from feed.types import Network, Rung
 
 _TEXT_MAX = 128
@@ -77,6 +78,24 @@ class EventBatch(StrictParams):
     events = serializers.ListField(child=serializers.JSONField(), max_length=params.EVENTS_MAX)
 
 
+class EventSchema(serializers.Serializer[Any]):
+    """One thing that a viewer did; `feed.events` checks each."""
+
+    event_id = serializers.CharField(max_length=_TEXT_MAX, help_text="The client's own; the same id counts once.")
+    type = serializers.ChoiceField(EventType.choices)
+    viewer = serializers.CharField(max_length=_TEXT_MAX, required=False, allow_blank=True, allow_null=True)
+    external_id = serializers.CharField(max_length=_TEXT_MAX)
+    impression_id = serializers.CharField(max_length=_TEXT_MAX, required=False, allow_blank=True, allow_null=True)
+    watch_ms = serializers.IntegerField(min_value=0, max_value=params.WATCH_MS_MAX, required=False, allow_null=True)
+    at = serializers.DateTimeField(help_text="RFC 3339 with its offset.")
+
+
+class EventBatchSchema(serializers.Serializer[Any]):
+    """A batch of events; each is taken in or refused by itself."""
+
+    events = serializers.ListField(child=EventSchema(), max_length=params.EVENTS_MAX)
+
+
 class ClearanceSchema(serializers.Serializer[Any]):
     """The permission that an item is served under."""
 
@@ -130,6 +149,71 @@ class RevocationsSchema(serializers.Serializer[Any]):
     next = serializers.IntegerField()
     history = serializers.CharField(help_text="Send it along with `since`.")
     is_more = serializers.BooleanField()
+
+
+class RankedSchema(serializers.Serializer[Any]):
+    """One candidate that was ranked, with its scores."""
+
+    external_id = serializers.CharField(allow_null=True)
+    prerank = serializers.FloatField(allow_null=True)
+    rank = serializers.FloatField(allow_null=True)
+
+
+class TraceExplanation(serializers.Serializer[Any]):
+    """What happened in one request, stage by stage."""
+
+    trace_id = serializers.CharField()
+    at = serializers.DateTimeField()
+    rung = serializers.ChoiceField([r.value for r in Rung])
+    policy_versions = serializers.ListField(child=serializers.IntegerField())
+    candidates = serializers.DictField(child=serializers.IntegerField(), help_text="How many each source gave.")
+    removed = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField(allow_null=True)),
+        help_text="Who was taken out, by why.",
+    )
+    ranked = RankedSchema(many=True)
+    served = serializers.ListField(child=serializers.CharField(allow_null=True))
+    failures = serializers.DictField(child=serializers.CharField(), help_text="What each failed component said.")
+    timings_ms = serializers.DictField(child=serializers.FloatField())
+
+
+class GateSays(serializers.Serializer[Any]):
+    """The gate's answer now."""
+
+    is_admitted = serializers.BooleanField()
+    why_not = serializers.CharField(allow_null=True)
+    age_seconds = serializers.FloatField(allow_null=True)
+
+
+class StagesSay(serializers.Serializer[Any]):
+    """What each stage would do now."""
+
+    rung = serializers.ChoiceField([r.value for r in Rung])
+    stages = serializers.DictField(child=serializers.BooleanField(), help_text="Whether it is still there after each.")
+    removed_by = serializers.ListField(child=serializers.CharField())
+    place_when_ranked = serializers.IntegerField(allow_null=True)
+    n_ranked = serializers.IntegerField()
+    would_be_served = serializers.BooleanField()
+
+
+class SlateSays(serializers.Serializer[Any]):
+    """What the request did with the item."""
+
+    at = serializers.DateTimeField()
+    rung = serializers.ChoiceField([r.value for r in Rung])
+    was_served = serializers.BooleanField()
+    removed_by = serializers.ListField(child=serializers.CharField())
+    place_when_ranked = serializers.IntegerField(allow_null=True, required=False)
+
+
+class ItemExplanation(serializers.Serializer[Any]):
+    """Why one item was or was not shown, then and now."""
+
+    external_id = serializers.CharField()
+    trace_id = serializers.CharField(required=False)
+    then = SlateSays(required=False)
+    gate = GateSays()
+    now = StagesSay()
 
 
 class RejectedSchema(serializers.Serializer[Any]):

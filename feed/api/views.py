@@ -4,8 +4,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -16,12 +15,15 @@ from feed import home
 from feed.api.errors import StreamGone
 from feed.api.serializers import (
     EventBatch,
+    EventBatchSchema,
     ExplainParams,
     FeedParams,
     IntakeSchema,
+    ItemExplanation,
     RevocationParams,
     RevocationsSchema,
     SlateSchema,
+    TraceExplanation,
 )
 from feed.cursors import CursorError
 from feed.events import events_record
@@ -76,7 +78,18 @@ class ExplainView(APIView):
 
     scopes: ClassVar = {"GET": "feed:read"}
 
-    @extend_schema(operation_id="feed_explain", parameters=[ExplainParams], responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        operation_id="feed_explain",
+        parameters=[ExplainParams],
+        responses={
+            200: PolymorphicProxySerializer(
+                component_name="Explanation",
+                serializers=[TraceExplanation, ItemExplanation],
+                resource_type_field_name=None,
+            ),
+            404: OpenApiResponse(description="There is no such trace (they are kept for an hour), or no such item."),
+        },
+    )
     def get(self, request: Request) -> Response:
         """Return, stage by stage, what happened in a request, or what would happen to an item for a viewer now."""
         wanted = _read(ExplainParams(data=request.query_params))
@@ -92,7 +105,7 @@ class EventsView(APIView):
 
     scopes: ClassVar = {"POST": "events:write"}
 
-    @extend_schema(operation_id="events", request=EventBatch, responses={202: IntakeSchema})
+    @extend_schema(operation_id="events", request=EventBatchSchema, responses={202: IntakeSchema})
     def post(self, request: Request) -> Response:
         """Take in at most 500 events; each counts once, however often it is sent."""
         batch = _read(EventBatch(data=request.data))

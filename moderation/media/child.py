@@ -1,8 +1,9 @@
-"""The confined side of decoding. Run as `python -m moderation.media.child SOCKET`: a small server that forks per request.
+"""The confined side of decoding. Run as `python -m moderation.media.child SOCKET TERMS`: a small server that forks per request.
 
-The server has its libraries loaded and never opens a file. Each request gets two forks: a worker that limits itself, opens
-the one file it was asked about and answers with one line of JSON; and a keeper that ends the worker when its time is up
-and says how it ended. Nothing here imports Django or anything that holds a secret.
+The server has its libraries loaded and never opens a file. Each request brings its file, and the folder for what is made of
+it, as descriptors, and gets two forks: a worker that confines itself to those (confinement.py) and answers with one line of JSON;
+and a keeper that ends the worker when its time is up and says how it ended. Nothing here imports Django or anything that holds
+a secret. TERMS is a JSON object: `means` and `uid` as `confine` takes them, `is_required`: without all of it nothing is decoded.
 """
 
 from __future__ import annotations
@@ -20,19 +21,25 @@ from functools import partial
 from typing import Any
 
 import av
+import cv2
+from PIL import Image
 
+from moderation.media.confinement import Confinement, confine
 from moderation.media.taking_apart import OutputFull, Refused, inspected, previewed, taken_apart
 
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG = 1
+#: A request is one line: some hundreds of bytes.
+_MAX_REQUEST = 16_384
 #: A worker that got less than this share of a core had no chance: that says nothing about the file.
 _STARVED_SHARE = 0.25
 _REQUEST_SECONDS = 5.0
 _VERBS = {"probe": inspected, "examine": taken_apart, "preview": previewed}
 
 
-def serve(path: str) -> None:
+def serve(path: str, terms: dict[str, Any]) -> None:
     """Accept requests until the owner has died."""
+    cv2.setNumThreads(1)  # a worker may start none
+    Image.init()  # all of Pillow's formats: a worker that is another user may not get at the interpreter's files any more
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the keepers
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(path)
@@ -47,7 +54,7 @@ def serve(path: str) -> None:
             continue
         if os.fork() == 0:
             server.close()
-            _in_fork(partial(_keep, connection))
+            _in_fork(partial(_keep, connection, terms))
         connection.close()
     with suppress(OSError):  # the owner did not come to it
         os.unlink(path)
@@ -67,14 +74,14 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _keep(connection: socket.socket) -> None:
+def _keep(connection: socket.socket, terms: dict[str, Any]) -> None:
     """Start the worker of one request, end it when its time is up, and say so where it could not say anything itself."""
     connection.settimeout(_REQUEST_SECONDS)
-    request = json.loads(connection.makefile().readline())
+    request = _received(connection)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     worker = os.fork()
     if worker == 0:
-        _in_fork(partial(_work, connection, request))
+        _in_fork(partial(_work, connection, request, terms))
     is_late = False
 
     def end(*_: object) -> None:
@@ -100,10 +107,25 @@ def _name(status: int) -> str:
     return signal.Signals(os.WTERMSIG(status)).name
 
 
-def _work(connection: socket.socket, request: dict[str, Any]) -> None:
+def _received(connection: socket.socket) -> dict[str, Any]:
+    """Return a request with the descriptors that came with it: `file`, and `folder` where something is to be written."""
+    line, descriptors = b"", []
+    while not line.endswith(b"\n") and len(line) < _MAX_REQUEST:
+        part, found, _, _ = socket.recv_fds(connection, _MAX_REQUEST, 2)
+        if not part:
+            raise ValueError("the request was cut off")
+        line, descriptors = line + part, descriptors + found
+    return {**json.loads(line), **dict(zip(("file", "folder"), descriptors, strict=False))}
+
+
+def _work(connection: socket.socket, request: dict[str, Any], terms: dict[str, Any]) -> None:
+    kept = {connection.fileno(), request["file"], request.get("folder", request["file"])}
     try:
-        _confine(request["limits"], request["seconds"])
-        answer = _act(request)
+        held = _confine(request, terms, kept)
+        if terms["is_required"] and not held.is_whole:
+            answer = {"failed": "unavailable", "detail": f"not confined: {held}"}
+        else:
+            answer = _act(request)
     except MemoryError:
         answer = {"failed": "memory"}
     except OutputFull:
@@ -114,29 +136,37 @@ def _work(connection: socket.socket, request: dict[str, Any]) -> None:
 
 
 def _say(connection: socket.socket, answer: dict[str, Any]) -> None:
+    """Write the answer: not send it, which is what a worker may not do any more."""
+    left = memoryview(json.dumps(answer).encode() + b"\n")
     with suppress(OSError):
-        connection.sendall(json.dumps(answer).encode() + b"\n")
+        while left:
+            left = left[os.write(connection.fileno(), left) :]
 
 
-def _confine(limits: dict[str, int], seconds: int) -> None:
-    """Give this fork its limits; the kernel enforces them however the decoder misbehaves."""
+def _confine(request: dict[str, Any], terms: dict[str, Any], kept: set[int]) -> Confinement:
+    """Give this fork its limits, which the kernel enforces however the decoder misbehaves, and leave it its descriptors only."""
+    _leave_descriptors(kept)
+    limits, seconds, folder = request["limits"], request["seconds"], request.get("folder")
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], limits["memory"]))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits["output"], limits["output"]))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _give_up_rights()
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))  # no further process or thread; root is exempt from this one
+    if folder is not None:
+        os.fchdir(folder)
     av.logging.set_level(av.logging.PANIC)
+    return confine(files=[request["file"]], folder=folder, means=terms["means"], uid=terms["uid"])
 
 
-def _give_up_rights() -> None:
-    """Gain no rights by starting programs; leave the network, where the kernel lets us, as root or in a namespace."""
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        if libc.unshare(_CLONE_NEWNET) != 0:
-            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+def _leave_descriptors(kept: set[int]) -> None:
+    """Close what was inherited; what is printed goes nowhere, so that nobody writes into our log."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nowhere, number)
+    edges = sorted(kept | {2})
+    for low, high in zip(edges, [*edges[1:], resource.getrlimit(resource.RLIMIT_NOFILE)[0]], strict=True):
+        os.closerange(low + 1, high)
 
 
 def _act(request: dict[str, Any]) -> dict[str, Any]:
@@ -151,4 +181,4 @@ def _act(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], json.loads(sys.argv[2]))

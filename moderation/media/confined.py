@@ -12,11 +12,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moderation.media.confinement import child_environment
+from moderation.media.decoders import decoder_terms
 from moderation.media.limits import DEFAULT_LIMITS, MediaExaminationFailed, MediaLimits, MediaRejected
 
 _PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -110,7 +112,7 @@ def probe(path: Path, limits: MediaLimits = DEFAULT_LIMITS) -> Probe:
         MediaRejected: no_video_stream, truncated, damaged, too_long, too_small, ...
         MediaExaminationFailed: the child ran out of time or memory, died, or could not be asked (unavailable).
     """
-    answer = _ask({"verb": "probe", "path": str(path)}, limits, limits.probe_seconds)
+    answer = _ask({"verb": "probe"}, path, None, limits, limits.probe_seconds)
     with _sense_expected():
         return Probe(**answer["probe"])
 
@@ -121,8 +123,7 @@ def examine(path: Path, workdir: Path, *, want_audio: bool, limits: MediaLimits 
     Raises:
         MediaRejected, MediaExaminationFailed: as `probe`.
     """
-    request = {"verb": "examine", "path": str(path), "workdir": str(workdir), "want_audio": want_audio}
-    answer = _ask(request, limits, limits.examine_seconds)
+    answer = _ask({"verb": "examine", "want_audio": want_audio}, path, workdir, limits, limits.examine_seconds)
     with _sense_expected():
         frames = tuple(_frame(workdir, **given) for given in answer["frames"])
         audio = workdir / Path(answer["audio"]).name if answer["audio"] else None
@@ -138,8 +139,7 @@ def preview(path: Path, workdir: Path, limits: MediaLimits = DEFAULT_LIMITS) -> 
     Raises:
         MediaRejected, MediaExaminationFailed: as `probe`.
     """
-    request = {"verb": "preview", "path": str(path), "workdir": str(workdir)}
-    answer = _ask(request, limits, limits.preview_seconds)
+    answer = _ask({"verb": "preview"}, path, workdir, limits, limits.preview_seconds)
     with _sense_expected():
         made = answer["preview"]
         return Preview(workdir / Path(made["file"]).name, int(made["width"]), int(made["height"]))
@@ -180,14 +180,30 @@ def _sense_expected() -> Iterator[None]:
         raise MediaExaminationFailed("crashed", "the decoder answered nonsense") from None
 
 
-def _ask(request: dict[str, Any], limits: MediaLimits, seconds: int) -> dict[str, Any]:
-    request = {**request, "seconds": seconds, "limits": _wire(limits)}
-    answer = _exchange(json.dumps(request).encode() + b"\n", seconds + _GRACE_SECONDS)
+def _ask(
+    request: dict[str, Any], path: Path, workdir: Path | None, limits: MediaLimits, seconds: int
+) -> dict[str, Any]:
+    """Ask about a file, which the child gets as a descriptor, like the folder: it can open nothing by itself."""
+    line = json.dumps({**request, "seconds": seconds, "limits": _wire(limits)}).encode() + b"\n"
+    with _descriptors(path, workdir) as descriptors:
+        answer = _exchange(line, descriptors, seconds + _GRACE_SECONDS)
     if "refused" in answer:
         raise MediaRejected(str(answer["refused"]), str(answer.get("detail", "")))
     if "failed" in answer:
         raise MediaExaminationFailed(str(answer["failed"]), str(answer.get("detail", "")))
     return answer
+
+
+@contextmanager
+def _descriptors(path: Path, workdir: Path | None) -> Iterator[list[int]]:
+    with ExitStack() as stack:
+        opened = [os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)]  # what is no file must not hold us up
+        stack.callback(os.close, opened[0])
+        os.set_blocking(opened[0], True)
+        if workdir is not None:
+            opened.append(os.open(workdir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            stack.callback(os.close, opened[1])
+        yield opened
 
 
 def _wire(limits: MediaLimits) -> dict[str, Any]:
@@ -203,12 +219,12 @@ def _wire(limits: MediaLimits) -> dict[str, Any]:
     }
 
 
-def _exchange(line: bytes, seconds: int) -> dict[str, Any]:
+def _exchange(line: bytes, descriptors: list[int], seconds: int) -> dict[str, Any]:
     """Send one request and return its answer; silence is a failure with a reason."""
     with _connect() as connection:
         connection.settimeout(seconds)
         try:
-            connection.sendall(line)
+            socket.send_fds(connection, [line], descriptors)  # short enough to go at once
             answer = connection.makefile("rb").readline(_MAX_ANSWER)
         except TimeoutError:
             raise MediaExaminationFailed("timeout") from None
@@ -232,10 +248,9 @@ class _Server:
         self.folder = Path(tempfile.mkdtemp(prefix="gh-media-"))
         self.pid = os.getpid()
         self.socket = self.folder / "s"
-        environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_PROJECT), "LANG": "C.UTF-8"}
         self.process = subprocess.Popen(  # noqa: S603 - our own module, nothing of the caller's in the arguments
-            [sys.executable, "-m", "moderation.media.child", str(self.socket)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=_PROJECT, env=environment,
+            [sys.executable, "-m", "moderation.media.child", str(self.socket), json.dumps(decoder_terms())],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=_PROJECT, env=child_environment(),
         )  # fmt: skip
         if not self.process.stdout or self.process.stdout.readline() != b"ready\n":
             self.stop()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,8 @@ from PIL import Image
 from moderation.detectors.pdq import pdq_of, pdq_of_luma
 from moderation.media.reviewing import preview_of, sheet_of, waveform_of
 
-#: Only local files, and only the containers we take: a playlist could name other files of this machine.
-_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"}
+#: Only the file that came as a descriptor, and only the containers we take: a playlist could name other files.
+_OPTIONS = {"protocol_whitelist": "fd", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"}
 #: A picture differs from the last sampled one when its 32 x 32 grey values differ by this much on average (0..255).
 _SCENE_DIFFERENCE = 14.0
 #: Frames are kept for reading text at the first long side. Hashes are made of the whole frame up to the second: other banks
@@ -37,6 +39,10 @@ _OVERLONG_SHARE = 1.1
 _LUMA_FIRST = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray")
 
 
+#: What is made goes into the current folder, which is the caller's.
+_FOLDER = Path()
+
+
 class Refused(Exception):
     """The file is not acceptable; the code and sentence go back to the caller."""
 
@@ -52,11 +58,14 @@ class OutputFull(Exception):
 def inspected(request: dict[str, Any]) -> dict[str, Any]:
     """Answer `probe`: describe a clip after reading all its packets and decoding one picture.
 
+    Args:
+        request: `file` is the clip's descriptor; `folder`, where there is one, that of the current folder, for what is made.
+
     Raises:
         Refused: with a code that MediaRejected documents.
     """
     limits = request["limits"]
-    with av.open(request["path"], options=_OPTIONS) as container:
+    with _opened(request) as container:
         described = _describe(container, limits)
         _check_whole(container, described)
         _check_limits(described, limits)
@@ -74,7 +83,7 @@ def taken_apart(request: dict[str, Any]) -> dict[str, Any]:
     frames: list[dict[str, Any]] = []
     track: list[tuple[int, str, int]] = []
     n_left = request["limits"]["output"]
-    with av.open(request["path"], options=_OPTIONS) as container:
+    with _opened(request) as container:
         for frame in _sampled(container, described["duration_ms"]):
             track.append((frame["ms"], frame["pdq"], frame["quality"]))
             if "jpeg" not in frame:
@@ -82,16 +91,15 @@ def taken_apart(request: dict[str, Any]) -> dict[str, Any]:
             n_left -= len(frame["jpeg"])
             if n_left < 0:
                 raise OutputFull
-            frames.append(_written(frame, Path(request["workdir"]), len(frames)))
+            frames.append(_written(frame, _FOLDER, len(frames)))
     if not frames:
         raise _no_picture()
-    workdir = Path(request["workdir"])
     audio = _audio(request) if described["has_audio"] else None
-    waveform = waveform_of(workdir / audio) if audio else None
+    waveform = waveform_of(_FOLDER / audio) if audio else None
     if audio and not request["want_audio"]:
-        (workdir / audio).unlink()
+        (_FOLDER / audio).unlink()
         audio = None
-    sheet = sheet_of(frames, workdir)
+    sheet = sheet_of(frames, _FOLDER)
     return {
         "probe": described, "frames": frames, "track": track, "audio": audio, "sheet": sheet, "waveform": waveform,
     }  # fmt: skip
@@ -104,11 +112,18 @@ def previewed(request: dict[str, Any]) -> dict[str, Any]:
         Refused: as `inspected`.
     """
     limits = request["limits"]
-    with av.open(request["path"], options=_OPTIONS) as container:
+    with _opened(request) as container:
         _describe(container, limits)
         video = _single_threaded(container)
-        made = preview_of(container, video, Path(request["workdir"]) / "preview.mp4", limits["max_seconds"])
+        made = preview_of(container, video, _FOLDER / "preview.mp4", limits["max_seconds"])
     return {"preview": made}
+
+
+def _opened(request: dict[str, Any]) -> Any:
+    """Open the clip from its beginning; the place in it is one for all who use the descriptor."""
+    with suppress(OSError):  # what cannot be gone back in is read as it comes
+        os.lseek(request["file"], 0, os.SEEK_SET)
+    return av.open("fd:", options={**_OPTIONS, "fd": str(request["file"])})
 
 
 # --- describing ----------------------------------------------------------------------------------------------------
@@ -295,10 +310,10 @@ def _scaled(frame: Any, side: int) -> npt.NDArray[np.uint8]:
 
 def _audio(request: dict[str, Any]) -> str | None:
     """Write the sound as 16 kHz mono WAV, cut at the longest a clip may be; None where it cannot be decoded."""
-    file = Path(request["workdir"]) / "audio.wav"
+    file = _FOLDER / "audio.wav"
     n_left = 16_000 * request["limits"]["max_seconds"]
     try:
-        with av.open(request["path"], options=_OPTIONS) as source, av.open(str(file), "w") as out:
+        with _opened(request) as source, av.open(str(file), "w") as out:
             target = out.add_stream("pcm_s16le", rate=16_000, layout="mono")
             resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
             if source.streams.audio[0].codec_context is None:

@@ -15,6 +15,7 @@ import django
 import numpy as np
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+os.environ.setdefault("ENVIRONMENT", "test")  # nothing secret is needed here
 django.setup()
 
 from moderation.classifier import CATEGORIES

@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from console import start
+from console.supervisor import Program, Supervisor
 
 ROOT = Path(start.__file__).resolve().parent.parent
 _OURS = (
@@ -129,19 +130,62 @@ def test_the_demo_starts_answers_and_stops_without_a_trace(var: Path, tmp_path: 
             assert json.load(answer)["status"] == "ready"
         everyone = [demo, *demo.children(recursive=True), *_servers_of(var)]
         assert len(everyone) >= 11
+        assert list(readable_by_others(var)) == []
+        beside = subprocess.run(
+            [sys.executable, "manage.py", "roles_sync"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (beside.returncode, beside.stderr.strip()) == (0, f"This works on the demo of {var.resolve()}.")
         demo.send_signal(signal.SIGINT)
         assert demo.wait(timeout=180) == 0  # five groups, each with its own patience, on a machine that is busy
     finally:
         if demo.is_running():
             demo.terminate()
             demo.wait(timeout=180)
+    assert "environment    demo" in out.read_text()
+    assert "decoders       files:" in out.read_text()
     assert [p for p in everyone if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
     assert run("--reset").returncode == 0
     assert not var.exists()
 
 
+def readable_by_others(folder: Path) -> Iterator[str]:
+    """Yield what others than the owners can read or write below a folder, or of it list."""
+    for path in (folder, *folder.rglob("*")):
+        mode = path.lstat().st_mode
+        passed = all(above.stat().st_mode & 0o001 for above in path.parents if above.is_relative_to(folder))
+        if passed and mode & 0o006 and not stat.S_ISLNK(mode):
+            yield f"{path} {stat.filemode(mode)}"
+
+
+def test_logs_are_for_their_owner_only_those_of_earlier_starts_included(tmp_path: Path) -> None:
+    (tmp_path / "web.log").touch(mode=0o644)
+    (tmp_path / "web.log").chmod(0o644)
+    before = os.umask(0o022)
+    try:
+        supervisor = Supervisor(
+            [Program("web", ["true"]), Program("beat", ["true"])], dict(os.environ), tmp_path, print
+        )
+        supervisor.start()
+        supervisor.stop()
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_data_folder_of_an_earlier_start_is_closed_to_others(var: Path) -> None:
+    var.mkdir(parents=True)
+    var.chmod(0o755)
+    assert run("--check").returncode == 0
+    assert stat.S_IMODE(var.stat().st_mode) == 0o711
+
+
 def _url_on_screen(demo: psutil.Popen, out: Path) -> str:
-    for _ in range(1200):
+    for _ in range(3000):
         if "Ctrl-C stops all" in out.read_text():
             return re.findall(r"Console +(\S+)/", out.read_text())[0]
         try:

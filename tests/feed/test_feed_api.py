@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
+from openapi_schema_validator import OAS31Validator
 
 from console.models import ApiKey
 from moderation import gate
@@ -203,6 +205,15 @@ def test_explain_says_what_happened_in_a_request(api: Api, follow: Follow) -> No
     assert api("feed/explain", trace_id=uuid.uuid4().hex).status_code == 404
     assert api("feed/explain", trace_id="x").status_code == 422
     assert api("feed/explain").status_code == 422
+
+
+def test_an_explanation_is_what_the_description_says(api: Api, follow: Follow) -> None:
+    cleared("a", creator="a")
+    follow()
+    slate = api("feed", viewer="someone", age="20", region="DE", limit=1).json()
+    described = SchemaGenerator().get_schema(request=None, public=True)["components"]
+    trace = {"$ref": "#/components/schemas/TraceExplanation", "components": described}
+    OAS31Validator(trace).validate(api("feed/explain", trace_id=slate["trace_id"]).json())
 
 
 def test_explain_says_why_not_that(api: Api, follow: Follow) -> None:

@@ -81,13 +81,10 @@ def test_a_long_clip_is_hashed_evenly_and_not_without_end(
 ) -> None:
     """In this process, with a smaller limit: six for three seconds."""
     monkeypatch.setattr(taking_apart, "_MAX_TRACK", 6)
-    request = {
-        "path": str(good),
-        "workdir": str(tmp_path),
-        "want_audio": False,
-        "limits": confined._wire(DEFAULT_LIMITS),
-    }
-    track = taking_apart.taken_apart(request)["track"]
+    monkeypatch.chdir(tmp_path)
+    with good.open("rb") as file:
+        request = {"file": file.fileno(), "want_audio": False, "limits": confined._wire(DEFAULT_LIMITS)}
+        track = taking_apart.taken_apart(request)["track"]
     assert [ms for ms, _, _ in track] == [0, 500, 1_000, 1_500, 2_000, 2_500]
 
 
@@ -211,9 +208,16 @@ def test_output_is_bounded(good: Path, tmp_path: Path) -> None:
         assert sum(f.stat().st_size for f in folder.iterdir()) <= limit
 
 
+def endless(folder: Path) -> Path:
+    """Return a pipe into which nothing is ever written: reading waits and uses no CPU, so the limit on that does not help."""
+    pipe = folder / "endless"
+    os.mkfifo(pipe)
+    os.open(pipe, os.O_RDWR)  # the end for writing stays open with the test's process
+    return pipe
+
+
 def test_a_decoder_that_hangs_is_ended_in_time(tmp_path: Path) -> None:
-    pipe = tmp_path / "endless"
-    os.mkfifo(pipe)  # opening it waits for a writer that never comes: no CPU is used, so the limit on it does not help
+    pipe = endless(tmp_path)
     started = time.monotonic()
     with pytest.raises(MediaExaminationFailed) as failed:
         probe(pipe, replace(DEFAULT_LIMITS, probe_seconds=1))
@@ -257,8 +261,7 @@ def test_workers_end_with_the_child(tmp_path: Path, good: Path) -> None:
     probe(good)
     assert confined._server is not None
     child = confined._server.process
-    pipe = tmp_path / "endless"
-    os.mkfifo(pipe)
+    pipe = endless(tmp_path)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(probe, pipe)
         until = time.monotonic() + 10

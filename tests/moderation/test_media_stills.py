@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +17,10 @@ import pytest
 from PIL import Image
 
 from moderation.detectors.pdq import hamming, pdq_of
+from moderation.media.budget import Budget
 from moderation.media.limits import DEFAULT_LIMITS, MediaRejected
 from moderation.media.sniff import HEAD_BYTES, sniff
-from moderation.media.stills import decode_image, picture_of
+from moderation.media.stills import BUDGET, _has_several_scans, decode_image, picture_of
 from tests.moderation.clips import jpeg, scene
 from tests.moderation.forms import m4a, mp4, png, wav
 from tests.moderation.media_files import damaged
@@ -162,6 +166,97 @@ def test_the_largest_that_is_taken_is_decoded_small() -> None:
     assert (decoded.width, decoded.height) == (6_000, 4_000)
     assert max(decoded.pixels.shape) <= 1_024
     assert hamming(pdq_of(decoded.pixels)[0], pdq_of(np.asarray(scene(1)))[0]) <= 16
+
+
+#: Decodes one file in four threads at once; prints what that took at most, in bytes, and what came out.
+_FOUR_AT_ONCE = """
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from moderation.media.limits import MediaRejected
+from moderation.media.stills import decode_image
+
+def decoded(path):
+    try:
+        return decode_image(open(path, "rb")).pixels.shape
+    except MediaRejected as error:
+        return error.code
+
+decoded(sys.argv[1])  # libraries are loaded
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with ThreadPoolExecutor(4) as pool:
+    answers = set(pool.map(decoded, [sys.argv[2]] * 4))
+print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before), *answers, sep="|")
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "options"),
+    [
+        ("RGBA", "PNG", {}),
+        ("P", "GIF", {}),
+        ("RGB", "WEBP", {"lossless": True}),
+        ("RGB", "JPEG", {"progressive": True}),
+        ("RGB", "JPEG", {"progressive": True, "subsampling": 0}),
+        ("RGB", "JPEG", {}),
+    ],
+)
+def test_four_of_fifty_megapixels_at_once_stay_within_one_budget(
+    tmp_path: Path, mode: str, name: str, options: dict[str, object]
+) -> None:
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.write_bytes(encoded(Image.new(mode, (8_000, 6_250)), name, **options))
+    small.write_bytes(encoded(scene(1), name))
+    command = [sys.executable, "-c", _FOUR_AT_ONCE, str(small), str(large)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    taken, *answers = done.stdout.strip().split("|")
+    assert answers in (["(782, 1000, 3)"], ["too_many_pixels"])
+    assert int(taken) <= BUDGET.n_bytes + 48 * 2**20  # what the allocator keeps, and the reduced pictures
+
+
+def test_a_still_that_no_budget_allows_is_told_how_large_one_may_be() -> None:
+    with pytest.raises(MediaRejected) as refused:
+        decode_image(io.BytesIO(encoded(Image.new("RGB", (5_000, 4_000)), "WEBP")))
+    assert refused.value.code == "too_many_pixels"
+    assert "A WEBP of this kind may have at most 16 million pixels" in refused.value.detail
+    assert decode_image(io.BytesIO(encoded(Image.new("RGB", (5_000, 3_000)), "WEBP"))).width == 5_000
+
+
+def test_what_needs_more_than_is_left_waits_until_others_are_done() -> None:
+    budget, order = Budget(100), []
+
+    def spend(name: str, n_bytes: int) -> None:
+        with budget.spent(n_bytes):
+            order.append(name)
+
+    with ThreadPoolExecutor(2) as pool:
+        with budget.spent(60):
+            large, small = pool.submit(spend, "large", 50), pool.submit(spend, "small", 40)
+            small.result(timeout=20)
+            assert order == ["small"]
+            assert not large.done()
+        large.result(timeout=20)
+    with pytest.raises(ValueError, match="101"), budget.spent(101):
+        pass
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA"])
+def test_strips_are_reduced_as_the_whole_would_be(mode: str) -> None:
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 255, (2_111, 3_001, 3), dtype=np.uint8)).convert(mode)
+    decoded = decode_image(io.BytesIO(encoded(image, "PNG"))).pixels
+    assert np.array_equal(decoded, np.asarray(image.convert("RGB").reduce(3)))
+
+
+def test_scans_of_a_jpeg_are_counted_whatever_stands_before_them() -> None:
+    def has_several(data: bytes) -> bool:
+        with Image.open(io.BytesIO(data)) as image:
+            return _has_several_scans(image)
+
+    plain = encoded(scene(1), "JPEG", exif=b"Exif\0\0" + b"x" * 5_000, comment=b"y" * 5_000)
+    assert not has_several(plain)
+    assert not has_several(plain[:2] + b"\xff" * 3 + plain[2:])
+    assert has_several(encoded(scene(1), "JPEG", progressive=True))
+    one_component = plain.index(b"\xff\xda") + 4
+    assert has_several(plain[:one_component] + b"\x01" + plain[one_component + 1 :])
 
 
 def test_a_picture_comes_hashed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -16,8 +17,9 @@ class Command(BaseCommand):
     help = "Migrate, collect static files if they changed, make the demo's people and its first policy."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the address that the demo answers at."""
+        """Take the address that the demo answers at, and where to say what it runs as."""
         parser.add_argument("--url", default=settings.BASE_URL)
+        parser.add_argument("--runs-as", default="", metavar="FILE", help="write there what `manage.py runs_as` prints")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it; each step is safe to repeat."""
@@ -30,6 +32,9 @@ class Command(BaseCommand):
         # People before policy: policy_seed makes an approver who cannot sign in where there is none.
         call_command("demo_users", url=options["url"], stdout=self.stdout)
         call_command("policy_seed", stdout=self.stdout)
+        if options["runs_as"]:
+            with Path(options["runs_as"]).open("w", encoding="utf-8") as out:
+                call_command("runs_as", stdout=out)
 
     def _collect(self) -> None:
         """Collect static files unless they are what they were: compressing them takes seconds."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import structlog
 from celery import current_app
-from django.core.management.base import BaseCommand
 from django.db import Error, connection
 from django.utils import timezone
 
 from moderation.services.outbox import relay_once
+from moderation.serving import ServingCommand
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ def send(topic: str, message_key: str, queue: str) -> None:
     current_app.send_task(topic, args=[message_key], queue=queue or None, retry=False, ignore_result=True)
 
 
-class Command(BaseCommand):
+class Command(ServingCommand):
     """The relay. Any number may run; each row is sent by one of them."""
 
     help = "Carry promises from the outbox to the broker until stopped."
