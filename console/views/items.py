@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console import evidence, timeline
-from console.access import EXPLORE, OVERTURN, READ_AUDIT, is_restricted_by, item_visible, may, paced, requires
+from console.access import EXPLORE, OVERTURN, READ_AUDIT, item_visible, may, paced, requires
 from console.forms import ItemFilter, OverturnForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from console.media_panel import media_panel
@@ -97,9 +97,9 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
     """Return what the item page shows, newest decision first."""
     names = category_names()
     trail = list(selectors.decision_trail(item))[::-1]
-    jobs = list(item.jobs.select_related("queue").order_by("-id"))
+    jobs = list(selectors.item_jobs(request.user, item))
     findings = next((list(d.findings.all()) for d in trail if d.findings.all()), [])
-    current, is_shown = item.current_decision, not is_restricted_by(trail, jobs)
+    current, is_shown = item.current_decision, not item.is_restricted
     initial = {"expected_decision": current.key if current else None}
     return {
         "item": item,
@@ -111,9 +111,11 @@ def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) ->
         "parts": evidence.caption_parts(item.caption, findings, names),
         "trail": [_told(decision, names) for decision in trail],
         "revisions": selectors.clearance_revisions(item),
-        "reports": item.reports.order_by("-created_at"),
+        "reports": selectors.item_reports(request.user, item),
         "jobs": jobs,
-        "audit": selectors.audit_of("item", item.external_id)[:50] if may(request.user, READ_AUDIT) else None,
+        "audit": selectors.audit_of(request.user, "item", item.external_id)[:50]
+        if may(request.user, READ_AUDIT)
+        else None,
         "may_overturn": may(request.user, OVERTURN) and item.withdrawn_at is None,
         "flip_version": current.policy_version.number if current else None,
         "form": form or OverturnForm(names=names, initial=initial),

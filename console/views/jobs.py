@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import push_url
 
 from console import evidence, timeline
-from console.access import REVIEW, holds, job_visible, requires, shows_media
+from console.access import REVIEW, holds, job_visible, requires
 from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from console.media_panel import media_panel
@@ -21,6 +21,7 @@ from moderation.models import Decision
 from moderation.selectors import JobPage
 from moderation.services import jobs
 from moderation.timeline import timeline as moments_of
+from moderation.visibility import job_hides_media
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import compiled_version
@@ -136,7 +137,7 @@ def job_context(request: HtmxRequest, page: JobPage, form: DecisionForm | None) 
         "page": page,
         "job": page.job,
         "item": page.item,
-        "media": media_panel(page.item, is_shown=shows_media(request.user, page), at=at),
+        "media": media_panel(page.item, is_shown=not job_hides_media(page.job), at=at),
         "chart": timeline.chart_of(moments_of(page.findings), page.item.lasts_ms, levels, names),
         "words": own_words(request.user.pk, page.item.pk),
         "decision": current,

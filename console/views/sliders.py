@@ -11,7 +11,6 @@ from django.views.decorators.http import require_GET, require_POST
 from console.access import (
     DASHBOARDS,
     EDIT_POLICIES,
-    category_visible,
     draft_visible,
     may,
     paced,
@@ -22,6 +21,7 @@ from console.forms import category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from console.simulation_forms import LEVEL_WORDS, SliderForm
 from console.slider_context import Choice, choice_of, moved_to, out_of_order, prepared_for
+from moderation.visibility import categories_hidden
 from policies.exceptions import DraftConflict, PolicyError, PolicyUnavailable
 from policies.models import PolicyVersion
 from policies.services_drafts import threshold_set
@@ -68,7 +68,8 @@ def slider_apply(request: HtmxRequest, number: int) -> HttpResponse:
 
 
 def _names(request: HtmxRequest) -> dict[str, str]:
-    return {slug: name for slug, name in category_names().items() if category_visible(request.user, slug)}
+    hidden = categories_hidden(request.user)
+    return {slug: name for slug, name in category_names().items() if slug not in hidden}
 
 
 def _page(request: HtmxRequest, version: PolicyVersion, form: SliderForm, status: int = 200) -> HttpResponse:

@@ -14,7 +14,7 @@ from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.outbox import OutboxMessage
-from moderation.models.report import Report
+from moderation.models.report import Report, Reporter
 from moderation.models.rerun import DetectorRerun
 from moderation.models.review import Job, Queue
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
@@ -54,6 +54,7 @@ __all__ = [
     "PromptSet",
     "Queue",
     "Report",
+    "Reporter",
     "RollbackNotice",
     "ScoreWeek",
     "ShadowVerdict",

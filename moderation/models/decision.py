@@ -23,6 +23,15 @@ _VERSION_DECIDES = """
 """
 
 
+# Any category that carries the flag, whatever it is called; see moderation.visibility.
+_RESTRICTS_ITEM = """
+    IF EXISTS (SELECT 1 FROM policies_category c WHERE c.slug = NEW.category AND c.is_child_safety) THEN
+        UPDATE moderation_item SET is_restricted = true WHERE id = NEW.item_id AND NOT is_restricted;
+    END IF;
+    RETURN NULL;
+"""
+
+
 class DecisionStage(models.TextChoices):
     """What led to a decision."""
 
@@ -109,6 +118,13 @@ class Decision(PublicKeyModel):
                 operation=pgtrigger.Insert,
                 condition=pgtrigger.Q(new__stage__in=LIVE_STAGES),
                 func=_VERSION_DECIDES,
+            ),
+            pgtrigger.Trigger(
+                name="restricts_item",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                condition=~pgtrigger.Q(new__category=""),
+                func=_RESTRICTS_ITEM,
             ),
         ]
 

@@ -26,6 +26,7 @@ from moderation.services.evidence import evidence_keep
 from moderation.services.job_opening import job_close, job_open
 from moderation.services.locking import item_locked
 from moderation.services.rows import Lookup, row_add
+from moderation.visibility import may_know
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 from policies.models import PolicyVersion
@@ -399,7 +400,7 @@ def item_overturn(
         raise DecisionChanged("Somebody decided this item while you looked at it; read the new decision first.")
     verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories))
     decision = decision_by_person(actor=actor, item=item, verdict=verdict, stage=DecisionStage.SENIOR, now=now)
-    job_close(item=item, now=now, even_leased=True)
+    job_close(item=item, now=now, even_leased=True, even_unconfirmed=may_know(actor))
     audit_write(
         actor=actor,
         action="decision.overturned",
@@ -433,6 +434,6 @@ def item_withdraw(*, actor: Actor, item: Item, now: datetime) -> Decision:
     _follow(item, decision, now)
     item.withdrawn_at = now
     item.save(update_fields=["withdrawn_at"])
-    job_close(item=item, now=now, even_leased=True)
+    job_close(item=item, now=now, even_leased=True, even_unconfirmed=True)
     audit_write(actor=actor, action="item.withdrawn", object_type="item", object_key=item.external_id)
     return decision
