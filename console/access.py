@@ -15,12 +15,15 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django_htmx.http import HttpResponseClientRedirect
 
+from console import api_keys
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
+from console.models import ApiKey
 from moderation import selectors, visibility, vision_selectors
 from moderation.models import Campaign, HashBank, HashEntry, Item, Job, OutboxMessage, PromptSet, SimulationRun
 from moderation.rollout_selectors import Agreement
 from moderation.routing import SENIOR_QUEUE
+from moderation.services import reporters
 from moderation.simulations import simulation_get
 from policies import selectors_versions
 from policies.models import PolicyVersion, Term
@@ -41,6 +44,8 @@ EDIT_POLICIES = "policies.edit_versions"
 APPROVE_POLICIES = "policies.approve_versions"
 ADD_EMERGENCY = "moderation.add_emergency_terms"
 RERUN = "moderation.rerun_detectors"
+MANAGE_KEYS = api_keys.PERMISSION
+MANAGE_REPORTERS = reporters.PERMISSION
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -284,3 +289,15 @@ def run_visible(key: UUID) -> SimulationRun:
     if run is None:
         raise Http404
     return run
+
+
+def key_visible(key: UUID) -> ApiKey:
+    """Return one API key.
+
+    Raises:
+        Http404: there is none.
+    """
+    found = api_keys.keys().filter(key=key).first()
+    if found is None:
+        raise Http404
+    return found
