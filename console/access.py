@@ -1,24 +1,31 @@
 """Who may see and do what in the console: 403 and 404 are decided here and nowhere else."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from console import api_keys
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
 from console.models import ApiKey
+from console.session_life import session_begin
 from moderation import selectors, visibility, vision_selectors
 from moderation.models import Campaign, HashBank, HashEntry, Item, Job, OutboxMessage, PromptSet, SimulationRun
 from moderation.rollout_selectors import Agreement
@@ -51,6 +58,11 @@ MANAGE_REPORTERS = reporters.PERMISSION
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts are made by administrators; nobody signs up."""
 
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign somebody in; their session begins now."""
+        super().login(request, user)
+        session_begin(request.session, time.time())
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: there is no sign-up."""
         return False
@@ -77,11 +89,25 @@ def requires(*permissions: str) -> Callable[[View[P]], Callable[Concatenate[Http
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Send a stranger to sign in; a form or a fragment cannot be returned to, so those come back to the home page."""
+    """Send a stranger to sign in, and from there back to the page they were on."""
+    if getattr(request, "session_ended", False):
+        messages.info(request, "Your session had ended. Sign in to go on where you were.")
+    response = redirect_to_login(back_to(request))
     htmx = bool(request.htmx)  # type: ignore[attr-defined]
-    back = request.get_full_path() if request.method == "GET" and not htmx else "/"
-    response = redirect_to_login(back)
     return HttpResponseClientRedirect(response.url) if htmx else response
+
+
+def back_to(request: HttpRequest) -> str:
+    """Return the address of the page that somebody is on: a form or a fragment was sent from one of ours, or "/" is."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    if request.method == "GET" and not htmx:
+        return request.get_full_path()
+    page = (htmx.current_url if htmx else request.headers.get("Referer")) or ""
+    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+        return "/"
+    parts = urlsplit(page)
+    own = parts.path.startswith("/") and not parts.path.startswith(("//", reverse("account_logout")))
+    return urlunsplit(("", "", parts.path, parts.query, "")) if own else "/"
 
 
 def may(user: User | AnonymousUser, permission: str) -> bool:

@@ -6,11 +6,20 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
 
+from console.roles import ROLES
+
 
 @register(deploy=False)
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the settings as a whole."""
-    return [*_check_secret(), *_check_gate(), *_check_media(), *_check_speech(), *_check_production()]
+    return [
+        *_check_secret(),
+        *_check_gate(),
+        *_check_media(),
+        *_check_speech(),
+        *_check_second_factor(),
+        *_check_production(),
+    ]
 
 
 def _check_secret() -> list[CheckMessage]:
@@ -43,6 +52,14 @@ def _check_speech() -> list[CheckMessage]:
     if settings.WHISPER_DEVICE in {"auto", "cpu", "cuda"}:
         return []
     return [Error(f"WHISPER_DEVICE={settings.WHISPER_DEVICE!r}.", hint="Use auto, cpu or cuda.", id="gatehouse.E007")]
+
+
+def _check_second_factor() -> list[CheckMessage]:
+    unknown = sorted(set(settings.MFA_REQUIRED_ROLES) - set(ROLES))
+    if not unknown:
+        return []
+    hint = f"Name roles of these: {', '.join(ROLES)}; or none, alone."
+    return [Error(f"MFA_REQUIRED_ROLES names {', '.join(unknown)}.", hint=hint, id="gatehouse.E040")]
 
 
 def _check_production() -> list[CheckMessage]:

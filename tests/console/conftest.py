@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
+from console.session_life import session_begin
 from tests.console import scenes
 
 
@@ -38,6 +41,9 @@ def signed_in(user: User) -> Client:
     """Return a browser in which somebody is signed in."""
     client = Client()
     client.force_login(user)
+    session = client.session
+    session_begin(session, time.time())
+    session.save()
     return client
 
 
