@@ -9,7 +9,6 @@ from django.utils.safestring import SafeString
 
 from console import charts
 from moderation.staffing_selectors import ServiceTime, ServiceTimes
-from moderation.visibility import Hidden
 from policies.choices import Outcome
 from policies.estimates import Quality, quality_of
 from policies.outcomes import BANDS, Flow, QueueLoad, Simulation
@@ -95,11 +94,12 @@ class Jobs:
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """What is known of queues: titles and promised minutes by slug, and how long jobs took."""
+    """What is known of queues: titles and promised minutes by slug, how long jobs took, and those not to be told of."""
 
     titles: Mapping[str, str]
     sla_minutes: Mapping[str, int]
     times: ServiceTimes
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +116,17 @@ class Answer:
     quality: tuple[Quality, ...]
 
 
-def answer_of(found: Simulation, queues: Queues, names: Mapping[str, str], *, hidden: Hidden) -> Answer:
+def answer_of(
+    found: Simulation, queues: Queues, names: Mapping[str, str], *, hidden: frozenset[str] = frozenset()
+) -> Answer:
     """Return a simulation as its page shows it.
 
     Args:
         names: category slug -> name.
-        hidden: what the reader may not know of. Such categories are folded into those without one, so that they cannot
-            be had by subtraction, and such queues are left out.
+        hidden: the categories that the reader may not know of. They are folded into what has none, so that they cannot be
+            had by subtraction; the hidden queues are left out.
     """
-    jobs = jobs_of(found, queues, hidden=hidden.queues)
+    jobs = jobs_of(found, queues)
     share = jobs.per_hour_before / max(sum(row.per_hour_before for row in found.queues), 1e-12)
     share_after = jobs.per_hour_after / max(sum(row.per_hour_after for row in found.queues), 1e-12)
     hours = tuple((row.hour, row.before * share, row.after * share_after) for row in found.by_hour)
@@ -143,9 +145,9 @@ def answer_of(found: Simulation, queues: Queues, names: Mapping[str, str], *, hi
 # --- breakdowns --------------------------------------------------------------------------------------------------
 
 
-def breakdowns_of(found: Simulation, names: Mapping[str, str], *, hidden: Hidden) -> tuple[Breakdown, ...]:
+def breakdowns_of(found: Simulation, names: Mapping[str, str], *, hidden: frozenset[str]) -> tuple[Breakdown, ...]:
     """Return the flows by category, language, market and audience, what changes most first."""
-    by_category = _folded(found.by_category, hidden.categories) if hidden.categories else found.by_category
+    by_category = _folded(found.by_category, hidden) if hidden else found.by_category
     return (
         _breakdown("category", "By category", by_category, names),
         _breakdown("language", "By language", found.by_language, {}),
@@ -177,21 +179,19 @@ def _sum(flows: Sequence[Flow]) -> Flow:
 # --- jobs and reviewers ------------------------------------------------------------------------------------------
 
 
-def jobs_of(found: Simulation, queues: Queues, *, hidden: frozenset[str]) -> Jobs:
+def jobs_of(found: Simulation, queues: Queues) -> Jobs:
     """Return the jobs of every queue with the reviewers they take, by Erlang C."""
     factors = _peak([row.before for row in found.by_hour]), _peak([row.after for row in found.by_hour])
-    return staffed(found.queues, queues, factors, hidden=hidden)
+    return staffed(found.queues, queues, factors)
 
 
-def staffed(
-    loads: Sequence[QueueLoad], queues: Queues, factors: tuple[float, float], *, hidden: frozenset[str]
-) -> Jobs:
+def staffed(loads: Sequence[QueueLoad], queues: Queues, factors: tuple[float, float]) -> Jobs:
     """Return loads with their reviewers, but for those of hidden queues.
 
     Args:
         factors: the busiest hour against the average, now and under the draft.
     """
-    shown = [load for load in loads if load.queue not in hidden]
+    shown = [load for load in loads if load.queue not in queues.hidden]
     rows = tuple(_queue_row(load, queues, factors) for load in shown)
     return Jobs(
         rows=rows,
@@ -236,8 +236,8 @@ def _peak(per_hour: Sequence[float]) -> float:
 # --- precision and recall ----------------------------------------------------------------------------------------
 
 
-def qualities_of(found: Simulation, names: Mapping[str, str], *, hidden: Hidden) -> tuple[Quality, ...]:
+def qualities_of(found: Simulation, names: Mapping[str, str], *, hidden: frozenset[str]) -> tuple[Quality, ...]:
     """Return the estimates for everything, then for each category that has labels."""
     labelled = [slug for slug in names if any(row.category == slug and row.n_labels for row in found.strata)]
-    shown = [slug for slug in labelled if slug not in hidden.categories]
+    shown = [slug for slug in labelled if slug not in hidden]
     return tuple(quality_of(found.strata, category) for category in ("", *shown)) if found.strata else ()

@@ -16,7 +16,6 @@ from console.simulation_answers import Jobs, staffed
 from console.simulation_context import queues_known
 from console.simulation_forms import LEVEL_WORDS, SliderForm
 from moderation.simulations import PreparedSlider, slider_for
-from moderation.visibility import categories_hidden, queues_hidden
 from policies.choices import Outcome
 from policies.documents import documents_of
 from policies.estimates import SAMPLED_WORDS, Curve, curve_of, place_of
@@ -103,13 +102,12 @@ class Moved:
     load: SafeString
 
 
-def choice_of(user: User, version: PolicyVersion, form: SliderForm) -> Choice:
-    """Return the threshold that is asked for, or the first that can be shown; the form need not be valid."""
+def choice_of(version: PolicyVersion, form: SliderForm) -> Choice:
+    """Return the threshold that is asked for, or the first of the form's categories; the form need not be valid."""
     [document] = documents_of([version], with_terms=False)
     data = getattr(form, "cleaned_data", {})
     rows = {row["category"]: row for row in document["thresholds"] if _is_base(row)}
-    hidden = categories_hidden(user)
-    visible = [slug for slug in document["categories"] if slug in rows and slug not in hidden]
+    visible = [slug for slug in document["categories"] if slug in rows and slug in form.names]
     category = next((slug for slug in visible if slug == data.get("category")), visible[0])
     levels = {key: rows[category].get(key) for key in LEVEL_KEYS}
     strictest = next((key for key in reversed(LEVEL_KEYS) if levels[key] is not None), LEVEL_KEYS[-1])
@@ -144,18 +142,18 @@ def moved_to(user: User, prepared: PreparedSlider, choice: Choice, threshold: fl
     Raises: PolicyError when the levels would be out of order.
     """
     answer = prepared.slider.at(choice.level, threshold)
-    curve, hidden = curve_of(answer.curve), queues_hidden(user)
+    curve, queues = curve_of(answer.curve), queues_known(user, _routes(choice), now)
     return Moved(
         answer=answer,
         rows=_outcomes(answer),
-        jobs=staffed(answer.queues, queues_known(_routes(choice), now), (1.0, 1.0), hidden=hidden),
+        jobs=staffed(answer.queues, queues, (1.0, 1.0)),
         histogram=_histogram(answer, choice, threshold),
         bars=_bars(answer),
         curve=_curve(answer, curve) if curve else None,
         curve_of=curve,
         curve_words=SAMPLED_WORDS[curve.sampled] if curve else "",
         operating=tuple(_operating(point) for point in answer.operating),
-        load=_load(answer, hidden),
+        load=_load(answer, queues.hidden),
     )
 
 

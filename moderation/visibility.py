@@ -56,16 +56,24 @@ def hidden_from(user: Person) -> Hidden:
     return Hidden(categories_hidden(user), queues_hidden(user))
 
 
-def categories_hidden(user: Person) -> frozenset[str]:
-    """Return the categories whose contents a person may not know, in one query."""
-    return frozenset() if may_know(user) else frozenset(_flagged().values_list("slug", flat=True))
-
-
-def queues_hidden(user: Person) -> frozenset[str]:
-    """Return the queues whose contents a person may not know, in one query; those that a policy would make among them."""
+def categories_hidden(user: Person, known: Iterable[Category] | None = None) -> frozenset[str]:
+    """Return the categories whose contents a person may not know; without a query where all categories are at hand."""
     if may_know(user):
         return frozenset()
-    return frozenset([*Queue.objects.filter(is_restricted=True).values_list("slug", flat=True), *PARTITION_QUEUES])
+    flagged = _flagged() if known is None else known
+    return frozenset(category.slug for category in flagged if category.is_child_safety)
+
+
+def queues_hidden(user: Person, known: Iterable[tuple[str, bool]] | None = None) -> frozenset[str]:
+    """Return the queues whose contents a person may not know; those that a policy would make are among them.
+
+    Args:
+        known: slug of each queue, and whether it is restricted; without a query where they are at hand.
+    """
+    if may_know(user):
+        return frozenset()
+    queues = Queue.objects.values_list("slug", "is_restricted") if known is None else known
+    return frozenset([*(slug for slug, is_restricted in queues if is_restricted), *PARTITION_QUEUES])
 
 
 def category_visible(user: Person, category: str) -> bool:
