@@ -31,7 +31,7 @@ class KeyForm(forms.Form):
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES], error_messages={"required": "Choose at least one scope."}
     )
-    days = forms.ChoiceField(choices=LIVES, required=False)
+    days = forms.ChoiceField(choices=LIVES, required=False, label="Works")
     owner = forms.ModelChoiceField(
         User.objects.filter(is_active=True).order_by("username"),
         error_messages={"required": "Say who answers for the key."},

@@ -172,7 +172,7 @@ class Item(PublicKeyModel):
             pgtrigger.Trigger(
                 name="takes_jobs_along",
                 when=pgtrigger.After,
-                operation=pgtrigger.UpdateOf("is_restricted"),
+                operation=pgtrigger.UpdateOf("is_restricted"),  # type: ignore[no-untyped-call]
                 condition=pgtrigger.Q(old__is_restricted=False, new__is_restricted=True),
                 func=_TAKES_JOBS_ALONG,
             ),

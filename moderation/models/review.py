@@ -157,14 +157,14 @@ class Job(PublicKeyModel):
             pgtrigger.Trigger(
                 name="into_partition",
                 when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("queue_id"),
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("queue_id"),  # type: ignore[no-untyped-call]
                 condition=pgtrigger.Q(new__is_unconfirmed=False, new__state__in=ACTIVE_JOB_STATES),
                 func=_INTO_PARTITION,
             ),
             pgtrigger.Trigger(
                 name="restricts_item",
                 when=pgtrigger.After,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("queue_id"),
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("queue_id"),  # type: ignore[no-untyped-call]
                 condition=pgtrigger.Q(new__is_unconfirmed=False),
                 func=_RESTRICTS_ITEM,
             ),
