@@ -1,6 +1,5 @@
 """Who may see and do what in the console: 403 and 404 are decided here and nowhere else."""
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
@@ -61,7 +60,7 @@ class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def login(self, request: HttpRequest, user: User) -> None:
         """Sign somebody in; their session begins now."""
         super().login(request, user)
-        session_begin(request.session, time.time())
+        session_begin(request.session)
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: there is no sign-up."""

@@ -27,9 +27,9 @@ class SessionLifeMiddleware:
         return self.get_response(request)
 
 
-def session_begin(session: SessionBase, now: float) -> None:
+def session_begin(session: SessionBase) -> None:
     """Note that somebody has just signed in."""
-    session[_BEGAN] = session[_SEEN] = now
+    session[_BEGAN] = session[_SEEN] = time.time()
 
 
 def _follow(request: HttpRequest, now: float) -> None:
@@ -38,7 +38,7 @@ def _follow(request: HttpRequest, now: float) -> None:
         return
     began, seen = session.get(_BEGAN), session.get(_SEEN)
     if began is None or seen is None:  # of before there were such notes
-        session_begin(session, now)
+        session_begin(session)
     elif now - seen > settings.SESSION_IDLE_SECONDS or now - began > settings.SESSION_LIFE_SECONDS:
         logout(request)
         request.session_ended = True  # type: ignore[attr-defined] # access says so where it sends them to sign in

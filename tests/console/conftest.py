@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -42,7 +40,7 @@ def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     session = client.session
-    session_begin(session, time.time())
+    session_begin(session)
     session.save()
     return client
 
