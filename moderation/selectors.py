@@ -1,7 +1,7 @@
 """Reads across tables, for screens, the API and the feed. Nothing here changes anything."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from moderation.prepared import run
 from moderation.timeline import Moment, timeline
 from moderation.visibility import (
     audit_visible,
+    dead_letters_visible,
     items_visible,
     jobs_visible,
     queues_visible,
@@ -287,6 +288,12 @@ def backlog() -> Backlog:
     )
     n_jobs = Job.objects.filter(state__in=ACTIVE_JOB_STATES).count()
     return Backlog(messages["n_dead"], messages["n_waiting"], messages["oldest"], n_jobs)
+
+
+def backlog_visible(user: AbstractUser) -> Backlog:
+    """Return the same for a person: dead letters of items that they may not know of are not counted."""
+    found = backlog()
+    return replace(found, n_dead=dead_letters_visible(user).count()) if found.n_dead else found
 
 
 def job_ages(now: datetime) -> dict[str, float]:

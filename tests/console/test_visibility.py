@@ -126,11 +126,12 @@ def test_counts_leave_it_out(item: Item, category: str) -> None:
     outsider, holder = scenes.person("reviewer"), scenes.person("senior")
     now = timezone.now()
     from console.numbers import today
-    from moderation.selectors import queue_depths
+    from moderation.selectors import backlog_visible, queue_depths
 
     assert [d.slug for d in queue_depths(outsider, now) if d.is_restricted] == []
     assert sum(d.n_open for d in queue_depths(outsider, now)) + 1 == sum(d.n_open for d in queue_depths(holder, now))
     assert today(outsider, now).n_decisions + 1 == today(holder, now).n_decisions
+    assert (backlog_visible(outsider).n_dead, backlog_visible(holder).n_dead) == (0, 1)
     assert visibility.hidden_from(outsider).categories == {"child_safety", flagged.SECOND}
     assert visibility.hidden_from(holder) == visibility.Hidden()
 
