@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.contrib.auth.models import Permission, User
 from django.core.checks import run_checks
@@ -109,8 +110,6 @@ def test_a_code_is_good_for_one_sign_in() -> None:
 
 
 def test_a_recovery_code_stands_in_once() -> None:
-    from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-
     senior = enrolled("senior")
     code = RecoveryCodes.activate(senior).get_unused_codes()[0]
     for works in (True, False):

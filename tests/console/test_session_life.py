@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings as configured
@@ -124,8 +125,6 @@ def test_a_form_that_came_too_late_leads_back_to_its_page(
     clock.now += 2_000
     answer = browser.post(reverse("job_claim"), headers=headers)
     where = answer.get("HX-Redirect") or answer.headers["Location"]
-    from urllib.parse import parse_qs, urlsplit
-
     assert parse_qs(urlsplit(where).query)["next"] == [back]
 
 

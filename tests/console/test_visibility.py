@@ -13,10 +13,13 @@ from django.db import DatabaseError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from console.numbers import today
 from moderation import visibility
+from moderation.campaign_selectors import campaign_page, campaigns_counted
 from moderation.models import Campaign, CampaignMember, Item, Job, Queue, ScoreWeek, ShadowVerdict
 from moderation.models.review import JobState
 from moderation.routing import RESTRICTED_QUEUE
+from moderation.selectors import backlog_visible, queue_depths
 from moderation.services.audit import audit_write
 from moderation.services.banks import NewEntry, bank_add_entries, bank_upsert
 from moderation.services.job_opening import job_open
@@ -125,9 +128,6 @@ def test_what_belongs_to_it_does_not_exist_for_others(item: Item, role: str) -> 
 def test_counts_leave_it_out(item: Item, category: str) -> None:
     outsider, holder = scenes.person("reviewer"), scenes.person("senior")
     now = timezone.now()
-    from console.numbers import today
-    from moderation.selectors import backlog_visible, queue_depths
-
     assert [d.slug for d in queue_depths(outsider, now) if d.is_restricted] == []
     assert sum(d.n_open for d in queue_depths(outsider, now)) + 1 == sum(d.n_open for d in queue_depths(holder, now))
     assert today(outsider, now).n_decisions + 1 == today(holder, now).n_decisions
@@ -172,8 +172,6 @@ def test_a_campaign_counts_it_only_for_those_who_may(item: Item) -> None:
     )  # fmt: skip
     for member in (item, beside):
         CampaignMember.objects.create(campaign=campaign, item=member, creator=member.creator, joined_at=now)
-    from moderation.campaign_selectors import campaign_page, campaigns_counted
-
     for role, n in (("reviewer", 1), ("senior", 2)):
         person = scenes.person(role)
         assert campaigns_counted(person, [Campaign.objects.get()])[0].n_items == n

@@ -15,11 +15,13 @@ from console.models import ApiKey
 from moderation.models import AuditEvent, Item, Job, Report, Reporter
 from moderation.models.review import JobState
 from moderation.routing import REPORTED_QUEUE, RESTRICTED_QUEUE
-from moderation.selectors import items_search, queue_depths
+from moderation.selectors import item_jobs, item_reports, items_search, queue_depths
+from moderation.services.job_opening import job_open
 from moderation.services.jobs import job_claim, job_decide
 from moderation.services.reporters import ReporterInvalid, reporter_known, reporter_register, reporter_trust
 from moderation.services.reports import REPORT_SCORE, TRUSTED_SCORE, report_file
 from policies.choices import Outcome
+from policies.selectors import compiled_active
 from tests.console import flagged, scenes
 from tests.moderation import people
 
@@ -167,17 +169,12 @@ def test_what_a_machine_confirms_replaces_what_was_only_reported(reviewer: User)
     finding = scenes.Finding("terms", "1", flagged.SECOND, 0.5, {"field": "caption"})
     item = scenes.job_open("t-1").item
     report("t-1")
-    from moderation.services.job_opening import job_open
-    from policies.selectors import compiled_active
-
     job_open(item=item, policy=compiled_active(), category=finding.category, score=0.5, reason="x", now=timezone.now())
     [job] = Job.objects.select_related("queue").filter(item=item, state="open")
     assert (job.queue.slug, job.is_unconfirmed) == (RESTRICTED_QUEUE, False)
 
 
 def test_others_are_not_told_of_the_report(reviewer: User) -> None:
-    from moderation.selectors import item_jobs, item_reports
-
     item = people.text_item("t-1")
     report("t-1")
     report("t-1", category="hate")
