@@ -34,7 +34,7 @@ REMOVAL = frozenset({"mfa_deactivate_totp"})
 
 @lru_cache(maxsize=8)
 def _harmful(roles: tuple[str, ...]) -> frozenset[str]:
-    """Return the permissions that only people of these roles have."""
+    """Return the permissions that people of these roles have and no others."""
     needing = {code for role in roles for code in ROLES[role]}
     return frozenset(needing - {code for role, codes in ROLES.items() if role not in roles for code in codes})
 
@@ -42,13 +42,15 @@ def _harmful(roles: tuple[str, ...]) -> frozenset[str]:
 def is_required(user: AbstractUser) -> bool:
     """Return whether somebody can do what takes a second factor here.
 
-    It goes by what they may do, however they came to it: by one of the roles in MFA_REQUIRED_ROLES, by a permission of such
-    a role that was given to them alone, or as staff of the admin site.
+    It goes by what they may do, however they came to it: all that one of the roles in MFA_REQUIRED_ROLES may, something that
+    only such roles may, or as staff of the admin site.
     """
     roles = tuple(settings.MFA_REQUIRED_ROLES)
     if not roles:
         return False
-    return user.is_superuser or user.is_staff or bool(user.get_all_permissions() & _harmful(roles))
+    theirs = user.get_all_permissions()
+    is_of_one = any(theirs.issuperset(ROLES[role]) for role in roles)
+    return bool(user.is_superuser or user.is_staff or is_of_one or theirs & _harmful(roles))
 
 
 def has_one(user: AbstractUser) -> bool:

@@ -138,7 +138,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Gatehouse"
-#: Whoever may do what only these roles may signs in with a second factor: until they have set one up, they reach nothing else.
+#: Whoever may do what these roles may signs in with a second factor: until they have set one up, they reach nothing else.
 #: "none" switches it off, as in the demo.
 MFA_REQUIRED_ROLES = [
     role

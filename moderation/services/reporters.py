@@ -39,7 +39,7 @@ def reporter_known(external_id: str) -> Reporter | None:
     return Reporter.objects.filter(external_hash__in=[_hash(external_id, key) for key in keys]).first()
 
 
-def _hash(external_id: str, key: str) -> str:
+def _hash(external_id: str, key: str | bytes) -> str:
     return salted_hmac(_SALT, external_id, secret=key, algorithm="sha256").hexdigest()
 
 

@@ -50,6 +50,22 @@ def test_it_is_needed_by_those_who_can_do_harm(role: str) -> None:
     assert is_required(scenes.person(role)) == (role in NEEDING)
 
 
+@pytest.mark.parametrize(
+    ("roles", "needing"),
+    [
+        (["senior"], {"senior", "admin"}),
+        (["reviewer"], {"reviewer", "senior", "admin"}),
+        (["admin"], {"admin"}),
+        (list(ROLES), set(ROLES)),
+    ],
+)
+def test_any_choice_of_roles_includes_whoever_may_as_much(
+    settings: Settings, roles: list[str], needing: set[str]
+) -> None:
+    settings.MFA_REQUIRED_ROLES = roles
+    assert {role for role in ROLES if is_required(scenes.person(role))} == needing
+
+
 def test_it_goes_by_what_one_may_do_however_one_came_to_it() -> None:
     reviewer = scenes.person("reviewer")
     reviewer.user_permissions.add(Permission.objects.get(codename="overturn_decisions"))
