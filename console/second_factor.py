@@ -55,7 +55,7 @@ def is_required(user: AbstractUser) -> bool:
 
 def has_one(user: AbstractUser) -> bool:
     """Return whether somebody has set a second factor up."""
-    return Authenticator.objects.filter(user=user, type__in=KINDS).exists()
+    return bool(Authenticator.objects.filter(user=user, type__in=KINDS).exists())
 
 
 def has_shown(request: HttpRequest, user: AbstractUser) -> bool:
