@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
+import pgtrigger
 import pytest
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -193,6 +195,17 @@ def test_a_decision_in_a_flagged_category_marks_the_item_for_good(item: Item) ->
     stale.save()
     Item.objects.filter(pk=item.pk).update(is_restricted=False)
     assert Item.objects.get(pk=item.pk).is_restricted
+
+
+def test_what_was_stored_before_the_mark_is_marked(item: Item) -> None:
+    with pgtrigger.ignore("moderation.Item:stays_restricted"):
+        Item.objects.filter(pk=item.pk).update(is_restricted=False)
+    assert not Item.objects.get(pk=item.pk).is_restricted
+    migration = import_module("moderation.migrations.0024_restrict_stored_items")
+    with connection.cursor() as cursor:
+        cursor.execute(migration._MARK)
+    marked = set(Item.objects.filter(is_restricted=True).values_list("external_id", flat=True))
+    assert marked == {HIDDEN}
 
 
 def test_the_open_job_goes_along_and_its_lease_ends(category: str) -> None:
