@@ -18,7 +18,8 @@ from django.utils import timezone
 from console.numbers import today
 from moderation import visibility
 from moderation.campaign_selectors import campaign_page, campaigns_counted
-from moderation.models import Campaign, CampaignMember, Item, Job, Queue, ScoreWeek, ShadowVerdict
+from moderation.models import Campaign, CampaignMember, Decision, Item, Job, Queue, ScoreWeek, ShadowVerdict
+from moderation.models.decision import DecisionStage
 from moderation.models.review import JobState
 from moderation.routing import RESTRICTED_QUEUE
 from moderation.selectors import backlog_visible, queue_depths
@@ -195,6 +196,18 @@ def test_a_decision_in_a_flagged_category_marks_the_item_for_good(item: Item) ->
     stale.save()
     Item.objects.filter(pk=item.pk).update(is_restricted=False)
     assert Item.objects.get(pk=item.pk).is_restricted
+
+
+def test_a_decision_alone_marks_the_item_and_takes_its_job_along(category: str) -> None:
+    job = scenes.job_open("plain-1")
+    before = job.item.current_decision
+    assert before is not None
+    Decision.objects.create(
+        item=job.item, outcome=Outcome.BLOCK, stage=DecisionStage.ACTIVATION, decided_by="t", category=category,
+        evidence_digest="0" * 64, policy_version=before.policy_version, supersedes=before,
+    )  # fmt: skip
+    job = Job.objects.select_related("item", "queue").get(pk=job.pk)
+    assert (job.item.is_restricted, job.queue.is_restricted) == (True, True)
 
 
 def test_what_was_stored_before_the_mark_is_marked(item: Item) -> None:
