@@ -1,42 +1,37 @@
 """Who may see and do what in the console: 403 and 404 are decided here and nowhere else."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, UUIDField, When
-from django.db.models.functions import Cast
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
+from console import api_keys
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
-from moderation import selectors, vision_selectors
+from console.models import ApiKey
+from console.session_life import session_begin
+from moderation import selectors, visibility, vision_selectors
 from moderation.basis import campaigns_with_basis
-from moderation.models import (
-    AuditEvent,
-    Campaign,
-    Decision,
-    HashBank,
-    HashEntry,
-    Item,
-    Job,
-    OutboxMessage,
-    PromptSet,
-    ShadowVerdict,
-    SimulationRun,
-)
+from moderation.models import Campaign, HashBank, HashEntry, Item, Job, OutboxMessage, PromptSet, SimulationRun
 from moderation.rollout_selectors import Agreement
 from moderation.routing import SENIOR_QUEUE
+from moderation.services import reporters
 from moderation.simulations import simulation_get
 from policies import selectors_versions
 from policies.models import PolicyVersion, Term
@@ -46,7 +41,7 @@ P = ParamSpec("P")
 View = Callable[Concatenate[HtmxRequest, P], HttpResponseBase]
 
 REVIEW = "moderation.review_jobs"
-REVIEW_RESTRICTED = "moderation.review_restricted"
+REVIEW_RESTRICTED = visibility.PERMISSION
 EXPLORE = "moderation.explore_items"
 OVERTURN = "moderation.overturn_decisions"
 REDRIVE = "moderation.redrive_deadletters"
@@ -57,10 +52,17 @@ EDIT_POLICIES = "policies.edit_versions"
 APPROVE_POLICIES = "policies.approve_versions"
 ADD_EMERGENCY = "moderation.add_emergency_terms"
 RERUN = "moderation.rerun_detectors"
+MANAGE_KEYS = api_keys.PERMISSION
+MANAGE_REPORTERS = reporters.PERMISSION
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts are made by administrators; nobody signs up."""
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign somebody in; their session begins now."""
+        super().login(request, user)
+        session_begin(request.session)
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: there is no sign-up."""
@@ -88,11 +90,25 @@ def requires(*permissions: str) -> Callable[[View[P]], Callable[Concatenate[Http
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Send a stranger to sign in; a form or a fragment cannot be returned to, so those come back to the home page."""
+    """Send a stranger to sign in, and from there back to the page they were on."""
+    if getattr(request, "session_ended", False):
+        messages.info(request, "Your session had ended. Sign in to go on where you were.")
+    response = redirect_to_login(back_to(request))
     htmx = bool(request.htmx)  # type: ignore[attr-defined]
-    back = request.get_full_path() if request.method == "GET" and not htmx else "/"
-    response = redirect_to_login(back)
     return HttpResponseClientRedirect(response.url) if htmx else response
+
+
+def back_to(request: HttpRequest) -> str:
+    """Return the address of the page that somebody is on: a form or a fragment was sent from one of ours, or "/" is."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    if request.method == "GET" and not htmx:
+        return request.get_full_path()
+    page = (htmx.current_url if htmx else request.headers.get("Referer")) or ""
+    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+        return "/"
+    parts = urlsplit(page)
+    own = parts.path.startswith("/") and not parts.path.startswith(("//", reverse("account_logout")))
+    return urlunsplit(("", "", parts.path, parts.query, "")) if own else "/"
 
 
 def may(user: User | AnonymousUser, permission: str) -> bool:
@@ -119,7 +135,7 @@ def job_visible(user: User, key: object) -> selectors.JobPage:
         Http404: there is none, or it or its item is restricted and the person may not know of it.
     """
     page = selectors.job_page(str(key), user)
-    if page is None or (not may(user, REVIEW_RESTRICTED) and is_restricted(page.item)):
+    if page is None:
         raise Http404
     return page
 
@@ -153,14 +169,9 @@ def job_mine(user: User, key: object) -> selectors.JobPage:
 
 def taken_why(user: User, job: Job) -> str:
     """Return why a job was taken from this person, without a word on what they may not know of."""
-    if not may(user, REVIEW_RESTRICTED) and is_restricted(job.item):
+    if not visibility.may_know(user) and job.item.is_restricted:
         return "New evidence came in while you had it, and others decide on this item now."
     return job.taken_why
-
-
-def shows_media(user: User, page: selectors.JobPage) -> bool:
-    """Return whether a visible job's media may be shown; people without the permission see no restricted job anyway."""
-    return not may(user, REVIEW_RESTRICTED) or not is_restricted(page.item)
 
 
 def item_media_visible(user: User, key: object) -> Item:
@@ -210,7 +221,7 @@ def queue_slugs_visible(user: User, slug: str) -> list[str] | None:
     """
     if not slug:
         return None
-    if not selectors.queues_visible(user).filter(slug=slug).exists():
+    if not visibility.queues_visible(user).filter(slug=slug).exists():
         raise Http404
     if not may_claim_from(user, slug):
         raise PermissionDenied
@@ -222,27 +233,9 @@ def may_claim_from(user: User, slug: str) -> bool:
     return slug != SENIOR_QUEUE or may(user, OVERTURN)
 
 
-def is_restricted(item: Item) -> bool:
-    """Return whether an item is in the restricted partition, where no media are ever shown."""
-    return selectors.items_restricted().filter(pk=item.pk).exists()
-
-
-def is_restricted_by(decisions: Iterable[Decision], jobs: Iterable[Job]) -> bool:
-    """Return the same from all of an item's decisions and jobs, where they are at hand."""
-    return any(job.queue.is_restricted for job in jobs) or any(d.category == selectors.CHILD_SAFETY for d in decisions)
-
-
 def holds(user: User, job: Job, now: datetime) -> bool:
     """Return whether the person has a live lease on a job and so may see and decide it."""
     return job.lease_holder_id == user.pk and job.lease_expires_at is not None and job.lease_expires_at > now
-
-
-def dead_letters_visible(user: User) -> QuerySet[OutboxMessage]:
-    """Return the dead letters, without those of items that the person may not know of."""
-    letters = selectors.dead_letters()
-    if may(user, REVIEW_RESTRICTED):
-        return letters
-    return letters.exclude(Exists(selectors.items_restricted().filter(pk=OuterRef("item_id"))))
 
 
 def dead_letter_visible(user: User, key: UUID) -> OutboxMessage:
@@ -251,15 +244,10 @@ def dead_letter_visible(user: User, key: UUID) -> OutboxMessage:
     Raises:
         Http404: it is none any more, or the person may not know of its item.
     """
-    letter = dead_letters_visible(user).filter(key=key).first()
+    letter = visibility.dead_letters_visible(user).filter(key=key).first()
     if letter is None:
         raise Http404
     return letter
-
-
-def banks_visible(user: User) -> QuerySet[HashBank]:
-    """Return the hash banks that the person may know of."""
-    return HashBank.objects.all() if may(user, REVIEW_RESTRICTED) else HashBank.objects.filter(is_child_safety=False)
 
 
 def bank_visible(user: User, slug: str) -> HashBank:
@@ -268,7 +256,7 @@ def bank_visible(user: User, slug: str) -> HashBank:
     Raises:
         Http404: there is none that the person may know of.
     """
-    bank = banks_visible(user).select_related("category").filter(slug=slug).first()
+    bank = visibility.banks_visible(user).select_related("category").filter(slug=slug).first()
     if bank is None:
         raise Http404
     return bank
@@ -280,7 +268,7 @@ def entry_visible(user: User, key: UUID) -> HashEntry:
     Raises:
         Http404: there is none in a bank that the person may know of.
     """
-    entry = HashEntry.objects.select_related("bank").filter(key=key, bank__in=banks_visible(user)).first()
+    entry = HashEntry.objects.select_related("bank").filter(key=key, bank__in=visibility.banks_visible(user)).first()
     if entry is None:
         raise Http404
     return entry
@@ -345,19 +333,10 @@ def step_allowed(user: User, permission: str) -> None:
         raise PermissionDenied
 
 
-def verdicts_visible(user: User, verdicts: list[ShadowVerdict]) -> list[ShadowVerdict]:
-    """Return verdicts of a shadow, without those on items that the person may not know of."""
-    if may(user, REVIEW_RESTRICTED):
-        return verdicts
-    keys = [verdict.item_id for verdict in verdicts]
-    hidden = set(selectors.items_restricted().filter(pk__in=keys).values_list("pk", flat=True))
-    return [verdict for verdict in verdicts if verdict.item_id not in hidden]
-
-
 def agreement_visible(user: User, agreement: Agreement) -> list[tuple[str, int, int]]:
     """Return a shadow's agreement by category, without the category whose items the person may not count."""
-    shown = may(user, REVIEW_RESTRICTED)
-    return [row for row in agreement.categories if shown or row[0] != selectors.CHILD_SAFETY]
+    hidden = visibility.categories_hidden(user)
+    return [row for row in agreement.categories if row[0] not in hidden]
 
 
 def prompt_set_visible(number: int) -> PromptSet:
@@ -387,26 +366,6 @@ def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:
     return decorate
 
 
-def audit_visible(user: User) -> QuerySet[AuditEvent]:
-    """Return the audit log, without acts in the restricted partition that the person may not know of.
-
-    The conditions are asked of each row that is shown, by index, rather than of whole tables.
-    """
-    events = selectors.audit_events()
-    if may(user, REVIEW_RESTRICTED):
-        return events
-    hidden = selectors.items_restricted()
-    job_key = Case(When(object_type="job", then=Cast("object_key", UUIDField())), output_field=UUIDField())
-    about_item = hidden.filter(external_id=OuterRef("object_key"))
-    about_job = Job.objects.filter(key=OuterRef("job_key"), item__in=hidden)
-    about_bank = HashBank.objects.filter(slug=OuterRef("object_key"), is_child_safety=True)
-    return events.annotate(job_key=job_key).exclude(
-        Q(Exists(about_item), object_type="item")
-        | Q(Exists(about_job), object_type="job")
-        | Q(Exists(about_bank), object_type="bank")
-    )
-
-
 def run_visible(key: UUID) -> SimulationRun:
     """Return one saved simulation.
 
@@ -419,6 +378,13 @@ def run_visible(key: UUID) -> SimulationRun:
     return run
 
 
-def category_visible(user: User, category: str) -> bool:
-    """Return whether a person may know how much there is in a category: not of the restricted partition, mostly."""
-    return category != selectors.CHILD_SAFETY or may(user, REVIEW_RESTRICTED)
+def key_visible(key: UUID) -> ApiKey:
+    """Return one API key.
+
+    Raises:
+        Http404: there is none.
+    """
+    found = api_keys.keys().filter(key=key).first()
+    if found is None:
+        raise Http404
+    return found

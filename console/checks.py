@@ -13,6 +13,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import DatabaseError, connections
 
+from console.roles import ROLES
 from moderation.media.confinement import MEANS
 from moderation.media.decoders import confinement
 from moderation.serving import TAG
@@ -31,7 +32,7 @@ _MAIL_THAT_IS_NOT_SENT = ("console", "filebased", "locmem", "dummy")
 @register(TAG)
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the settings as a whole."""
-    found = [*_check_secret(), *_check_gate(), *_check_media(), *_check_speech(), *_check_means()]
+    found = [*_check_secret(), *_check_gate(), *_check_media(), *_check_speech(), *_check_means(), *_check_roles()]
     return found if settings.IS_RELAXED else [*found, *_check_insecure()]
 
 
@@ -78,6 +79,12 @@ def _check_speech() -> Iterator[CheckMessage]:
 def _check_means() -> Iterator[CheckMessage]:
     if unknown := sorted(set(settings.MEDIA_CONFINEMENT) - set(MEANS)):
         yield _error(8, f"MEDIA_CONFINEMENT: {', '.join(unknown)} is unknown.", f"Use some of {', '.join(MEANS)}.")
+
+
+def _check_roles() -> Iterator[CheckMessage]:
+    if unknown := sorted(set(settings.MFA_REQUIRED_ROLES) - set(ROLES)):
+        hint = f"Name roles of these: {', '.join(ROLES)}; or none, alone."
+        yield _error(40, f"MFA_REQUIRED_ROLES names {', '.join(unknown)}.", hint)
 
 
 # --- what must not be where something is at stake ------------------------------------------------------------------

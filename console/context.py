@@ -14,6 +14,8 @@ from console.access import (
     EDIT_POLICIES,
     EXPLORE,
     MANAGE_BANKS,
+    MANAGE_KEYS,
+    MANAGE_REPORTERS,
     OVERTURN,
     READ_AUDIT,
     REDRIVE,
@@ -48,6 +50,8 @@ _PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("Deep pass", "deep_page", "w", (DASHBOARDS,)),
     ("Dead letters", "deadletter_list", "d", (REDRIVE,)),
     ("Audit", "audit_list", "a", (READ_AUDIT,)),
+    ("Reporters", "reporter_list", "r", (MANAGE_REPORTERS,)),
+    ("API keys", "key_list", "k", (MANAGE_KEYS,)),
 )
 
 

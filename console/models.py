@@ -3,15 +3,19 @@
 import hashlib
 import secrets
 import uuid
+from datetime import datetime
 
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 SCOPES: tuple[str, ...] = (
     "items:write",
     "items:read",
     "feed:read",
+    "feed:explain",
     "events:write",
     "reports:write",
     "appeals:write",
@@ -35,10 +39,22 @@ class ApiKey(models.Model):
     rate_per_minute = models.PositiveIntegerField(null=True, help_text="Empty: the deployment's default.")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="api_keys",
+        help_text="Who answers for it; empty where a machine was given it at set-up.",
+    )  # fmt: skip
+    expires_at = models.DateTimeField(null=True, help_text="Refused from then on; empty: never.")
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True, help_text="Within a minute.")
+    replaces = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="replaced_by")
 
     class Meta:
         constraints = [
             models.CheckConstraint(name="console_apikey_scopes_known", condition=Q(scopes__contained_by=list(SCOPES))),
+            models.CheckConstraint(
+                name="console_apikey_revoked_is_inactive", condition=Q(revoked_at__isnull=True) | Q(is_active=False)
+            ),
+            models.CheckConstraint(name="console_apikey_replaces_another", condition=~Q(replaces=F("pk"))),
         ]
         permissions = [("manage_keys", "Can make and revoke API keys")]
 
@@ -50,9 +66,36 @@ class ApiKey(models.Model):
         """True: a key that was found is an authenticated caller (what Django REST framework asks of a user)."""
         return True
 
+    def is_expired(self, now: datetime) -> bool:
+        """Return whether the key's time is over."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    def is_valid(self, now: datetime) -> bool:
+        """Return whether a call with the key is let in."""
+        return self.is_active and not self.is_expired(now)
+
     @classmethod
-    def issue(cls, *, name: str, scopes: list[str], secret: str = "") -> tuple["ApiKey", str]:
-        """Store a new key; return it with its secret, which cannot be had again."""
+    def issue(
+        cls,
+        *,
+        name: str,
+        scopes: list[str],
+        secret: str = "",
+        owner: AbstractBaseUser | None = None,
+        expires_at: datetime | None = None,
+        replaces: "ApiKey | None" = None,
+        rate_per_minute: int | None = None,
+    ) -> tuple["ApiKey", str]:
+        """Store a new key; return it with its secret, which cannot be had again. `api_keys` has the audited way."""
         secret = secret or f"gh_{secrets.token_urlsafe(32)}"
-        key = cls.objects.create(name=name, prefix=secret[:8], secret_hash=hash_secret(secret), scopes=scopes)
+        key = cls.objects.create(
+            name=name,
+            prefix=secret[:8],
+            secret_hash=hash_secret(secret),
+            scopes=scopes,
+            owner_id=owner.pk if owner else None,
+            expires_at=expires_at,
+            replaces=replaces,
+            rate_per_minute=rate_per_minute,
+        )
         return key, secret

@@ -6,9 +6,8 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db.models import Count, Q
 
-from moderation.models import Decision
 from moderation.models.decision import PERSON_STAGES
-from moderation.selectors import CHILD_SAFETY
+from moderation.visibility import decisions_visible
 from policies.choices import Outcome
 
 
@@ -25,9 +24,7 @@ class Today:
 def today(user: User, now: datetime) -> Today:
     """Return what was decided since midnight UTC, in one query; without the restricted partition for those outside it."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    decisions = Decision.objects.filter(created_at__gte=midnight)
-    if not user.has_perm("moderation.review_restricted"):
-        decisions = decisions.exclude(category=CHILD_SAFETY)
+    decisions = decisions_visible(user).filter(created_at__gte=midnight)
     counts = decisions.aggregate(
         n=Count("pk"),
         people=Count("pk", filter=Q(stage__in=PERSON_STAGES)),

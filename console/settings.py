@@ -75,10 +75,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "console.session_life.SessionLifeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "console.second_factor.SecondFactorMiddleware",
     "console.security_policy.SecurityPolicyMiddleware",
 ]
 
@@ -167,6 +169,22 @@ MFA_REQUIRED_ROLES = frozenset(
     env_list("MFA_REQUIRED_ROLES", "" if IS_RELAXED else "senior,policy-editor,policy-approver,admin")
 )
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Gatehouse"
+#: Whoever may do what these roles may signs in with a second factor: until they have set one up, they reach nothing else.
+#: "none" switches it off, as in the demo.
+MFA_REQUIRED_ROLES = [
+    role
+    for role in env_list(
+        "MFA_REQUIRED_ROLES",
+        "none" if ENVIRONMENT in {"demo", "test"} else "senior,policy-editor,policy-approver,admin",
+    )
+    if role != "none"
+]
+#: A session ends after so long without a sign of the person (a page that asks for news by itself is none), and after so long
+#: whatever they do.
+SESSION_IDLE_SECONDS = 60 * env_int("SESSION_IDLE_MINUTES", 720 if ENVIRONMENT == "demo" else 30, minimum=1)
+SESSION_LIFE_SECONDS = 3_600 * env_int("SESSION_LIFE_HOURS", 12, minimum=1)
+SESSION_COOKIE_AGE = SESSION_LIFE_SECONDS
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 EMAIL_BACKEND = env_str(

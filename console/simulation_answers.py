@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from django.utils.safestring import SafeString
 
 from console import charts
-from moderation.selectors import CHILD_SAFETY
 from moderation.staffing_selectors import ServiceTime, ServiceTimes
 from policies.choices import Outcome
-from policies.compiled import RESTRICTED_QUEUE
 from policies.estimates import Quality, quality_of
 from policies.outcomes import BANDS, Flow, QueueLoad, Simulation
 from policies.staffing import NOBODY, Staffing, reviewers_needed
@@ -96,11 +94,12 @@ class Jobs:
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """What is known of queues: titles and promised minutes by slug, and how long jobs took."""
+    """What is known of queues: titles and promised minutes by slug, how long jobs took, and those not to be told of."""
 
     titles: Mapping[str, str]
     sla_minutes: Mapping[str, int]
     times: ServiceTimes
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +116,17 @@ class Answer:
     quality: tuple[Quality, ...]
 
 
-def answer_of(found: Simulation, queues: Queues, names: Mapping[str, str], *, may_restricted: bool) -> Answer:
+def answer_of(
+    found: Simulation, queues: Queues, names: Mapping[str, str], *, hidden: frozenset[str] = frozenset()
+) -> Answer:
     """Return a simulation as its page shows it.
 
     Args:
         names: category slug -> name.
-        may_restricted: show what is in the restricted partition. For others its category is folded into those without
-            one, so that it cannot be had by subtraction, and its queue is left out.
+        hidden: the categories that the reader may not know of. They are folded into what has none, so that they cannot be
+            had by subtraction; the hidden queues are left out.
     """
-    jobs = jobs_of(found, queues, may_restricted=may_restricted)
+    jobs = jobs_of(found, queues)
     share = jobs.per_hour_before / max(sum(row.per_hour_before for row in found.queues), 1e-12)
     share_after = jobs.per_hour_after / max(sum(row.per_hour_after for row in found.queues), 1e-12)
     hours = tuple((row.hour, row.before * share, row.after * share_after) for row in found.by_hour)
@@ -133,20 +134,20 @@ def answer_of(found: Simulation, queues: Queues, names: Mapping[str, str], *, ma
         simulation=found,
         headline=tuple((o, found.total.newly(o), found.total.no_longer(o)) for o in Outcome),
         cells=charts.heat_cells(found.total.counts),
-        breakdowns=breakdowns_of(found, names, may_restricted=may_restricted),
+        breakdowns=breakdowns_of(found, names, hidden=hidden),
         jobs=jobs,
         load=charts.load("load", "Jobs in each hour of the day", [h[1] for h in hours], [h[2] for h in hours]),
         hours=hours,
-        quality=qualities_of(found, names, may_restricted=may_restricted),
+        quality=qualities_of(found, names, hidden=hidden),
     )
 
 
 # --- breakdowns --------------------------------------------------------------------------------------------------
 
 
-def breakdowns_of(found: Simulation, names: Mapping[str, str], *, may_restricted: bool) -> tuple[Breakdown, ...]:
+def breakdowns_of(found: Simulation, names: Mapping[str, str], *, hidden: frozenset[str]) -> tuple[Breakdown, ...]:
     """Return the flows by category, language, market and audience, what changes most first."""
-    by_category = found.by_category if may_restricted else _folded(found.by_category, {CHILD_SAFETY})
+    by_category = _folded(found.by_category, hidden) if hidden else found.by_category
     return (
         _breakdown("category", "By category", by_category, names),
         _breakdown("language", "By language", found.by_language, {}),
@@ -163,7 +164,7 @@ def _breakdown(by: str, title: str, flows: Sequence[Flow], words: Mapping[str, s
     return Breakdown(by, title, tuple(rows))
 
 
-def _folded(flows: Sequence[Flow], hidden: set[str]) -> tuple[Flow, ...]:
+def _folded(flows: Sequence[Flow], hidden: frozenset[str]) -> tuple[Flow, ...]:
     """Return the flows with the hidden ones added to the one without a name."""
     rest = [flow for flow in flows if flow.name in {"", *hidden}]
     kept = [flow for flow in flows if flow not in rest]
@@ -178,15 +179,19 @@ def _sum(flows: Sequence[Flow]) -> Flow:
 # --- jobs and reviewers ------------------------------------------------------------------------------------------
 
 
-def jobs_of(found: Simulation, queues: Queues, *, may_restricted: bool) -> Jobs:
+def jobs_of(found: Simulation, queues: Queues) -> Jobs:
     """Return the jobs of every queue with the reviewers they take, by Erlang C."""
     factors = _peak([row.before for row in found.by_hour]), _peak([row.after for row in found.by_hour])
-    return staffed(found.queues, queues, factors, may_restricted=may_restricted)
+    return staffed(found.queues, queues, factors)
 
 
-def staffed(loads: Sequence[QueueLoad], queues: Queues, factors: tuple[float, float], *, may_restricted: bool) -> Jobs:
-    """Return loads with their reviewers. `factors`: the busiest hour against the average, now and under the draft."""
-    shown = [load for load in loads if may_restricted or load.queue != RESTRICTED_QUEUE]
+def staffed(loads: Sequence[QueueLoad], queues: Queues, factors: tuple[float, float]) -> Jobs:
+    """Return loads with their reviewers, but for those of hidden queues.
+
+    Args:
+        factors: the busiest hour against the average, now and under the draft.
+    """
+    shown = [load for load in loads if load.queue not in queues.hidden]
     rows = tuple(_queue_row(load, queues, factors) for load in shown)
     return Jobs(
         rows=rows,
@@ -231,8 +236,8 @@ def _peak(per_hour: Sequence[float]) -> float:
 # --- precision and recall ----------------------------------------------------------------------------------------
 
 
-def qualities_of(found: Simulation, names: Mapping[str, str], *, may_restricted: bool) -> tuple[Quality, ...]:
+def qualities_of(found: Simulation, names: Mapping[str, str], *, hidden: frozenset[str]) -> tuple[Quality, ...]:
     """Return the estimates for everything, then for each category that has labels."""
     labelled = [slug for slug in names if any(row.category == slug and row.n_labels for row in found.strata)]
-    shown = [slug for slug in labelled if may_restricted or slug != CHILD_SAFETY]
+    shown = [slug for slug in labelled if slug not in hidden]
     return tuple(quality_of(found.strata, category) for category in ("", *shown)) if found.strata else ()

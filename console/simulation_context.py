@@ -11,20 +11,18 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from console.access import REVIEW_RESTRICTED as RESTRICTED
-from console.access import category_visible, may
 from console.evidence import where_words
-from console.forms import category_names
+from console.forms import categories, category_names
 from console.simulation_answers import Queues, answer_of
 from console.simulation_forms import LEVEL_WORDS, FlipForm
 from moderation.evidence_store import evidence_of
 from moderation.models import Finding, Item, Queue, SimulationRun
-from moderation.selectors import CHILD_SAFETY, items_search
+from moderation.selectors import items_search
 from moderation.simulations import simulation_compare, simulation_get
 from moderation.staffing_selectors import service_times
+from moderation.visibility import Hidden, categories_hidden, hidden_from, queues_hidden
 from policies.choices import Band, ItemKind
 from policies.comparison import Difference
-from policies.compiled import RESTRICTED_QUEUE
 from policies.decide import decide
 from policies.exceptions import PolicyError
 from policies.flips import flips_at
@@ -37,13 +35,14 @@ from policies.selectors import compiled_version
 _FIRST_FLIPPED = 25
 
 
-def queues_known(routes: Iterable[tuple[str, int]], now: datetime) -> Queues:
+def queues_known(user: User, routes: Iterable[tuple[str, int]], now: datetime) -> Queues:
     """Return what is known of queues: titles, the minutes that a version's routes promise, and how long jobs took."""
-    rows = list(Queue.objects.values_list("slug", "title", "sla_minutes"))
-    minutes = {slug: sla for slug, _, sla in rows}
+    rows = list(Queue.objects.values_list("slug", "title", "sla_minutes", "is_restricted"))
+    minutes = {slug: sla for slug, _, sla, _ in rows}
     # Of several routes into one queue, the shortest promise is written last.
     minutes |= dict(sorted(routes, key=lambda route: -route[1]))
-    return Queues({slug: title for slug, title, _ in rows}, minutes, service_times(now))
+    hidden = queues_hidden(user, [(slug, is_restricted) for slug, _, _, is_restricted in rows])
+    return Queues({slug: title for slug, title, _, _ in rows}, minutes, service_times(now), hidden)
 
 
 def _routes_of(version: PolicyVersion | None) -> Iterable[tuple[str, int]]:
@@ -68,7 +67,8 @@ class RunRow:
 
 def run_context(user: User, run: SimulationRun, now: datetime) -> dict[str, Any]:
     """Return what the page of a finished run shows."""
-    found, names = run.simulation, category_names()
+    found, known = run.simulation, categories()
+    names, hidden = category_names(known), categories_hidden(user, known)
     context = {
         "names": names,
         "filter_words": filter_words(run.wanted),
@@ -76,10 +76,9 @@ def run_context(user: User, run: SimulationRun, now: datetime) -> dict[str, Any]
     }
     if found is None:
         return context
-    may_restricted = may(user, RESTRICTED)
-    flipped = flipped_items(user, found, names)
+    flipped = flipped_items(user, found, hidden)
     return context | {
-        "answer": answer_of(found, queues_known(_routes_of(run.draft), now), names, may_restricted=may_restricted),
+        "answer": answer_of(found, queues_known(user, _routes_of(run.draft), now), names, hidden=hidden),
         "flipped": flipped[:_FIRST_FLIPPED],
         "more_flipped": flipped[_FIRST_FLIPPED:],
         "seconds": (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None,
@@ -99,14 +98,14 @@ class Flipped:
     where: str
 
 
-def flipped_items(user: User, found: Simulation, names: Mapping[str, str]) -> list[Flipped]:
-    """Return the flipped items that the person may know of, in the engine's order, in two queries."""
-    by_pk = items_search(user).in_bulk([flip.item_pk for flip in found.flipped])
+def flipped_items(user: User, found: Simulation, hidden: frozenset[str]) -> list[Flipped]:
+    """Return the flipped items that the person may know of, in the engine's order, in two queries; none for hidden categories."""
+    by_pk = items_search(user).in_bulk([flip.item_pk for flip in found.flipped if flip.category not in hidden])
     best = _best_findings(list(by_pk))
     return [
         Flipped(flip, by_pk[flip.item_pk], LEVEL_WORDS.get(flip.level, "").lower(), _where(best, flip))
         for flip in found.flipped
-        if flip.item_pk in by_pk
+        if flip.item_pk in by_pk and flip.category not in hidden
     ]
 
 
@@ -143,7 +142,8 @@ def flip_context(user: User, version: PolicyVersion, form: FlipForm) -> dict[str
         return {"item": item}
     batch = evidence.batch_for(policy)
     now = decide(batch, policy)
-    shown = [flip for flip in flips_at(batch, policy) if category_visible(user, flip.category)]
+    hidden = categories_hidden(user)
+    shown = [flip for flip in flips_at(batch, policy) if flip.category not in hidden]
     return {
         "item": item,
         "names": category_names(),
@@ -187,13 +187,14 @@ def compare_context(user: User, first: str, second: str) -> dict[str, Any]:
     context = {"first": one, "second": other, "problem": problem, "names": category_names()}
     if one is None or other is None or problem:
         return context
-    rows = [row for row in simulation_compare(one, other) if _is_shown(user, row)]
+    hidden = hidden_from(user)
+    rows = [row for row in simulation_compare(one, other) if _is_shown(hidden, row)]
     groups = [(_GROUP_TITLES[group], group, list(rows)) for group, rows in groupby(rows, key=lambda row: row.group)]
     words = [filter_words(run.wanted) for run in (one, other)]
     return context | {"groups": groups, "filters": words}
 
 
-def _is_shown(user: User, row: Difference) -> bool:
-    """Leave out what is nothing in both, and the restricted partition for those who may not count it."""
-    restricted = {"category": CHILD_SAFETY, "queue": RESTRICTED_QUEUE}.get(row.group)
-    return bool(row.first or row.second) and (row.name != restricted or may(user, RESTRICTED))
+def _is_shown(hidden: Hidden, row: Difference) -> bool:
+    """Leave out what is nothing in both, and what the reader may not count."""
+    names = {"category": hidden.categories, "queue": hidden.queues}.get(row.group, frozenset())
+    return bool(row.first or row.second) and row.name not in names

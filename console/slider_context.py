@@ -11,14 +11,12 @@ from django.contrib.auth.models import User
 from django.utils.safestring import SafeString
 
 from console import charts
-from console.access import REVIEW_RESTRICTED, category_visible, may
 from console.charts import Mark
-from console.simulation_answers import Jobs, Queues, staffed
+from console.simulation_answers import Jobs, staffed
 from console.simulation_context import queues_known
 from console.simulation_forms import LEVEL_WORDS, SliderForm
 from moderation.simulations import PreparedSlider, slider_for
 from policies.choices import Outcome
-from policies.compiled import RESTRICTED_QUEUE
 from policies.documents import documents_of
 from policies.estimates import SAMPLED_WORDS, Curve, curve_of, place_of
 from policies.exceptions import PolicyError
@@ -104,12 +102,12 @@ class Moved:
     load: SafeString
 
 
-def choice_of(user: User, version: PolicyVersion, form: SliderForm) -> Choice:
-    """Return the threshold that is asked for, or the first that can be shown; the form need not be valid."""
+def choice_of(version: PolicyVersion, form: SliderForm) -> Choice:
+    """Return the threshold that is asked for, or the first of the form's categories; the form need not be valid."""
     [document] = documents_of([version], with_terms=False)
     data = getattr(form, "cleaned_data", {})
     rows = {row["category"]: row for row in document["thresholds"] if _is_base(row)}
-    visible = [slug for slug in document["categories"] if slug in rows and category_visible(user, slug)]
+    visible = [slug for slug in document["categories"] if slug in rows and slug in form.names]
     category = next((slug for slug in visible if slug == data.get("category")), visible[0])
     levels = {key: rows[category].get(key) for key in LEVEL_KEYS}
     strictest = next((key for key in reversed(LEVEL_KEYS) if levels[key] is not None), LEVEL_KEYS[-1])
@@ -144,18 +142,18 @@ def moved_to(user: User, prepared: PreparedSlider, choice: Choice, threshold: fl
     Raises: PolicyError when the levels would be out of order.
     """
     answer = prepared.slider.at(choice.level, threshold)
-    curve = curve_of(answer.curve)
+    curve, queues = curve_of(answer.curve), queues_known(user, _routes(choice), now)
     return Moved(
         answer=answer,
         rows=_outcomes(answer),
-        jobs=_jobs(user, answer, queues_known(_routes(choice), now)),
+        jobs=staffed(answer.queues, queues, (1.0, 1.0)),
         histogram=_histogram(answer, choice, threshold),
         bars=_bars(answer),
         curve=_curve(answer, curve) if curve else None,
         curve_of=curve,
         curve_words=SAMPLED_WORDS[curve.sampled] if curve else "",
         operating=tuple(_operating(point) for point in answer.operating),
-        load=_load(answer, may_restricted=may(user, REVIEW_RESTRICTED)),
+        load=_load(answer, queues.hidden),
     )
 
 
@@ -173,10 +171,6 @@ def _outcomes(answer: SliderAnswer) -> tuple[OutcomeRow, ...]:
 
 def _routes(choice: Choice) -> list[tuple[str, int]]:
     return [(row["queue"], row["sla_minutes"]) for row in choice.document["routing"]]
-
-
-def _jobs(user: User, answer: SliderAnswer, queues: Queues) -> Jobs:
-    return staffed(answer.queues, queues, (1.0, 1.0), may_restricted=may(user, REVIEW_RESTRICTED))
 
 
 def _histogram(answer: SliderAnswer, choice: Choice, threshold: float | None) -> SafeString:
@@ -211,8 +205,8 @@ def _operating(point: CurvePoint) -> OperatingRow:
     )
 
 
-def _load(answer: SliderAnswer, *, may_restricted: bool) -> SafeString:
-    rows = [row for row in answer.queues if may_restricted or row.queue != RESTRICTED_QUEUE]
+def _load(answer: SliderAnswer, hidden: frozenset[str]) -> SafeString:
+    rows = [row for row in answer.queues if row.queue not in hidden]
     busiest = sorted(rows, key=lambda row: -max(row.per_hour_before, row.per_hour_after))
     shown = [(row.queue, row.per_hour_before, row.per_hour_after) for row in busiest]
     return charts.pairs("jobs", "Jobs an hour by queue", shown)

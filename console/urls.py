@@ -5,6 +5,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from console.second_factor import EnrolView
+
 # The admin site has no sign-in of its own: rate limits and the second factor hold there too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
@@ -14,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("feed.api.urls")),
     path("", include("console.views.urls")),
     path("", include("console.api.urls")),
+    path("accounts/2fa/totp/activate/", EnrolView.as_view(), name="mfa_activate_totp"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,5 +1,9 @@
-"""Why an item was or was not shown: from the kept trace of a request, or by asking every stage about it now."""
+"""Why an item was or was not shown: from the kept trace of a request, and by asking every stage about it now.
 
+Whoever has a trace id learns of that request, and nothing of the viewer beyond it: no band, no region, no other request.
+"""
+
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +12,12 @@ from feed.home import HOME, query_make
 from feed.pipeline import run
 from feed.serialise import number_json
 from feed.types import Query
-from feed.viewers import viewer_hash
 from moderation import gate, selectors
-from policies.choices import BAND_KEYS, BAND_MIN_AGES, Band
+from policies.choices import BAND_MIN_AGES
+
+
+class ItemUnknown(LookupError):
+    """There is no item of this id."""
 
 
 def explain_trace(trace_id: str) -> dict[str, Any] | None:
@@ -29,9 +36,6 @@ def _named(trace: dict[str, Any]) -> dict[str, Any]:
         "trace_id": trace["trace_id"],
         "at": trace["at"],
         "rung": trace["rung"],
-        "band": BAND_KEYS[trace["band"]],
-        "region": trace["region"],
-        "language": trace["language"],
         "policy_versions": trace["policy_versions"],
         "candidates": trace["candidates"],
         "removed": {reason: [names.get(i) for i in ids] for reason, ids in trace["removed"].items()},
@@ -45,50 +49,43 @@ def _named(trace: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def explain_item(
-    *, external_id: str, viewer: str, age: str | None, region: str, language: str, now: datetime
-) -> dict[str, Any] | None:
-    """Return what each stage says now of one item for one viewer; None where there is no such item.
+def explain_item(*, external_id: str, trace_id: str, now: datetime) -> dict[str, Any] | None:
+    """Return what a request did with one item, and what each stage says of it now for somebody like who asked then.
 
-    Without `age`, the viewer is taken to be as in their latest request of the last hour, else of the youngest band.
+    Of the viewer nothing is used but what the trace itself was made for: neither who they are nor what else they saw, and
+    the answer names neither their band nor their region. None where there is no such trace.
+
+    Raises:
+        ItemUnknown: there is no such item.
     """
+    trace = traces.HELD.get().find(trace_id)
+    if trace is None:
+        return None
     item_id = selectors.item_ids_of([external_id]).get(external_id)
     if item_id is None:
-        return None
-    latest = traces.HELD.get().latest_of(viewer_hash(viewer))
-    if latest is not None and age is None:
-        age, region = str(BAND_MIN_AGES[latest["band"]]), region or latest["region"]
-        language = language or latest["language"]
-    query = query_make(viewer=viewer, age=age, region=region, language=language, now=now, watch_item=item_id)
+        raise ItemUnknown
+    query = query_make(
+        age=str(BAND_MIN_AGES[trace["band"]]), region=trace["region"], language=trace["language"], now=now, watch_item=item_id
+    )  # fmt: skip
     return {
         "external_id": external_id,
-        "band": BAND_KEYS[query.viewer.band],
-        "region": query.viewer.region,
+        "trace_id": trace["trace_id"],
+        "then": _slate_says(item_id, trace),
         "gate": _gate_says(item_id, query, now),
         "now": _stages_say(item_id, query),
-        "latest_slate": None if latest is None else _slate_says(item_id, latest),
     }
 
 
 def _gate_says(item_id: int, query: Query, now: datetime) -> dict[str, Any]:
-    """Return the gate's answer for this viewer, and for each band in the same place."""
+    """Return the gate's answer now, for the audience and place that the trace was made for."""
     asked = gate.current()
     why = asked.why_not(item_id, query.viewer, now)
-    bands = {
-        BAND_KEYS[band]: asked.why_not(item_id, gate.Viewer(band, query.viewer.region), now) or "admitted"
-        for band in Band
-    }
-    return {
-        "is_admitted": not why,
-        "why_not": why or None,
-        "bands": bands,
-        "age_seconds": number_json(asked.age_seconds()),
-    }
+    return {"is_admitted": not why, "why_not": why or None, "age_seconds": number_json(asked.age_seconds())}
 
 
 def _stages_say(item_id: int, query: Query) -> dict[str, Any]:
-    """Run the pipeline for the viewer as the first page, serving nobody, and follow the item through it."""
-    slate = run(query, HOME)
+    """Run the pipeline as for a first page, serving nobody and leaving no trace, and follow the item through it."""
+    slate = run(query, replace(HOME, effects=()))
     ranked = slate.trace.ranked.ids
     return {
         "rung": slate.rung.value,
@@ -101,11 +98,12 @@ def _stages_say(item_id: int, query: Query) -> dict[str, Any]:
 
 
 def _slate_says(item_id: int, trace: dict[str, Any]) -> dict[str, Any]:
-    """Return what the viewer's latest request did with the item."""
+    """Return what the request did with the item."""
+    ranked = trace["ranked"].ids
     return {
-        "trace_id": trace["trace_id"],
         "at": trace["at"],
         "rung": trace["rung"],
         "was_served": item_id in trace["served"],
         "removed_by": [reason for reason, ids in trace["removed"].items() if item_id in ids],
+        "place_when_ranked": ranked.index(item_id) + 1 if item_id in ranked else None,
     }

@@ -30,20 +30,12 @@ class TraceKeeper:
         self._thread.start()
 
     def keep(self, trace: Trace) -> None:
-        """Store a trace under its id, and as its viewer's latest."""
-        row = {f.name: getattr(trace, f.name) for f in fields(trace)}
-        self._put(_name("trace", trace.trace_id), row)
-        if trace.viewer_hash:
-            self._put(_name("latest", trace.viewer_hash), {"at": trace.at, "trace_id": trace.trace_id})
+        """Store a trace under its id, and under nothing else: no request leads to another of the same viewer."""
+        self._put(_name("trace", trace.trace_id), {f.name: getattr(trace, f.name) for f in fields(trace)})
 
     def find(self, trace_id: str) -> dict[str, Any] | None:
         """Return a trace, or None where it is unknown or older than an hour."""
         return self._get(_name("trace", trace_id))
-
-    def latest_of(self, viewer_hash: str) -> dict[str, Any] | None:
-        """Return a viewer's latest trace."""
-        latest = self._get(_name("latest", viewer_hash)) if viewer_hash else None
-        return self.find(latest["trace_id"]) if latest else None
 
     def stop(self) -> None:
         """Write what waits and end the thread."""
@@ -54,7 +46,7 @@ class TraceKeeper:
         with self._lock:
             self._ring[name] = row
             self._ring.move_to_end(name)
-            while len(self._ring) > 2 * params.TRACE_RING:
+            while len(self._ring) > params.TRACE_RING:
                 self._ring.popitem(last=False)
         try:
             self._waiting.put_nowait((name, row))

@@ -13,7 +13,8 @@ from django.db import connection
 
 from moderation.models import Item, ScoreWeek
 from moderation.models.calibration import N_LABEL_BINS
-from moderation.selectors import CHILD_SAFETY, items_search
+from moderation.selectors import items_search
+from moderation.visibility import score_weeks_visible
 from policies.calibration import (
     Bin,
     Disagreement,
@@ -96,9 +97,7 @@ def calibrations(
 
     The restricted partition is left out for those who may not count it.
     """
-    rows = ScoreWeek.objects.filter(language=language, begins_on__gt=now.date() - timedelta(weeks=weeks))
-    if not user.has_perm("moderation.review_restricted"):
-        rows = rows.exclude(category=CHILD_SAFETY)
+    rows = score_weeks_visible(user).filter(language=language, begins_on__gt=now.date() - timedelta(weeks=weeks))
     if detector:
         rows = rows.filter(detector=detector)
     if category:

@@ -13,6 +13,7 @@ from moderation.models import Campaign, CampaignBystander, CampaignMember, Item
 from moderation.models.campaign import CampaignState
 from moderation.models.item import ItemState
 from moderation.selectors import items_search
+from moderation.visibility import n_hidden_members
 from policies.choices import Outcome
 
 #: Spellings that a campaign's page shows.
@@ -71,6 +72,18 @@ def captions_of(user: AbstractUser, campaigns: Iterable[Campaign]) -> dict[int, 
     """Return the captions of campaigns' first items by the items' primary keys, as far as the person may know of them."""
     first = [campaign.first_item_id for campaign in campaigns]
     return dict(items_search(user).filter(pk__in=first).values_list("pk", "caption"))
+
+
+def campaigns_counted(user: AbstractUser, campaigns: Iterable[Campaign]) -> list[Campaign]:
+    """Return campaigns with counts of the members that the person may know of; only those that hide some are counted anew."""
+    known = list(campaigns)
+    hiding = n_hidden_members(user, [campaign.pk for campaign in known])
+    for campaign in known:
+        if campaign.pk in hiding:
+            members = CampaignMember.objects.filter(campaign=campaign, item__is_restricted=False)
+            counts = members.aggregate(n=Count("pk"), n_creators=Count("creator_id", distinct=True))
+            campaign.n_items, campaign.n_creators = counts["n"], counts["n_creators"]
+    return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from policies.compiled import RESTRICTED_QUEUE, UNEXAMINED_QUEUE, CompiledPolicy
 
 __all__ = [
     "AUDIT_REASON",
+    "PARTITION_QUEUES",
+    "REPORTED_QUEUE",
     "REPORT_REASON",
     "RESTRICTED_QUEUE",
     "SENIOR_QUEUE",
@@ -19,16 +21,29 @@ REPORT_REASON = "Reported"
 AUDIT_REASON = "Random audit sample"
 #: Decisions to be made over an earlier one.
 SENIOR_QUEUE = "seniors"
+#: What reports alone say is child safety: for the partition's people, while the item stays where it is.
+REPORTED_QUEUE = "child-safety-reports"
+#: Queues of the partition, whatever the database says of them.
+PARTITION_QUEUES = (RESTRICTED_QUEUE, REPORTED_QUEUE)
 
 
-def route_job(policy: CompiledPolicy, *, category: str, language: str, kind: int, queue: str = "") -> Route:
+def route_job(
+    policy: CompiledPolicy,
+    *,
+    category: str,
+    language: str,
+    kind: int,
+    queue: str = "",
+    is_unconfirmed: bool = False,
+) -> Route:
     """Return where the policy sends a job.
 
     Child safety has a partition of its own that no rule can widen; `queue`, where given, overrides the rules' queue.
+    `is_unconfirmed`: only reports say so; these jobs are apart, so that a flood of them does not bury the others.
     """
     route = policy.route_of(category, language, kind)
     if category in policy.child_safety:
-        return replace(route, queue=RESTRICTED_QUEUE, severity=5)
+        return replace(route, queue=REPORTED_QUEUE if is_unconfirmed else RESTRICTED_QUEUE, severity=5)
     return replace(route, queue=queue, severity=max(route.severity, 3)) if queue else route
 
 

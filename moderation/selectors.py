@@ -1,13 +1,13 @@
 """Reads across tables, for screens, the API and the feed. Nothing here changes anything."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import DatabaseError
-from django.db.models import Count, Exists, F, IntegerField, Min, OuterRef, Prefetch, Q, QuerySet, Subquery, Window
+from django.db.models import Count, F, IntegerField, Min, OuterRef, Prefetch, Q, QuerySet, Subquery, Window
 from django.db.models.functions import Coalesce
 
 from moderation.bank_selectors import own_words_column
@@ -17,13 +17,19 @@ from moderation.models.clearance import ClearanceRevision
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
 from moderation.prepared import run
 from moderation.timeline import Moment, timeline
+from moderation.visibility import (
+    audit_visible,
+    dead_letters_visible,
+    items_visible,
+    jobs_visible,
+    queues_visible,
+    reports_visible,
+)
+from moderation.visibility import items_restricted as items_restricted  # the feed and the bytes ask here
 from policies.choices import Outcome
 
 #: Relations of an item that a person's verdict is given on, besides its decision; see moderation.basis.
 BASIS_RELATIONS = ("stored_evidence", "campaign_member__campaign")
-
-#: The category whose items form the restricted partition.
-CHILD_SAFETY = "child_safety"
 
 # --- creators ----------------------------------------------------------------------------------------------------
 
@@ -162,13 +168,6 @@ class QueueDepth:
     oldest_seconds: float | None
 
 
-def queues_visible(user: AbstractUser) -> QuerySet[Queue]:
-    """Return the queues a person may know of; the restricted partition does not exist for others."""
-    if user.has_perm("moderation.review_restricted"):
-        return Queue.objects.order_by("-severity", "slug")
-    return Queue.objects.filter(is_restricted=False).order_by("-severity", "slug")
-
-
 def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
     """Return what waits in each queue that the user may see, in two queries; decided jobs are not touched."""
     waiting = Job.objects.filter(state__in=ACTIVE_JOB_STATES).values("queue_id")
@@ -210,12 +209,14 @@ class JobPage:
 
 
 def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
-    """Return a job with its item, evidence, history and reports, and what the user said of its matches as `own_words`.
+    """Return a job that the user may know of with its item, evidence, history and reports, and what they said of its matches
+    as `own_words`.
 
-    The creator's other items are those that the user may know of.
+    The creator's other items and the reports are those that the user may know of.
     """
     job = (
-        Job.objects.select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
+        jobs_visible(user)
+        .select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
         .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
         .annotate(own_words=own_words_column(user.pk, "item_id"), n_reports=n_reports_column("item_id"))
         .filter(key=job_key)
@@ -233,7 +234,7 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         item=job.item,
         decisions=decisions,
         findings=_latest_findings(decisions),
-        reports=list(job.item.reports.order_by("-created_at")),
+        reports=list(reports_visible(user).filter(item=job.item).order_by("-created_at")),
         creator_items=latest,
         n_creator_blocked=latest[0].n_blocked if latest else 0,
     )
@@ -249,21 +250,8 @@ def _latest_findings(decisions: Sequence[Decision]) -> list[Finding]:
 
 def items_search(user: AbstractUser) -> QuerySet[Item]:
     """Return the items a person may find, newest first; what waits in the restricted partition only with permission."""
-    items = Item.objects.select_related("creator", "media", "cover", "current_decision").order_by("-created_at", "-pk")
-    if user.has_perm("moderation.review_restricted"):
-        return items
-    return items.exclude(_is_restricted())
-
-
-def items_restricted() -> QuerySet[Item]:
-    """Return the restricted partition: items in a restricted queue, now or before, or once decided as child safety."""
-    return Item.objects.filter(_is_restricted())
-
-
-def _is_restricted() -> Q:
-    hidden = Decision.objects.filter(item=OuterRef("pk"), category=CHILD_SAFETY)
-    waiting = Job.objects.filter(item=OuterRef("pk"), queue__is_restricted=True)
-    return Q(Exists(hidden)) | Q(Exists(waiting))
+    items = items_visible(user).select_related("creator", "media", "cover", "current_decision")
+    return items.order_by("-created_at", "-pk")
 
 
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
@@ -288,19 +276,19 @@ def clearance_revisions(item: Item) -> QuerySet[ClearanceRevision]:
     return ClearanceRevision.objects.filter(item=item).select_related("policy_version").order_by("-revision")
 
 
-def dead_letters() -> QuerySet[OutboxMessage]:
-    """Return what failed for good, newest first."""
-    return OutboxMessage.objects.select_related("item").filter(state=OutboxMessage.State.DEAD).order_by("-id")
+def item_jobs(user: AbstractUser, item: Item) -> QuerySet[Job]:
+    """Return an item's jobs that the user may know of, newest first."""
+    return jobs_visible(user).filter(item=item).select_related("queue").order_by("-id")
 
 
-def audit_events() -> QuerySet[AuditEvent]:
-    """Return the audit log, newest first."""
-    return AuditEvent.objects.select_related("actor").order_by("-id")
+def item_reports(user: AbstractUser, item: Item) -> QuerySet[Report]:
+    """Return an item's reports that the user may know of, newest first."""
+    return reports_visible(user).filter(item=item).order_by("-created_at")
 
 
-def audit_of(object_type: str, object_key: str) -> QuerySet[AuditEvent]:
-    """Return what happened to one object, newest first."""
-    return audit_events().filter(object_type=object_type, object_key=object_key)
+def audit_of(user: AbstractUser, object_type: str, object_key: str) -> QuerySet[AuditEvent]:
+    """Return what happened to one object, newest first, as far as the user may know of it."""
+    return audit_visible(user).filter(object_type=object_type, object_key=object_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +310,12 @@ def backlog() -> Backlog:
     )
     n_jobs = Job.objects.filter(state__in=ACTIVE_JOB_STATES).count()
     return Backlog(messages["n_dead"], messages["n_waiting"], messages["oldest"], n_jobs)
+
+
+def backlog_visible(user: AbstractUser) -> Backlog:
+    """Return the same for a person: dead letters of items that they may not know of are not counted."""
+    found = backlog()
+    return replace(found, n_dead=dead_letters_visible(user).count()) if found.n_dead else found
 
 
 def job_ages(now: datetime) -> dict[str, float]:

@@ -12,7 +12,15 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from policies.choices import BAND_MIN_AGES, DETECTORS, Band, ItemKind, Outcome, Standing
-from policies.triggers import four_eyes, frozen_child, frozen_term, frozen_version, no_truncate, version_transitions
+from policies.triggers import (
+    BANK_BLOCKS,
+    four_eyes,
+    frozen_child,
+    frozen_term,
+    frozen_version,
+    no_truncate,
+    version_transitions,
+)
 
 #: Two capital letters: ISO 3166-1 alpha-2.
 MARKET = RegexValidator(r"^[A-Z]{2}$", "A market is two capital letters.")
@@ -387,10 +395,16 @@ class BankRule(VersionPart):
             models.CheckConstraint(
                 name="policies_bankrule_outcome_acts", condition=Q(outcome__range=(Outcome.RESTRICT, Outcome.BLOCK))
             ),
+        ]
+        triggers = [
+            *VersionPart.Meta.triggers,
             # A legal duty; no version can soften it.
-            models.CheckConstraint(
-                name="policies_bankrule_child_safety_blocks",
-                condition=~Q(category="child_safety") | Q(outcome=Outcome.BLOCK),
+            pgtrigger.Trigger(
+                name="child_safety_blocks",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=~pgtrigger.Q(new__outcome=Outcome.BLOCK),
+                func=BANK_BLOCKS,
             ),
         ]
 

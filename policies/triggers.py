@@ -124,3 +124,13 @@ def four_eyes() -> pgtrigger.Trigger:
             RETURN NEW;
         """,
     )
+
+
+#: The body of the trigger that holds banks of any category with the flag to BLOCK, whatever the category is called.
+BANK_BLOCKS = """
+    IF EXISTS (SELECT 1 FROM policies_category c WHERE c.slug = NEW.category_id AND c.is_child_safety) THEN
+        RAISE EXCEPTION 'policies_bankrule_child_safety_blocks: a match in category % must block', NEW.category_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'policies_bankrule_child_safety_blocks';
+    END IF;
+    RETURN NEW;
+"""

@@ -2,9 +2,12 @@
 
 import re
 import time
+from datetime import timedelta
 from typing import Any
 
-from django.db import OperationalError
+import structlog
+from django.db import DatabaseError, OperationalError, transaction
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed
@@ -12,12 +15,27 @@ from rest_framework.request import Request
 
 from console.api.throttling import call_count
 from console.models import ApiKey, hash_secret
-from moderation.prepared import columns_of, row_of, run_first
+from moderation.prepared import columns_of, row_of, run, run_first
 
-#: How long a key that this process has seen is believed while the database is away.
+log = structlog.get_logger(__name__)
+
+#: How long a key that this process has seen is believed while the database is away. While it answers, every call asks it:
+#: what is revoked or expired is refused by every process from the next call on, and nothing is kept.
 KNOWN_SECONDS = 300.0
+#: The last use is written at most so often, by whichever process comes first.
+LAST_USE_SECONDS = 60.0
 #: Every call passes here.
-_FIND = f"SELECT {columns_of(ApiKey)} FROM console_apikey WHERE secret_hash = %s AND is_active"  # noqa: S608 # our columns
+_FIND = f"""
+    SELECT {columns_of(ApiKey)} FROM console_apikey
+    WHERE secret_hash = %s AND is_active AND (expires_at IS NULL OR expires_at > clock_timestamp())
+"""  # noqa: S608 # our columns
+# A row that another process writes just now is left to it.
+_USED = """
+    UPDATE console_apikey SET last_used_at = %(now)s WHERE id = (
+        SELECT id FROM console_apikey
+        WHERE id = %(pk)s AND (last_used_at IS NULL OR last_used_at <= %(before)s) FOR NO KEY UPDATE SKIP LOCKED
+    )
+"""
 _known: dict[str, tuple[float, ApiKey]] = {}
 _KEY = re.compile(r"Api-Key ([\x21-\x7e]{20,200})")
 
@@ -47,7 +65,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return key, key
         if header:
             raise AuthenticationFailed(
-                "The API key is malformed, unknown or revoked. Send: Authorization: Api-Key <key>."
+                "The API key is malformed, unknown, expired or revoked. Send: Authorization: Api-Key <key>."
             )
         return None
 
@@ -70,10 +88,24 @@ def _active_key(header: str) -> ApiKey | None:
         return None
     key = row_of(ApiKey, row)
     _known[secret_hash] = (time.monotonic(), key)
+    _note_use(key)
     return key
 
 
-def _known_lately(secret_hash: str) -> ApiKey:
+def _note_use(key: ApiKey) -> None:
+    """Write when a key was used, where the row says that this was not done within a minute. It is never worth a refusal."""
+    now = timezone.now()
+    before = now - timedelta(seconds=LAST_USE_SECONDS)
+    if key.last_used_at is not None and key.last_used_at > before:
+        return
+    try:
+        with transaction.atomic():
+            run(_USED, {"now": now, "pk": key.pk, "before": before})
+    except DatabaseError as error:
+        log.warning("key_use_not_written", error=type(error).__name__)
+
+
+def _known_lately(secret_hash: str) -> ApiKey | None:
     """Return a key that was valid shortly before the database went away.
 
     Without it a feed client would get an error of ours instead of the honest empty slate. Nothing else gains by it:
@@ -82,7 +114,7 @@ def _known_lately(secret_hash: str) -> ApiKey:
     found_at, key = _known.get(secret_hash, (0.0, None))
     if key is None or time.monotonic() - found_at > KNOWN_SECONDS:
         raise Unavailable
-    return key
+    return None if key.is_expired(timezone.now()) else key
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -11,7 +11,9 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.utils import timezone
 
+from console.api_keys import key_issue
 from console.models import SCOPES, ApiKey, hash_secret
 from console.roles import roles_sync
 
@@ -73,10 +75,11 @@ def _user(username: str, role: str, password: str) -> dict[str, str]:
 
 
 def _key(secret: str) -> str:
-    if secret and ApiKey.objects.filter(secret_hash=hash_secret(secret), is_active=True).exists():
+    known = ApiKey.objects.filter(secret_hash=hash_secret(secret), is_active=True, expires_at=None)
+    if secret and known.update(scopes=list(SCOPES)):  # a scope may be newer than the key
         return secret
     ApiKey.objects.filter(name=KEY_NAME).update(is_active=False)
-    return ApiKey.issue(name=KEY_NAME, scopes=list(SCOPES))[1]
+    return key_issue(actor="demo", name=KEY_NAME, scopes=SCOPES, now=timezone.now())[1]
 
 
 def _write(path: Path, accounts: Accounts) -> None:

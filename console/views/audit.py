@@ -4,10 +4,11 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
-from console.access import READ_AUDIT, audit_visible, requires
+from console.access import READ_AUDIT, requires
 from console.forms import AuditFilter
 from console.http import HtmxRequest, render_page
 from console.paging import page_after
+from moderation.visibility import audit_visible
 
 _PAGE_SIZE = 100
 

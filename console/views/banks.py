@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from console.access import MANAGE_BANKS, bank_visible, banks_visible, entry_visible, paced, requires
+from console.access import MANAGE_BANKS, bank_visible, entry_visible, paced, requires
 from console.bank_forms import IMPORT_MAX_ROWS, FormForm, ImportForm, ReasonForm
 from console.forms import RatioForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
@@ -19,6 +19,7 @@ from moderation.exceptions import BankInvalid
 from moderation.models import HashBank, HashEntry
 from moderation.services import bank_exchange, banks
 from moderation.threatexchange import ExchangeInvalid
+from moderation.visibility import banks_visible
 
 
 @require_GET

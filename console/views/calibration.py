@@ -9,11 +9,12 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from console import charts
-from console.access import DASHBOARDS, category_visible, paced, requires
+from console.access import DASHBOARDS, paced, requires
 from console.forms import category_names
 from console.http import HtmxRequest, render_page
 from console.simulation_forms import CalibrationFilter
 from moderation.calibration_selectors import Calibration, calibrations, differing_items, languages_known
+from moderation.visibility import category_visible
 from policies.calibration import SCORE_EDGES, DriftLevel
 from policies.choices import DETECTORS
 

@@ -29,8 +29,8 @@ _DECISIONS_PER_MINUTE = 30
 @paced("campaign_list", _PAGES_PER_MINUTE)
 def campaign_list(request: HtmxRequest) -> HttpResponse:
     """List the campaigns that wait for people, and those decided last."""
-    waiting = list(campaign_selectors.campaigns_waiting())
-    decided = list(campaign_selectors.campaigns_decided())
+    waiting = campaign_selectors.campaigns_counted(request.user, campaign_selectors.campaigns_waiting())
+    decided = campaign_selectors.campaigns_counted(request.user, campaign_selectors.campaigns_decided())
     captions = campaign_selectors.captions_of(request.user, [*waiting, *decided])
     context = {
         "waiting": [(campaign, captions.get(campaign.first_item_id, "")) for campaign in waiting],

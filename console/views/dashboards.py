@@ -27,5 +27,5 @@ def home(request: HtmxRequest) -> HttpResponse:
             "n_overdue": sum(d.n_overdue for d in depths),
         }
     if may(request.user, REDRIVE) or may(request.user, DASHBOARDS):
-        context |= {"backlog": selectors.backlog(), "is_pressed": is_pressed()}
+        context |= {"backlog": selectors.backlog_visible(request.user), "is_pressed": is_pressed()}
     return render_page(request, "home.html", context, fragment="live")

@@ -8,11 +8,12 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from console.access import REDRIVE, dead_letter_visible, dead_letters_visible, requires
+from console.access import REDRIVE, dead_letter_visible, requires
 from console.http import HtmxRequest, redirect_to, render_page
 from console.paging import page_after
 from moderation.exceptions import DeadLetterInvalid
 from moderation.services import outbox
+from moderation.visibility import dead_letters_visible
 
 _PAGE_SIZE = 50
 #: Redriving all at once is bounded, so that the request ends and the queues are not flooded.

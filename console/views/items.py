@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console import evidence, timeline
-from console.access import EXPLORE, OVERTURN, READ_AUDIT, is_restricted_by, item_visible, may, paced, requires
+from console.access import EXPLORE, OVERTURN, READ_AUDIT, item_visible, may, paced, requires
 from console.changed import Changed, changed_since
 from console.forms import ItemFilter, OverturnForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
@@ -113,10 +113,10 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
     told = list(selectors.decision_trail(item))
     trail = told[::-1]
     changed = changed_since(form.sent, basis, told) if form else None
-    jobs = list(item.jobs.select_related("queue").order_by("-id"))
+    jobs = list(selectors.item_jobs(request.user, item))
     findings = next((list(d.findings.all()) for d in trail if d.findings.all()), [])
     shown = [_told(decision, names, changed) for decision in trail]
-    current, is_shown = item.current_decision, not is_restricted_by(trail, jobs)
+    current, is_shown = item.current_decision, not item.is_restricted
     return {
         "item": item,
         "media": media_panel(item, is_shown=is_shown, at=timeline.moment_asked(request.GET.get("at"), item.lasts_ms)),
@@ -128,9 +128,11 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
         "trail": shown,
         "new_rows": [row for row in shown[0][1] if row.is_new] if shown else [],
         "revisions": selectors.clearance_revisions(item),
-        "reports": item.reports.order_by("-created_at"),
+        "reports": selectors.item_reports(request.user, item),
         "jobs": jobs,
-        "audit": selectors.audit_of("item", item.external_id)[:50] if may(request.user, READ_AUDIT) else None,
+        "audit": selectors.audit_of(request.user, "item", item.external_id)[:50]
+        if may(request.user, READ_AUDIT)
+        else None,
         "may_overturn": may(request.user, OVERTURN) and item.withdrawn_at is None,
         "flip_version": current.policy_version.number if current else None,
         "form": form or OverturnForm(names=names),

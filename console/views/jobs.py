@@ -11,16 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import push_url
 
 from console import evidence, timeline
-from console.access import (
-    REVIEW,
-    JobTaken,
-    category_visible,
-    holds,
-    job_mine,
-    requires,
-    shows_media,
-    taken_why,
-)
+from console.access import REVIEW, JobTaken, holds, job_mine, requires, taken_why
 from console.changed import Changed, changed_since
 from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
@@ -32,6 +23,7 @@ from moderation.models import Decision, Job
 from moderation.selectors import JobPage
 from moderation.services import jobs
 from moderation.timeline import timeline as moments_of
+from moderation.visibility import category_visible, job_hides_media
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import compiled_version
@@ -209,7 +201,7 @@ def job_context(
         "page": page,
         "job": page.job,
         "item": page.item,
-        "media": media_panel(page.item, is_shown=shows_media(request.user, page), at=at),
+        "media": media_panel(page.item, is_shown=not job_hides_media(page.job), at=at),
         "chart": timeline.chart_of(moments_of(page.findings), page.item.lasts_ms, levels, names),
         "words": words_in(getattr(page.job, "own_words", ())),
         "decision": current,

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
-from console.access import MANAGE_BANKS, OVERTURN, REVIEW, banks_visible, entry_visible, item_visible, paced, requires
+from console.access import MANAGE_BANKS, OVERTURN, REVIEW, entry_visible, item_visible, paced, requires
 from console.bank_forms import LookForm, WordForm
 from console.forms import category_names
 from console.http import HtmxRequest, redirect_to, render_page
@@ -18,6 +18,7 @@ from moderation.media.limits import MediaRejected
 from moderation.models import Item
 from moderation.onpath import bank_index
 from moderation.services import bank_matches
+from moderation.visibility import banks_visible
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import compiled_active
 

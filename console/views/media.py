@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console.access import EXPLORE, REVIEW, is_restricted, item_media_visible, may_still_see_media, requires
+from console.access import EXPLORE, REVIEW, item_media_visible, may_still_see_media, requires
 from console.http import BlocksResponse, HtmxRequest
 from moderation import gate
 from moderation.media.sending import Stream, open_at
@@ -93,7 +93,7 @@ def item_media(request: HtmxRequest, key: UUID, part: str) -> HttpResponseBase:
         return _refused()
     if file is None:
         return _refused()
-    if is_restricted(item):
+    if item.is_restricted:
         restricted_media_looked_at(actor=user, item=item, part=part)
     return _answer(request, file, _asking_now_and_then(lambda: may_still_see_media(user, key)), keep=_KEEP_NOTHING)
 

@@ -19,7 +19,6 @@ from console.access import (
     may,
     requires,
     step_allowed,
-    verdicts_visible,
     version_visible,
 )
 from console.forms import category_names
@@ -29,6 +28,7 @@ from console.policy_pages import head, in_groups, percent_of
 from console.policy_steps import STEPS, Offer, Step, offer_of
 from moderation import rollout_selectors
 from moderation.services import activation, rollout
+from moderation.visibility import verdicts_visible
 from policies import services
 from policies.choices import Outcome
 from policies.exceptions import PolicyError

@@ -11,17 +11,17 @@ from django.views.decorators.http import require_GET, require_POST
 from console.access import (
     DASHBOARDS,
     EDIT_POLICIES,
-    category_visible,
     draft_visible,
     may,
     paced,
     requires,
     version_visible,
 )
-from console.forms import category_names
+from console.forms import categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from console.simulation_forms import LEVEL_WORDS, SliderForm
 from console.slider_context import Choice, choice_of, moved_to, out_of_order, prepared_for
+from moderation.visibility import categories_hidden
 from policies.exceptions import DraftConflict, PolicyError, PolicyUnavailable
 from policies.models import PolicyVersion
 from policies.services_drafts import threshold_set
@@ -68,11 +68,13 @@ def slider_apply(request: HtmxRequest, number: int) -> HttpResponse:
 
 
 def _names(request: HtmxRequest) -> dict[str, str]:
-    return {slug: name for slug, name in category_names().items() if category_visible(request.user, slug)}
+    known = categories()
+    hidden = categories_hidden(request.user, known)
+    return {slug: name for slug, name in category_names(known).items() if slug not in hidden}
 
 
 def _page(request: HtmxRequest, version: PolicyVersion, form: SliderForm, status: int = 200) -> HttpResponse:
-    choice = choice_of(request.user, version, form)
+    choice = choice_of(version, form)
     is_sound = not (form.is_bound and form.data and form.errors)
     threshold = form.chosen(choice.now) if is_sound and form.data else choice.now
     context: dict[str, Any] = {

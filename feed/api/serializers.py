@@ -32,18 +32,15 @@ class StrictParams(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class _ViewerParams(StrictParams):
+class FeedParams(StrictParams):
+    """Who asks for a slate, and how large it shall be."""
+
     viewer = serializers.CharField(max_length=_TEXT_MAX, default="", allow_blank=True)
     age = serializers.CharField(max_length=32, default=None, allow_blank=True)
     region = serializers.RegexField(r"^([A-Za-z]{2})?$", default="", allow_blank=True)
     language = serializers.RegexField(
         r"^([A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*)?$", max_length=35, default="", allow_blank=True
     )
-
-
-class FeedParams(_ViewerParams):
-    """Who asks for a slate, and how large it shall be."""
-
     network = serializers.ChoiceField([n.value for n in Network], default=Network.WIFI.value)
     limit = serializers.IntegerField(min_value=1, max_value=params.LIMIT_MAX, default=params.LIMIT_DEFAULT)
     cursor = serializers.CharField(max_length=8_000, default="", allow_blank=True)
@@ -59,17 +56,11 @@ class RevocationParams(StrictParams):
     )  # fmt: skip
 
 
-class ExplainParams(_ViewerParams):
-    """Either a trace, or an item and a viewer."""
+class ExplainParams(StrictParams):
+    """A trace, and perhaps an item to follow through it. A viewer cannot be asked about."""
 
-    trace_id = serializers.RegexField(r"^[0-9a-f]{32}$", required=False)
+    trace_id = serializers.RegexField(r"^[0-9a-f]{32}$")
     external_id = serializers.CharField(max_length=_TEXT_MAX, required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Return the values where exactly one of the two was asked for."""
-        if ("trace_id" in attrs) == ("external_id" in attrs):
-            raise serializers.ValidationError("Give either trace_id or external_id.", code="required")
-        return attrs
 
 
 class EventBatch(StrictParams):

@@ -1,4 +1,5 @@
-"""The feed over HTTP: parse, call one thing, answer. Keys with `feed:read` see the feed and nothing else."""
+"""The feed over HTTP: parse, call one thing, answer. Keys with `feed:read` see the feed and nothing else,
+and only those with `feed:explain` how a slate came about."""
 
 from dataclasses import asdict
 from typing import Any, ClassVar
@@ -27,7 +28,7 @@ from feed.api.serializers import (
 )
 from feed.cursors import CursorError
 from feed.events import events_record
-from feed.explain import explain_item, explain_trace
+from feed.explain import ItemUnknown, explain_item, explain_trace
 from feed.serialise import revocations_json, slate_json
 from moderation import gate
 
@@ -76,7 +77,7 @@ class RevocationsView(APIView):
 class ExplainView(APIView):
     """Why this, and why not that."""
 
-    scopes: ClassVar = {"GET": "feed:read"}
+    scopes: ClassVar = {"GET": "feed:explain"}
 
     @extend_schema(
         operation_id="feed_explain",
@@ -91,12 +92,14 @@ class ExplainView(APIView):
         },
     )
     def get(self, request: Request) -> Response:
-        """Return, stage by stage, what happened in a request, or what would happen to an item for a viewer now."""
+        """Return, stage by stage, what happened in a request, or what became of one item in it and would now."""
         wanted = _read(ExplainParams(data=request.query_params))
-        trace_id = wanted.pop("trace_id", None)
-        found = explain_trace(trace_id) if trace_id else explain_item(**wanted, now=timezone.now())
+        try:
+            found = explain_item(**wanted, now=timezone.now()) if "external_id" in wanted else explain_trace(**wanted)
+        except ItemUnknown:
+            raise NotFound("No such item.") from None
         if found is None:
-            raise NotFound("No such trace; they are kept for an hour." if trace_id else "No such item.")
+            raise NotFound("No such trace; they are kept for an hour.")
         return _fresh(found)
 
 

@@ -74,7 +74,6 @@ class ReportSubmission(StrictSerializer):
     reporter = IdentifierField(help_text="The platform's id of the person; never shown to reviewers or creators.")
     category = TextField(max_length=40)
     text = TextField(max_length=2_000, required=False, allow_blank=True, default="")
-    trusted_flagger = serializers.BooleanField(required=False, default=False)
 
 
 # --- answers, described for the schema; the values come from selectors --------------------------------------------

@@ -135,9 +135,8 @@ class ReportList(APIView):
         form = ReportSubmission(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
-        is_trusted = data.pop("trusted_flagger")
         try:
-            report = report_file(actor=actor_of(request), is_trusted_flagger=is_trusted, now=timezone.now(), **data)
+            report = report_file(actor=actor_of(request), now=timezone.now(), **data)
         except ReportInvalid as error:
             raise Refused(INVALID, str(error), field=error.field, code="unknown") from error
         receipt = {

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0023_keep_clearances_current'),
+        ('moderation', '0024_restrict_stored_items'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -16,7 +16,7 @@ from moderation.models.history import History
 from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.lists import ListChange
 from moderation.models.outbox import OutboxMessage
-from moderation.models.report import Report
+from moderation.models.report import Report, Reporter
 from moderation.models.rerun import DetectorRerun
 from moderation.models.review import Job, Queue
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
@@ -59,6 +59,7 @@ __all__ = [
     "PromptSet",
     "Queue",
     "Report",
+    "Reporter",
     "RollbackNotice",
     "ScoreWeek",
     "ShadowVerdict",

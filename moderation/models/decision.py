@@ -48,6 +48,15 @@ _REKEY = """
 """
 
 
+# Any category that carries the flag, whatever it is called; see moderation.visibility.
+_RESTRICTS_ITEM = """
+    IF EXISTS (SELECT 1 FROM policies_category c WHERE c.slug = NEW.category AND c.is_child_safety) THEN
+        UPDATE moderation_item SET is_restricted = true WHERE id = NEW.item_id AND NOT is_restricted;
+    END IF;
+    RETURN NULL;
+"""
+
+
 class DecisionStage(models.TextChoices):
     """What led to a decision."""
 
@@ -148,6 +157,13 @@ class Decision(PublicKeyModel):
                 operation=pgtrigger.Insert,
                 condition=pgtrigger.Q(new__category__gt=""),
                 func=_REKEY,
+            ),
+            pgtrigger.Trigger(
+                name="restricts_item",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                condition=~pgtrigger.Q(new__category=""),
+                func=_RESTRICTS_ITEM,
             ),
         ]
 

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel
+from moderation.models.review import PARTITION_MADE, PARTITION_PK
 from policies.choices import Band, ItemKind, Outcome, Standing
 from policies.triggers import no_truncate
 
@@ -20,6 +21,21 @@ _CLEARANCE_FOLLOWS = """
     END IF;
     RETURN NULL;
 """
+
+# Whoever held its job may not know of the item any more, so the claim on it ends.
+_TAKES_JOBS_ALONG = f"""
+    IF EXISTS (
+        SELECT 1 FROM moderation_job j JOIN moderation_queue q ON q.id = j.queue_id
+        WHERE j.item_id = NEW.id AND j.state IN ('open', 'leased') AND NOT q.is_restricted
+    ) THEN
+        {PARTITION_MADE}
+        UPDATE moderation_job
+        SET queue_id = {PARTITION_PK}, state = 'open', lease_holder_id = NULL, lease_token = NULL, lease_expires_at = NULL
+        WHERE item_id = NEW.id AND state IN ('open', 'leased')
+          AND queue_id IN (SELECT id FROM moderation_queue WHERE NOT is_restricted);
+    END IF;
+    RETURN NULL;
+"""  # noqa: S608 # our own constants
 
 
 class Creator(PublicKeyModel):
@@ -112,6 +128,8 @@ class Item(PublicKeyModel):
     deep_state = models.CharField(max_length=12, choices=DeepState.choices, default=DeepState.NOT_NEEDED)
     current_decision = models.ForeignKey("moderation.Decision", on_delete=models.PROTECT, null=True, related_name="+")
     withdrawn_at = models.DateTimeField(null=True)
+    # Set by triggers alone, and never unset; moderation.visibility says what follows.
+    is_restricted = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         constraints = [
@@ -140,6 +158,8 @@ class Item(PublicKeyModel):
                 name="moderation_item_waiting",
                 condition=Q(state=ItemState.PENDING) | Q(deep_state=DeepState.QUEUED),
             ),
+            # visibility: the restricted partition is small, and every page of those outside asks what is in it
+            models.Index(fields=["id"], name="moderation_item_restricted", condition=Q(is_restricted=True)),
         ]
         permissions = [
             ("explore_items", "Can search items and read their history"),
@@ -164,6 +184,21 @@ class Item(PublicKeyModel):
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
             no_truncate(),
+            # A writer with an old copy of the row must not bring an item back into sight.
+            pgtrigger.Trigger(
+                name="stays_restricted",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__is_restricted=True, new__is_restricted=False),
+                func="NEW.is_restricted := true; RETURN NEW;",
+            ),
+            pgtrigger.Trigger(
+                name="takes_jobs_along",
+                when=pgtrigger.After,
+                operation=pgtrigger.UpdateOf("is_restricted"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.Q(old__is_restricted=False, new__is_restricted=True),
+                func=_TAKES_JOBS_ALONG,
+            ),
         ]
 
     def __str__(self) -> str:

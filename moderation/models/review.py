@@ -6,6 +6,33 @@ from django.db import models
 from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel
+from moderation.routing import PARTITION_QUEUES, RESTRICTED_QUEUE
+
+#: For the bodies of triggers: sees that there is a queue of the restricted partition, and where its key is found.
+PARTITION_MADE = f"""
+    INSERT INTO moderation_queue (key, created_at, slug, title, severity, sla_minutes, is_restricted, position)
+    SELECT gen_random_uuid(), now(), '{RESTRICTED_QUEUE}', 'Child safety', 5, 60, true, 100
+    WHERE NOT EXISTS (SELECT 1 FROM moderation_queue WHERE slug = '{RESTRICTED_QUEUE}')
+    ON CONFLICT (slug) DO NOTHING;
+"""  # noqa: S608 # our own constants
+PARTITION_PK = f"(SELECT id FROM moderation_queue WHERE slug = '{RESTRICTED_QUEUE}')"  # noqa: S608 # likewise
+
+# What is opened for an item of the partition waits there, whoever opens it and for whatever reason.
+_INTO_PARTITION = f"""
+    IF EXISTS (SELECT 1 FROM moderation_item i WHERE i.id = NEW.item_id AND i.is_restricted)
+       AND EXISTS (SELECT 1 FROM moderation_queue q WHERE q.id = NEW.queue_id AND NOT q.is_restricted)
+    THEN
+        {PARTITION_MADE}
+        NEW.queue_id := {PARTITION_PK};
+    END IF;
+    RETURN NEW;
+"""  # noqa: S608 # likewise
+_RESTRICTS_ITEM = """
+    IF EXISTS (SELECT 1 FROM moderation_queue q WHERE q.id = NEW.queue_id AND q.is_restricted) THEN
+        UPDATE moderation_item SET is_restricted = true WHERE id = NEW.item_id AND NOT is_restricted;
+    END IF;
+    RETURN NULL;
+"""
 
 
 class Queue(PublicKeyModel):
@@ -23,6 +50,10 @@ class Queue(PublicKeyModel):
         constraints = [
             models.CheckConstraint(name="moderation_queue_severity_range", condition=Q(severity__range=(1, 5))),
             models.CheckConstraint(name="moderation_queue_sla_positive", condition=Q(sla_minutes__gt=0)),
+            models.CheckConstraint(
+                name="moderation_queue_partition_restricted",
+                condition=~Q(slug__in=PARTITION_QUEUES) | Q(is_restricted=True),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -76,6 +107,9 @@ class Job(PublicKeyModel):
     )
     # The database has the default as well: jobs are also inserted by the thousand, without the ORM.
     taken_why = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # A report alone says that the item belongs into the partition. People with the permission look, and meanwhile the item,
+    # and any other job for it, stays where everybody else can see it.
+    is_unconfirmed = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [
@@ -106,7 +140,14 @@ class Job(PublicKeyModel):
             ),
             models.CheckConstraint(name="moderation_job_state_known", condition=Q(state__in=JobState.values)),
             models.UniqueConstraint(
-                fields=["item"], condition=Q(state__in=ACTIVE_JOB_STATES), name="moderation_job_one_active"
+                fields=["item"],
+                condition=Q(state__in=ACTIVE_JOB_STATES, is_unconfirmed=False),
+                name="moderation_job_one_active",
+            ),
+            models.UniqueConstraint(
+                fields=["item"],
+                condition=Q(state__in=ACTIVE_JOB_STATES, is_unconfirmed=True),
+                name="moderation_job_one_unconfirmed",
             ),
             models.UniqueConstraint(
                 fields=["lease_holder"], condition=Q(state=JobState.LEASED), name="moderation_job_one_lease_each"
@@ -140,6 +181,20 @@ class Job(PublicKeyModel):
                 when=pgtrigger.Before,
                 condition=pgtrigger.Q(old__state="leased", new__state="closed"),
                 func=_REMEMBER_HOLDER,
+            ),
+            pgtrigger.Trigger(
+                name="into_partition",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("queue_id"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.Q(new__is_unconfirmed=False, new__state__in=ACTIVE_JOB_STATES),
+                func=_INTO_PARTITION,
+            ),
+            pgtrigger.Trigger(
+                name="restricts_item",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("queue_id"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.Q(new__is_unconfirmed=False),
+                func=_RESTRICTS_ITEM,
             ),
         ]
 

@@ -36,10 +36,10 @@ from moderation.models import Campaign, CampaignBystander, CampaignMember, Capti
 from moderation.models.campaign import CampaignState
 from moderation.models.item import ItemState
 from moderation.routing import route_job
-from moderation.selectors import items_restricted
 from moderation.services.audit import audit_write
 from moderation.services.campaign_members import members_decide
 from moderation.services.campaigns import campaign_apply
+from moderation.visibility import items_restricted
 from policies.choices import Standing
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable

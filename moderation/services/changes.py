@@ -76,14 +76,14 @@ _CLOSE_JOBS = """
     UPDATE moderation_job j
     SET state = 'closed', closed_at = %(now)s, lease_holder_id = NULL, lease_token = NULL, lease_expires_at = NULL
     FROM decision_change c
-    WHERE j.item_id = c.item_id AND c.queue_id IS NULL AND (j.state = 'open' OR (j.state = 'leased' AND c.ends_lease))
+    WHERE j.item_id = c.item_id AND c.queue_id IS NULL AND NOT j.is_unconfirmed AND (j.state = 'open' OR (j.state = 'leased' AND c.ends_lease))
 """
 _OPEN_JOBS = """
     INSERT INTO moderation_job
         (key, created_at, item_id, queue_id, state, category, reason, score, priority, due_at, n_leases)
     SELECT gen_random_uuid(), %(now)s, item_id, queue_id, 'open', category, left(decided_by, 120), score, priority, due_at, 0
     FROM decision_change WHERE queue_id IS NOT NULL ORDER BY item_id
-    ON CONFLICT (item_id) WHERE state IN ('open', 'leased') DO NOTHING
+    ON CONFLICT (item_id) WHERE state IN ('open', 'leased') AND NOT is_unconfirmed DO NOTHING
 """
 _COUNTS = """
     SELECT count(*) FILTER (WHERE was_served AND outcome > 1),

@@ -43,6 +43,7 @@ from moderation.services.evidence import evidence_keep
 from moderation.services.job_opening import HARD_EVIDENCE, job_close, job_open
 from moderation.services.locking import item_locked
 from moderation.services.rows import Lookup, row_add
+from moderation.visibility import may_know
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 from policies.models import PolicyVersion
@@ -471,7 +472,13 @@ def item_overturn(
         stage=DecisionStage.SENIOR,
         now=now,
     )
-    job_close(item=item, now=now, even_leased=True, why="A senior decided this item while you had it.")
+    job_close(
+        item=item,
+        now=now,
+        even_leased=True,
+        even_unconfirmed=may_know(actor),
+        why="A senior decided this item while you had it.",
+    )
     audit_write(
         actor=actor,
         action="decision.overturned",
@@ -505,6 +512,12 @@ def item_withdraw(*, actor: Actor, item: Item, now: datetime) -> Decision:
     _follow(item, decision, now)
     item.withdrawn_at = now
     item.save(update_fields=["withdrawn_at"])
-    job_close(item=item, now=now, even_leased=True, why="The platform withdrew this item while you had it.")
+    job_close(
+        item=item,
+        now=now,
+        even_leased=True,
+        even_unconfirmed=True,
+        why="The platform withdrew this item while you had it.",
+    )
     audit_write(actor=actor, action="item.withdrawn", object_type="item", object_key=item.external_id)
     return decision

@@ -7,11 +7,14 @@ from django.db.models import Case, Value, When
 
 from moderation.models import Item, Job, Queue
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
-from moderation.routing import RESTRICTED_QUEUE, job_priority, route_job
+from moderation.routing import REPORTED_QUEUE, job_priority, route_job
+from moderation.visibility import is_partition
 from policies.compiled import CompiledPolicy, Route
 
 #: What the holder of a job is told that was taken from them because of hard evidence.
 HARD_EVIDENCE = "New hard evidence came in while you had it: a match against a bank, or a word that always counts."
+#: However many report an item, no more is assumed than of one whose reports are usually right.
+_SCORE_BY_REPORTS = 0.9
 
 
 def job_open(
@@ -24,11 +27,44 @@ def job_open(
     now: datetime,
     queue_slug: str = "",
 ) -> Job:
-    """Open a job for an item, inside the caller's transaction with the item locked; an active one is returned as it is."""
-    active = Job.objects.filter(item=item, state__in=ACTIVE_JOB_STATES).first()
+    """Open a job for an item, inside the caller's transaction with the item locked; an active one is returned as it is.
+
+    In a category of the restricted partition the item becomes part of it first: an active job moves there by trigger, and
+    what mere reports had opened for its people is closed in favour of this one.
+    """
+    if category in policy.child_safety:
+        Item.objects.filter(pk=item.pk, is_restricted=False).update(is_restricted=True)
+        Job.objects.filter(item=item, state=JobState.OPEN, is_unconfirmed=True).update(
+            state=JobState.CLOSED, closed_at=now
+        )
+    active = Job.objects.filter(item=item, state__in=ACTIVE_JOB_STATES, is_unconfirmed=False).first()
     if active:
         return active
     route = route_job(policy, category=category, language=item.language, kind=item.kind, queue=queue_slug)
+    return _opened(item, route, category, score, reason, now)
+
+
+def job_unconfirmed(
+    *, item: Item, policy: CompiledPolicy, category: str, score: float, reason: str, now: datetime
+) -> Job:
+    """Open a job for the partition's people because somebody said so, or raise the one there is; the item stays where it is.
+
+    Whatever other job the item has is left to whoever works on it: one person's word takes nothing out of anybody's sight.
+    Called as `job_open` is.
+    """
+    route = route_job(policy, category=category, language=item.language, kind=item.kind, is_unconfirmed=True)
+    active = Job.objects.filter(item=item, state__in=ACTIVE_JOB_STATES, is_unconfirmed=True).first()
+    if active is None:
+        return _opened(item, route, category, score, reason, now, is_unconfirmed=True)
+    active.score = max(active.score, min(1 - (1 - active.score) * (1 - score), _SCORE_BY_REPORTS))
+    active.priority = job_priority(score=active.score, route=route, created_epoch=active.created_at.timestamp())
+    active.save(update_fields=["score", "priority"])
+    return active
+
+
+def _opened(
+    item: Item, route: Route, category: str, score: float, reason: str, now: datetime, *, is_unconfirmed: bool = False
+) -> Job:
     return Job.objects.create(
         item=item,
         queue=queue_of(route),
@@ -38,6 +74,7 @@ def job_open(
         created_at=now,
         priority=job_priority(score=score, route=route, created_epoch=now.timestamp()),
         due_at=now + timedelta(minutes=route.sla_minutes),
+        is_unconfirmed=is_unconfirmed,
     )
 
 
@@ -46,31 +83,48 @@ def queue_of(route: Route) -> Queue:
     queue, _ = Queue.objects.get_or_create(
         slug=route.queue,
         defaults={
-            "title": route.queue.replace("-", " ").capitalize(),
+            "title": _TITLES.get(route.queue) or route.queue.replace("-", " ").capitalize(),
             "severity": route.severity,
             "sla_minutes": route.sla_minutes,
-            "is_restricted": route.queue == RESTRICTED_QUEUE,
+            "is_restricted": is_partition(route.queue),
         },
     )
     return queue
 
 
-def job_close(*, item: Item, now: datetime, even_leased: bool = False, why: str = "") -> int:
+_TITLES = {REPORTED_QUEUE: "Reported as child safety"}
+
+
+def job_close(
+    *, item: Item, now: datetime, even_leased: bool = False, even_unconfirmed: bool = False, why: str = ""
+) -> int:
     """Close the item's job because it needs no person any more; return how many were closed.
 
     Args:
         even_leased: also take it from the reviewer who works on it, because what they see has been overtaken; their
             decision is then refused. Otherwise a leased job stays with its holder.
+        even_unconfirmed: also where a report says that the item belongs into the restricted partition. No machine answers
+            that, nor anybody who may not know what is in there.
         why: what its holder is told then, a sentence of at most 200 characters that tells nothing of the restricted
             partition; empty for a general one.
     """
-    return jobs_close(items=[item], now=now, even_leased=even_leased, why=why)
+    return jobs_close(items=[item], now=now, even_leased=even_leased, even_unconfirmed=even_unconfirmed, why=why)
 
 
-def jobs_close(*, items: Sequence[Item], now: datetime, even_leased: bool = False, why: str = "") -> int:
+def jobs_close(
+    *,
+    items: Sequence[Item],
+    now: datetime,
+    even_leased: bool = False,
+    even_unconfirmed: bool = False,
+    why: str = "",
+) -> int:
     """Close the jobs of items, as `job_close` does. The database notes from whom a leased one was taken."""
     states = ACTIVE_JOB_STATES if even_leased else (JobState.OPEN,)
-    return Job.objects.filter(item__in=items, state__in=states).update(
+    jobs = Job.objects.filter(item__in=items, state__in=states)
+    if not even_unconfirmed:
+        jobs = jobs.filter(is_unconfirmed=False)
+    return jobs.update(
         state=JobState.CLOSED,
         closed_at=now,
         taken_why=Case(When(state=JobState.LEASED, then=Value(why[:200])), default=Value("")),

@@ -17,8 +17,9 @@ from moderation.models.review import JobState
 from moderation.routing import SENIOR_QUEUE
 from moderation.services.audit import audit_write
 from moderation.services.decisions import PersonVerdict, decision_by_person
-from moderation.services.job_opening import job_open
+from moderation.services.job_opening import job_close, job_open
 from moderation.services.locking import item_locked
+from moderation.visibility import may_know
 from policies.choices import Outcome
 from policies.selectors import compiled_active
 
@@ -32,7 +33,9 @@ WHERE id = (
     SELECT j.id FROM moderation_queue q
     CROSS JOIN LATERAL (
         SELECT id, priority FROM moderation_job
-        WHERE queue_id = q.id AND state = 'open'
+        WHERE queue_id = q.id AND state = 'open' AND (%(may_restricted)s OR NOT EXISTS (
+            SELECT 1 FROM moderation_item i WHERE i.id = item_id AND i.is_restricted
+        ))
         ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
     ) AS j
     WHERE (%(may_restricted)s OR NOT q.is_restricted)
@@ -73,7 +76,7 @@ def _claim(actor: User, queue_slugs: Sequence[str] | None, now: datetime) -> Job
         "expires": now + timedelta(seconds=settings.LEASE_SECONDS),
         "slugs": list(queue_slugs or ()),
         "any_queue": queue_slugs is None,
-        "may_restricted": actor.has_perm("moderation.review_restricted"),
+        "may_restricted": may_know(actor),
         "is_senior": actor.has_perm("moderation.overturn_decisions"),
         "seniors": SENIOR_QUEUE,
     }
@@ -199,6 +202,8 @@ def job_decide(
         now=now,
     )
     _end(job, decision, now)
+    if job.is_unconfirmed and outcome == Outcome.BLOCK:
+        job_close(item=item, now=now)  # what else waited for a person has been answered by it
     if outcome == Outcome.ESCALATE:
         job_open(
             item=item,

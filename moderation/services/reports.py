@@ -1,6 +1,6 @@
-"""Reports from people: stored once each, and never unseen."""
+"""Reports from people: stored once each, and never unseen. Who is trusted is looked up, never told by the call."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -8,11 +8,15 @@ from moderation.exceptions import ModerationError
 from moderation.models import Item, Job, Report
 from moderation.routing import REPORT_REASON
 from moderation.services.audit import audit_write
-from moderation.services.job_opening import job_open
+from moderation.services.job_opening import job_open, job_unconfirmed
+from moderation.services.reporters import reporter_known
+from policies.compiled import CompiledPolicy
 from policies.selectors import compiled_active
 
 #: Probability that is assumed of a reported harm, before anybody looked; trusted flaggers are usually right.
 REPORT_SCORE, TRUSTED_SCORE = 0.4, 0.9
+#: Who reports much as the gravest harm in so long a time is believed less each time, and still looked after.
+_LATELY = timedelta(days=1)
 
 
 class ReportInvalid(ModerationError):
@@ -24,13 +28,12 @@ class ReportInvalid(ModerationError):
 
 
 @transaction.atomic
-def report_file(
-    *, actor: str, external_id: str, reporter: str, category: str, text: str, is_trusted_flagger: bool, now: datetime
-) -> Report:
+def report_file(*, actor: str, external_id: str, reporter: str, category: str, text: str, now: datetime) -> Report:
     """Store a report and see that a person looks at the item; a repeat returns the first report.
 
     1. lock the item, so that two reports open one job,
-    2. store, open a job unless one is active,
+    2. store, open a job unless one is active. What only somebody unknown calls child safety goes to the partition's people
+       while the item stays in sight of all others; only a trusted flagger's word moves it into the partition,
     3. audit, without the reporter's name.
 
     Raises:
@@ -42,27 +45,38 @@ def report_file(
     item = Item.objects.select_for_update(of=("self",)).filter(external_id=external_id).first()
     if item is None:
         raise ReportInvalid("external_id", "There is no item with this external_id.")
+    known = reporter_known(reporter)
     report, is_new = Report.objects.get_or_create(
         item=item,
         reporter=reporter,
         category=category,
-        defaults={"text": text, "is_trusted_flagger": is_trusted_flagger, "created_at": now},
+        defaults={
+            "text": text,
+            "is_trusted_flagger": known is not None and known.is_trusted_flagger,
+            "created_at": now,
+        },
     )
     if is_new and item.withdrawn_at is None:
-        report.job = _job(item, report, now)
+        report.job = _job(item, report, policy, now)
         report.save(update_fields=["job"])
     if is_new:
         audit_write(actor=actor, action="report.filed", object_type="item", object_key=external_id, category=category)
     return report
 
 
-def _job(item: Item, report: Report, now: datetime) -> Job:
-    score = TRUSTED_SCORE if report.is_trusted_flagger else REPORT_SCORE
-    return job_open(
-        item=item,
-        policy=compiled_active(),
-        category=report.category,
-        score=score,
-        reason=f"{REPORT_REASON} by a trusted flagger" if report.is_trusted_flagger else REPORT_REASON,
-        now=now,
-    )
+def _job(item: Item, report: Report, policy: CompiledPolicy, now: datetime) -> Job:
+    is_gravest = report.category in policy.child_safety
+    if report.is_trusted_flagger:
+        return job_open(
+            item=item, policy=policy, category=report.category, score=TRUSTED_SCORE,
+            reason=f"{REPORT_REASON} by a trusted flagger", now=now,
+        )  # fmt: skip
+    score = REPORT_SCORE / _n_lately(report, policy, now) if is_gravest else REPORT_SCORE
+    open_ = job_unconfirmed if is_gravest and not item.is_restricted else job_open
+    return open_(item=item, policy=policy, category=report.category, score=score, reason=REPORT_REASON, now=now)
+
+
+def _n_lately(report: Report, policy: CompiledPolicy, now: datetime) -> int:
+    """Return how many items the same person reported as the gravest harm within a day, this one among them."""
+    same = Report.objects.filter(reporter=report.reporter, created_at__gt=now - _LATELY)
+    return max(same.filter(category__in=policy.child_safety).count(), 1)

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
+from console.session_life import session_begin
 from moderation import gate
 from moderation.gate import Gate
 from tests.console import scenes
@@ -42,6 +43,9 @@ def signed_in(user: User) -> Client:
     """Return a browser in which somebody is signed in."""
     client = Client()
     client.force_login(user)
+    session = client.session
+    session_begin(session)
+    session.save()
     return client
 
 

@@ -10,6 +10,7 @@ from policies.choices import Outcome
 from policies.outcomes import Flow, HourLoad, LabelStratum, QueueLoad, Simulation
 from policies.staffing import reviewers_needed
 
+HIDDEN = frozenset({"child_safety"})
 NAMES = {"hate": "Hate", "spam_scam": "Spam", "child_safety": "Child safety"}
 
 
@@ -31,40 +32,40 @@ def simulation(**changes: object) -> Simulation:
     return Simulation(**{**given, **changes})  # type: ignore[arg-type]
 
 
-def queues(mean: float | None = 60.0, n: int = 100) -> Queues:
+def queues(mean: float | None = 60.0, n: int = 100, hidden: frozenset[str] = frozenset()) -> Queues:
     overall = ServiceTime(mean, n, is_own=False)
     own = {"general": ServiceTime(mean, n, is_own=True)} if mean else {}
-    return Queues({"general": "General"}, {"general": 15}, ServiceTimes(own, overall))
+    return Queues({"general": "General"}, {"general": 15}, ServiceTimes(own, overall), hidden)
 
 
 def test_what_changes_most_comes_first() -> None:
-    by_category = breakdowns_of(simulation(), NAMES, may_restricted=True)[0]
+    by_category = breakdowns_of(simulation(), NAMES, hidden=frozenset())[0]
     assert [row.name for row in by_category.rows] == ["Hate", "Spam", "no category", "Child safety"]
     assert by_category.rows[0].newly[Outcome.BLOCK] == 15
     assert by_category.rows[0].share_changed == pytest.approx(15 / 65)
 
 
 def test_the_restricted_category_is_folded_in_so_that_it_cannot_be_subtracted() -> None:
-    by_category = breakdowns_of(simulation(), NAMES, may_restricted=False)[0]
+    by_category = breakdowns_of(simulation(), NAMES, hidden=HIDDEN)[0]
     assert [row.name for row in by_category.rows] == ["Hate", "Spam", "no category"]
     assert sum(row.flow.n for row in by_category.rows) == sum(row.n for row in simulation().by_category)
 
 
 def test_long_breakdowns_end_in_one_row_for_the_others() -> None:
     found = simulation(by_language=tuple(flow(f"l{i}", 10, i) for i in range(15)))
-    rows = breakdowns_of(found, NAMES, may_restricted=True)[1].rows
+    rows = breakdowns_of(found, NAMES, hidden=frozenset())[1].rows
     assert len(rows) == 13
     assert rows[-1].name == "3 others"
     assert rows[-1].flow.n == 10 * 3 + 0 + 1 + 2
 
 
 def test_audiences_are_in_words() -> None:
-    rows = breakdowns_of(simulation(), NAMES, may_restricted=True)[3].rows
+    rows = breakdowns_of(simulation(), NAMES, hidden=frozenset())[3].rows
     assert [row.name for row in rows] == ["everyone", "adults"]
 
 
 def test_reviewers_follow_erlang_for_each_queue_and_for_the_busiest_hour() -> None:
-    jobs = jobs_of(simulation(), queues(), may_restricted=True)
+    jobs = jobs_of(simulation(), queues())
     general = jobs.rows[1]
     expected = reviewers_needed(30.0, 60.0, 15 * 60, 0.9, max_occupancy=0.85)
     assert general.needed[1] == expected
@@ -75,14 +76,14 @@ def test_reviewers_follow_erlang_for_each_queue_and_for_the_busiest_hour() -> No
 
 
 def test_without_measured_times_no_number_is_given() -> None:
-    jobs = jobs_of(simulation(), queues(mean=None, n=0), may_restricted=True)
+    jobs = jobs_of(simulation(), queues(mean=None, n=0))
     assert jobs.reviewers == (None, None)
     assert jobs.rows[0].needed == (None, None)
     assert jobs.n_timed == 0
 
 
 def test_the_restricted_queue_is_left_out_of_all_sums() -> None:
-    answer = answer_of(simulation(), queues(), NAMES, may_restricted=False)
+    answer = answer_of(simulation(), queues(hidden=frozenset({"child-safety"})), NAMES, hidden=HIDDEN)
     assert [row.queue for row in answer.jobs.rows] == ["general"]
     assert (answer.jobs.per_hour_before, answer.jobs.per_hour_after) == (10.0, 30.0)
     total = sum(row.before for row in simulation().by_hour)
@@ -90,7 +91,7 @@ def test_the_restricted_queue_is_left_out_of_all_sums() -> None:
 
 
 def test_the_headline_tells_newly_and_no_longer_for_each_outcome() -> None:
-    answer = answer_of(simulation(), queues(), NAMES, may_restricted=True)
+    answer = answer_of(simulation(), queues(), NAMES, hidden=frozenset())
     assert answer.headline[Outcome.BLOCK] == (Outcome.BLOCK, 20, 10)
     assert answer.headline[Outcome.CLEAR] == (Outcome.CLEAR, 10, 20)
 
@@ -103,13 +104,13 @@ def test_quality_is_told_for_everything_and_for_each_category_with_labels() -> N
         LabelStratum("spam_scam", "", True, True, 10, 0, 0),
     )
     found = simulation(strata=strata)
-    assert [q.category for q in qualities_of(found, NAMES, may_restricted=True)] == ["", "hate", "child_safety"]
-    assert [q.category for q in qualities_of(found, NAMES, may_restricted=False)] == ["", "hate"]
-    assert qualities_of(simulation(), NAMES, may_restricted=True) == ()
+    assert [q.category for q in qualities_of(found, NAMES, hidden=frozenset())] == ["", "hate", "child_safety"]
+    assert [q.category for q in qualities_of(found, NAMES, hidden=HIDDEN)] == ["", "hate"]
+    assert qualities_of(simulation(), NAMES, hidden=frozenset()) == ()
 
 
 def test_no_items_make_an_empty_answer() -> None:
     empty = simulation(n_items=0, total=flow("", 0), by_category=(), by_audience=(), queues=(), by_hour=())
-    answer = answer_of(empty, queues(), NAMES, may_restricted=True)
+    answer = answer_of(empty, queues(), NAMES, hidden=frozenset())
     assert answer.jobs.rows == ()
     assert answer.jobs.reviewers == (0, 0)

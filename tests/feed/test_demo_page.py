@@ -14,6 +14,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from moderation import gate
 from moderation.gate import Gate
+from tests.console.conftest import signed_in
 from tests.moderation.clearances import cleared, revoke
 
 Follow = Callable[[], None]
@@ -22,9 +23,7 @@ Follow = Callable[[], None]
 @pytest.fixture
 def browser(follow: Follow) -> Client:
     """Return a browser in which somebody without any role is signed in."""
-    client = Client()
-    client.force_login(User.objects.create_user("anybody"))
-    return client
+    return signed_in(User.objects.create_user("anybody"))
 
 
 def shown(browser: Client, **query: str) -> list[str]:

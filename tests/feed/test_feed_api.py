@@ -15,7 +15,8 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from openapi_schema_validator import OAS31Validator
 
-from console.models import ApiKey
+from console.models import SCOPES, ApiKey
+from feed.viewers import viewer_hash
 from moderation import gate
 from moderation.models import ClearanceRevision
 from tests.moderation.clearances import cleared, item_make, permit, revoke
@@ -146,7 +147,7 @@ def test_a_cursor_of_another_purpose_or_with_a_changed_letter_is_refused(api: Ap
 def test_a_key_sees_what_its_scope_says(client: Client, follow: Follow) -> None:
     _, reader = ApiKey.issue(name="reader", scopes=["feed:read"])
     _, writer = ApiKey.issue(name="writer", scopes=["items:write", "events:write"])
-    for path in ("feed", "feed/revocations", "feed/explain?external_id=a"):
+    for path in ("feed", "feed/revocations"):
         url = f"/api/v1/{path}"
         assert client.get(url).status_code == 401
         assert client.get(url, headers={"Authorization": f"Api-Key {writer}"}).status_code == 403
@@ -200,9 +201,9 @@ def test_explain_says_what_happened_in_a_request(api: Api, follow: Follow) -> No
     assert told["served"] == [slate["items"][0]["external_id"]]
     assert told["candidates"] == {"source.fresh": 2, "source.popular_in_region": 0}
     assert told["ranked"][0]["external_id"] == told["served"][0]
-    assert (told["band"], told["region"], told["rung"], told["policy_versions"]) == ("adult", "DE", "full", [1])
-    assert "someone" not in str(told)
-    assert api("feed/explain", trace_id=uuid.uuid4().hex).status_code == 404
+    assert (told["rung"], told["policy_versions"]) == ("full", [1])
+    unknown = api("feed/explain", trace_id=uuid.uuid4().hex)
+    assert (unknown.status_code, unknown["Content-Type"]) == (404, "application/problem+json")
     assert api("feed/explain", trace_id="x").status_code == 422
     assert api("feed/explain").status_code == 422
 
@@ -221,21 +222,68 @@ def test_explain_says_why_not_that(api: Api, follow: Follow) -> None:
     cleared("older", creator="b", min_age=16)
     revoke(cleared("gone", creator="c"))
     follow()
-    api("feed", viewer="kid", age="13", region="DE")
+    trace_id = api("feed", viewer="kid", age="13", region="DE").json()["trace_id"]
 
-    shown = api("feed/explain", external_id="shown", viewer="kid").json()
+    shown = api("feed/explain", external_id="shown", trace_id=trace_id).json()
     assert shown["gate"]["is_admitted"]
-    assert shown["latest_slate"]["was_served"]
+    assert (shown["then"]["was_served"], shown["then"]["place_when_ranked"]) == (True, 1)
     assert shown["now"]["would_be_served"]
-    assert shown["band"] == "13_15"
 
-    older = api("feed/explain", external_id="older", viewer="kid").json()
+    older = api("feed/explain", external_id="older", trace_id=trace_id).json()
     assert older["gate"]["why_not"] == "age"
-    assert older["gate"]["bands"] == {"under_13": "age", "13_15": "age", "16_17": "admitted", "adult": "admitted"}
+    assert not older["then"]["was_served"]
     assert older["now"]["stages"]["eligible"] is False
     assert not older["now"]["would_be_served"]
 
-    gone = api("feed/explain", external_id="gone", viewer="stranger", age="50").json()
+    gone = api("feed/explain", external_id="gone", trace_id=trace_id).json()
     assert gone["gate"]["why_not"] == "not_granted"
-    assert gone["latest_slate"] is None
-    assert api("feed/explain", external_id="never", viewer="kid").status_code == 404
+    assert api("feed/explain", external_id="never", trace_id=trace_id).status_code == 404
+
+
+def test_explain_takes_a_scope_of_its_own(client: Client, follow: Follow) -> None:
+    cleared("a")
+    follow()
+    keys = {scope: {"Authorization": f"Api-Key {ApiKey.issue(name=scope, scopes=[scope])[1]}"} for scope in SCOPES}
+    trace_id = client.get("/api/v1/feed", headers=keys["feed:read"]).json()["trace_id"]
+    url = f"/api/v1/feed/explain?trace_id={trace_id}"
+    got = {scope: client.get(url, headers=headers).status_code for scope, headers in keys.items()}
+    assert got == dict.fromkeys(SCOPES, 403) | {"feed:explain": 200}
+    assert client.get("/api/v1/feed", headers=keys["feed:explain"]).status_code == 403
+
+
+@pytest.mark.parametrize("asked", ["viewer", "age", "region", "language"])
+def test_explain_cannot_be_asked_about_a_viewer(api: Api, follow: Follow, asked: str) -> None:
+    cleared("a")
+    follow()
+    trace_id = api("feed", viewer="kid").json()["trace_id"]
+    answer = api("feed/explain", trace_id=trace_id, **{asked: "en"})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [asked]
+    alone = api("feed/explain", external_id="a")
+    assert [error["field"] for error in alone.json()["errors"]] == ["trace_id"]
+
+
+def test_explain_tells_nothing_of_a_viewer_beyond_the_trace(api: Api, follow: Follow) -> None:
+    cleared("a")
+    follow()
+    first = api("feed", viewer="someone-opaque", age="13", region="DE", language="de").json()["trace_id"]
+    second = api("feed", viewer="someone-opaque", age="13", region="DE", language="de").json()["trace_id"]
+    for query in ({"trace_id": first}, {"trace_id": first, "external_id": "a"}):
+        told = api("feed/explain", **query).json()
+        assert not {"band", "bands", "region", "language", "viewer", "viewer_hash", "latest_slate"} & keys_within(told)
+        assert not {"someone-opaque", viewer_hash("someone-opaque"), second, "DE", "13_15"} & values_within(told)
+
+
+def keys_within(told: Any) -> set[str]:
+    """Return every name in an answer."""
+    if isinstance(told, dict):
+        return set(told) | {name for value in told.values() for name in keys_within(value)}
+    return {name for value in told for name in keys_within(value)} if isinstance(told, list) else set()
+
+
+def values_within(told: Any) -> set[object]:
+    """Return every plain value in an answer."""
+    if isinstance(told, dict | list):
+        parts = told.values() if isinstance(told, dict) else told
+        return {value for part in parts for value in values_within(part)}
+    return {told}

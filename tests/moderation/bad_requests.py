@@ -302,7 +302,7 @@ REPORTS = [
     _report("a report of 2,001 characters", "text", text="a" * 2_001),
     _report("a report with a NUL", "text", text="\0"),
     _report("a report with an unknown field", "severity", severity=5),
-    _report("a report by a perhaps trusted flagger", "trusted_flagger", trusted_flagger="perhaps"),
+    _report("a report that calls itself trusted", "trusted_flagger", trusted_flagger=True),
 ]
 
 #: After `good-1` was taken in: the same id with anything else.

@@ -158,12 +158,12 @@ def test_history_gives_every_decision_with_its_evidence_and_version(api: Client)
 
 def test_a_report_is_stored_once_each(api: Client) -> None:
     _text(api)
-    body = {"external_id": "t-1", "reporter": "r-1", "category": "hate", "text": "look", "trusted_flagger": True}
+    body = {"external_id": "t-1", "reporter": "r-1", "category": "hate", "text": "look"}
     first = api.post("/api/v1/reports", body, content_type="application/json")
     second = api.post("/api/v1/reports", body, content_type="application/json")
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
-    assert Report.objects.get().is_trusted_flagger
+    assert not Report.objects.get().is_trusted_flagger
 
 
 # --- what fails on the way ----------------------------------------------------------------------------------------

@@ -335,9 +335,7 @@ def test_labels_say_how_the_item_came_before_people() -> None:
     )  # fmt: skip
     policy = compiled_active()
     job_open(item=audited, policy=policy, category="", score=0.1, reason=AUDIT_REASON, now=now)
-    report_file(
-        actor="api:t", external_id="r", reporter="v", category="hate", text="", is_trusted_flagger=True, now=now
-    )
+    report_file(actor="api:t", external_id="r", reporter="v", category="hate", text="", now=now)
     for _ in range(4):
         job = job_claim(actor=rita, now=now)
         assert job

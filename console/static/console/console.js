@@ -96,6 +96,32 @@
   });
   addEventListener("pageshow", () => all("[data-once]").forEach((button) => { button.disabled = false; }));
 
+  // --- what was typed when the session had ended: kept in this tab until its page is back after signing in -----------
+  const KEPT = "typed";
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || !form.querySelector("textarea")) return;
+    const fields = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && form.elements[name]?.type !== "hidden");
+    sessionStorage.setItem(KEPT, JSON.stringify({ path: location.pathname, action: form.getAttribute("action"), fields }));
+  });
+  function bringBack() {
+    if (location.pathname.startsWith("/accounts/")) return;
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
+    sessionStorage.removeItem(KEPT);
+    const from = document.referrer && new URL(document.referrer);
+    if (!kept || !from || from.origin !== location.origin || !from.pathname.startsWith("/accounts/") || kept.path !== location.pathname) return;
+    const form = all("form").find((one) => one.getAttribute("action") === kept.action);
+    if (!form) return;
+    for (const [name, value] of kept.fields) {
+      const boxes = all(`[name="${CSS.escape(name)}"]`, form).filter((el) => /^(radio|checkbox)$/.test(el.type));
+      if (boxes.length) boxes.filter((el) => el.value === value).forEach((el) => { el.checked = true; });
+      else if (form.elements[name]) form.elements[name].value = value;
+    }
+    form.closest("details")?.setAttribute("open", "");
+    say("What you had typed is back; it was not sent yet.");
+  }
+  bringBack();
+
   // --- two inputs for one number, a range and one to type in: each follows the other ------------------------------
   document.addEventListener("input", (event) => {
     const twin = event.target.dataset?.twin && document.getElementById(event.target.dataset.twin);
@@ -224,6 +250,11 @@
   setInterval(() => {
     if (!document.hidden) all("[data-poll]").forEach((el) => window.htmx?.trigger(el, "poll"));
   }, 5000);
+  // What nobody's hand caused is marked: a page left open must not keep a session alive.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const cause = event.detail.triggeringEvent;
+    if (!cause || cause.type === "poll") event.detail.headers["X-Poll"] = "1";
+  });
   document.addEventListener("htmx:afterSettle", () => {
     const news = document.querySelector("[data-announce]");
     if (news) say(news.dataset.announce);

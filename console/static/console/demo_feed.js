@@ -87,7 +87,7 @@
     if (ids.length && !document.hidden) {
       const query = ids.map((id) => `&id=${encodeURIComponent(id)}`).join("");
       try {
-        const answer = await fetch(screen.dataset.standing + query, { headers: { Accept: "application/json" }, redirect: "error" });
+        const answer = await fetch(screen.dataset.standing + query, { headers: { Accept: "application/json", "X-Poll": "1" }, redirect: "error" });
         if (!answer.ok) throw new Error(String(answer.status));
         const { gone: left, is_stale: stale } = await answer.json();
         for (const { id, why: reason } of left) withdraw(id, reason);
