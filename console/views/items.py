@@ -13,6 +13,7 @@ from console import evidence, timeline
 from console.access import EXPLORE, OVERTURN, READ_AUDIT, is_restricted_by, item_visible, may, paced, requires
 from console.forms import ItemFilter, OverturnForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
+from console.looks import item_looked, items_looked
 from console.media_panel import media_panel
 from console.paging import page_after
 from console.views.jobs import levels_of, policy_of
@@ -34,6 +35,7 @@ def item_list(request: HtmxRequest) -> HttpResponse:
     names = category_names()
     found = ItemFilter(request.GET, queryset=selectors.items_search(request.user), names=names)
     page = page_after(found.qs, request.GET, size=_PAGE_SIZE, before=_before, cursor=lambda item: item.key)
+    items_looked(request.user, page.rows)
     context = {"filter": found, "page": page, "names": names, "is_filtered": any(request.GET.values())}
     return render_page(request, "items.html", context, fragment="results", status=200 if found.is_valid() else 422)
 
@@ -53,7 +55,9 @@ def _before(cursor: str) -> Q | None:
 @requires(EXPLORE)
 def item_page(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Show everything that happened to an item."""
-    return _page(request, item_visible(request.user, key))
+    item = item_visible(request.user, key)
+    item_looked(request.user, item)
+    return _page(request, item)
 
 
 @require_GET
@@ -62,6 +66,7 @@ def item_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 def item_alike(request: HtmxRequest, key: UUID) -> HttpResponse:
     """List the items that look most like one."""
     item = item_visible(request.user, key)
+    item_looked(request.user, item)
     context = {"item": item, "found": items_alike(request.user, item)}
     return render_page(request, "alike.html", context)
 

@@ -14,6 +14,7 @@ from console import evidence, timeline
 from console.access import REVIEW, holds, job_visible, requires, shows_media
 from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
+from console.looks import job_looked
 from console.media_panel import media_panel
 from moderation.bank_selectors import own_words
 from moderation.exceptions import DecisionInvalid, ItemNotOpen, LeaseLost
@@ -90,6 +91,7 @@ def _token(request: HtmxRequest) -> str:
 
 
 def _job(request: HtmxRequest, page: JobPage, form: DecisionForm | None = None, status: int = 200) -> HttpResponse:
+    job_looked(request.user, page.job, page.item)
     return render_page(request, "job.html", job_context(request, page, form), fragment="job", status=status)
 
 
@@ -112,6 +114,7 @@ def _lost(request: HtmxRequest, page: JobPage) -> HttpResponse:
 
 
 def _away(request: HtmxRequest, page: JobPage) -> dict[str, Any]:
+    job_looked(request.user, page.job, page.item)
     decision = page.job.decision
     return {
         "job": page.job,

@@ -19,6 +19,7 @@ from django.http import (
 )
 from django.views.decorators.http import require_safe
 
+from console.looks import media_looked
 from moderation.media_urls import OBJECT_SECONDS, media_key, object_url
 from moderation.models import DerivedFile, MediaFile
 
@@ -52,6 +53,7 @@ class _Stored:
 def media(request: HttpRequest, signed: str) -> HttpResponseBase:
     """Answer with a stored file, whole or the one range asked for, or with where the bucket has it."""
     file = _file(media_key(signed))
+    media_looked(request.user, file.key)
     if settings.MEDIA_BACKEND == "s3":
         return _to_bucket(file)
     if not default_storage.exists(file.key):

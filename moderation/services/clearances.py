@@ -1,5 +1,6 @@
 """Clearances follow decisions; nothing else may change them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -7,6 +8,8 @@ from django.conf import settings
 from django.db import transaction
 
 from moderation.models import Clearance, Decision
+from moderation.selectors import items_restricted
+from moderation.services.audit import audit_write
 from moderation.services.rows import row_add
 from policies.choices import Outcome
 
@@ -50,5 +53,23 @@ def clearances_expire(*, now: datetime, limit: int = 1_000) -> int:
         clearance.is_granted = False
         clearance.save(update_fields=["is_granted"])
     if expired:
+        _audit(expired)
         log.info("clearances_expired", n=len(expired))
     return len(expired)
+
+
+def _audit(expired: Sequence[Clearance]) -> None:
+    """Write one row of a batch, and of each restricted item one of its own, which only that partition's holders see."""
+    keys = items_restricted().filter(pk__in=[clearance.item_id for clearance in expired])
+    restricted = list(keys.values_list("external_id", flat=True))
+    for external_id in restricted:
+        audit_write(actor="system", action="clearance.expired", object_type="item", object_key=external_id)
+    n = len(expired) - len(restricted)
+    if n:
+        audit_write(
+            actor="system",
+            action="clearances.expired",
+            object_type="clearances",
+            object_key=expired[0].valid_until.date(),
+            n=n,
+        )
