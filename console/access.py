@@ -325,6 +325,7 @@ def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:
     return decorate
 
 
+_UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 #: Kinds of objects that never belong to the restricted partition. Acts on any other kind than these and those that
 #: `audit_visible` asks about are shown to the partition's holders only: a new kind is hidden until somebody decides.
 AUDIT_OPEN = frozenset({
@@ -343,7 +344,8 @@ def audit_visible(user: User) -> QuerySet[AuditEvent]:
     if may(user, REVIEW_RESTRICTED):
         return events
     hidden = selectors.items_restricted()
-    key = Case(When(object_type__in=("job", "message"), then=Cast("object_key", UUIDField())), output_field=UUIDField())
+    is_key = Q(object_type__in=("job", "message"), object_key__regex=_UUID)
+    key = Case(When(is_key, then=Cast("object_key", UUIDField())), output_field=UUIDField())
     about_item = hidden.filter(external_id=OuterRef("object_key"))
     about_job = Job.objects.filter(Q(item__in=hidden) | Q(queue__is_restricted=True), key=OuterRef("own_key"))
     about_message = OutboxMessage.objects.filter(key=OuterRef("own_key"), item__in=hidden)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
 from django.utils import timezone
 
-from console.access import REVIEW_RESTRICTED, may
+from console.access import REVIEW_RESTRICTED, is_restricted, may
 from moderation import selectors
 from moderation.models import Item, Job
 from moderation.services.audit import audit_counted
@@ -19,14 +19,13 @@ LOOK_SECONDS = 300
 
 
 def item_looked(user: User, item: Item) -> None:
-    """Record that somebody opens an item's page, if it is restricted."""
-    if _is_restricted(user, item):
-        _looked(user, "item.looked_at", "item", item.external_id)
+    """Record that somebody opens the page of an item that is restricted."""
+    _looked(user, "item.looked_at", "item", item.external_id)
 
 
 def job_looked(user: User, job: Job, item: Item) -> None:
     """Record that somebody opens a job, if it or its item is restricted."""
-    if may(user, REVIEW_RESTRICTED) and (job.queue.is_restricted or _is_restricted(user, item)):
+    if may(user, REVIEW_RESTRICTED) and (job.queue.is_restricted or is_restricted(item)):
         _looked(user, "job.looked_at", "job", job.key)
 
 
@@ -47,10 +46,6 @@ def items_looked(user: User, items: Iterable[Item | None]) -> None:
     keys = [item.pk for item in items if item is not None]
     for external_id in selectors.items_restricted().filter(pk__in=keys).values_list("external_id", flat=True):
         _looked(user, "item.listed", "item", external_id)
-
-
-def _is_restricted(user: User, item: Item) -> bool:
-    return may(user, REVIEW_RESTRICTED) and selectors.items_restricted().filter(pk=item.pk).exists()
 
 
 def _looked(user: User, action: str, object_type: str, object_key: object) -> None:

@@ -55,9 +55,7 @@ def _before(cursor: str) -> Q | None:
 @requires(EXPLORE)
 def item_page(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Show everything that happened to an item."""
-    item = item_visible(request.user, key)
-    item_looked(request.user, item)
-    return _page(request, item)
+    return _page(request, item_visible(request.user, key))
 
 
 @require_GET
@@ -66,7 +64,7 @@ def item_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 def item_alike(request: HtmxRequest, key: UUID) -> HttpResponse:
     """List the items that look most like one."""
     item = item_visible(request.user, key)
-    item_looked(request.user, item)
+    items_looked(request.user, [item])
     context = {"item": item, "found": items_alike(request.user, item)}
     return render_page(request, "alike.html", context)
 
@@ -95,7 +93,10 @@ def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
 
 
 def _page(request: HtmxRequest, item: Item, form: OverturnForm | None = None, status: int = 200) -> HttpResponse:
-    return render_page(request, "item.html", item_context(request, item, form), fragment="item", status=status)
+    context = item_context(request, item, form)
+    if context["media"]["is_restricted"]:
+        item_looked(request.user, item)
+    return render_page(request, "item.html", context, fragment="item", status=status)
 
 
 def item_context(request: HtmxRequest, item: Item, form: OverturnForm | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import structlog
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from moderation.models import AuditEvent, AuditTally
 from moderation.services.rows import row_add
@@ -42,16 +43,20 @@ def audit_write(*, actor: Actor, action: str, object_type: str, object_key: obje
     )
 
 
+#: Both rows in one statement: no transaction of its own is needed, and a repeat costs one round trip.
 _COUNT = """
-    INSERT INTO moderation_audittally AS tally
-        (actor_id, actor_name, action, object_type, object_key, begins_at, ends_at, n, tells_total)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, 1, %s)
-    ON CONFLICT (action, object_type, object_key, actor_name, begins_at) DO UPDATE SET n = tally.n + 1
-    RETURNING n
+    WITH counted AS (
+        INSERT INTO moderation_audittally AS tally
+            (actor_id, actor_name, action, object_type, object_key, begins_at, ends_at, n, tells_total)
+        VALUES (%(actor_id)s, %(actor)s, %(action)s, %(type)s, %(key)s, %(begins_at)s, %(ends_at)s, 1, %(tells_total)s)
+        ON CONFLICT (action, object_type, object_key, actor_name, begins_at) DO UPDATE SET n = tally.n + 1
+        RETURNING n
+    )
+    INSERT INTO moderation_auditevent (at, actor_id, actor_name, action, object_type, object_key, data, request_id)
+    SELECT %(now)s, %(actor_id)s, %(actor)s, %(action)s, %(type)s, %(key)s, %(data)s, %(request_id)s FROM counted WHERE n = 1
 """
 
 
-@transaction.atomic
 def audit_counted(
     *,
     actor: Actor,
@@ -72,14 +77,22 @@ def audit_counted(
         tells_total: write a second row after the stretch that says how often it was, if it was more than once.
     """
     begins_at = datetime.fromtimestamp(now.timestamp() // seconds * seconds, tz=UTC)
-    user_id, name = (None, actor) if isinstance(actor, str) else (actor.pk, actor.get_username())
-    values = [user_id, name, action, object_type, str(object_key), begins_at, begins_at + timedelta(seconds=seconds)]
+    values = {
+        "actor_id": None if isinstance(actor, str) else actor.pk,
+        "actor": actor if isinstance(actor, str) else actor.get_username(),
+        "action": action,
+        "type": object_type,
+        "key": str(object_key),
+        "begins_at": begins_at,
+        "ends_at": begins_at + timedelta(seconds=seconds),
+        "tells_total": tells_total,
+        "now": now,
+        "data": Jsonb(data),
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [*values, tells_total])
-        is_first: bool = cursor.fetchone()[0] == 1
-    if is_first:
-        audit_write(actor=actor, action=action, object_type=object_type, object_key=object_key, **data)
-    return is_first
+        cursor.execute(_COUNT, values)
+        return cursor.rowcount == 1
 
 
 def audit_settle(*, now: datetime) -> int:
