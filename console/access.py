@@ -335,6 +335,10 @@ AUDIT_OPEN = frozenset({
 })  # fmt: skip
 
 
+#: Kinds of which each row is asked about.
+AUDIT_ASKED = ("bank", "item", "job", "message")
+
+
 def audit_visible(user: User) -> QuerySet[AuditEvent]:
     """Return the audit log, without acts in the restricted partition that the person may not know of.
 

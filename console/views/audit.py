@@ -4,7 +4,7 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
-from console.access import READ_AUDIT, audit_visible, requires
+from console.access import AUDIT_ASKED, AUDIT_OPEN, READ_AUDIT, audit_visible, requires
 from console.forms import AuditFilter
 from console.http import HtmxRequest, render_page
 from console.paging import page_after
@@ -16,7 +16,7 @@ _PAGE_SIZE = 100
 @requires(READ_AUDIT)
 def audit_list(request: HtmxRequest) -> HttpResponse:
     """List acts, newest first, as the filters say."""
-    found = AuditFilter(request.GET, queryset=audit_visible(request.user))
+    found = AuditFilter(request.GET, queryset=audit_visible(request.user), kinds=(*AUDIT_OPEN, *AUDIT_ASKED))
     page = page_after(found.qs, request.GET, size=_PAGE_SIZE, before=_before, cursor=lambda event: event.pk)
     context = {"filter": found, "page": page, "is_filtered": any(request.GET.values())}
     return render_page(request, "audit.html", context, fragment="results", status=200 if found.is_valid() else 422)

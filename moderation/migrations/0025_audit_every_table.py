@@ -33,7 +33,7 @@ END $$;
 CREATE FUNCTION gatehouse_audit_changes(was jsonb, becomes jsonb, ignored text[], told text[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
     SELECT jsonb_build_object('changed', jsonb_agg(n.key ORDER BY n.key))
-           || COALESCE(jsonb_object_agg(n.key, jsonb_build_array(was -> n.key, n.value)) FILTER (WHERE n.key = ANY (told)), '{}')
+           || COALESCE(jsonb_object_agg(n.key, jsonb_build_object('was', was -> n.key, 'is', n.value)) FILTER (WHERE n.key = ANY (told)), '{}')
     FROM jsonb_each(becomes) n
     WHERE n.value IS DISTINCT FROM was -> n.key AND n.key <> ALL (ignored)
     HAVING count(*) > 0

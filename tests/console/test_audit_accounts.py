@@ -186,7 +186,10 @@ def test_people_made_changed_deactivated_and_deleted_are_written_down() -> None:
     person = User.objects.get(username="new-person")
     person.first_name, person.is_staff = "Nora", True
     assert since(person.save) == [("unknown", "user.changed", "new-person")]
-    assert newest().data == newest().data | {"changed": ["first_name", "is_staff"], "is_staff": [False, True]}
+    assert newest().data == newest().data | {
+        "changed": ["first_name", "is_staff"],
+        "is_staff": {"was": False, "is": True},
+    }
     person.is_active = False
     assert since(person.save) == [("unknown", "user.deactivated", "new-person")]
     assert since(person.delete) == [("unknown", "user.deleted", "new-person")]
@@ -266,7 +269,7 @@ def test_keys_issued_and_revoked_are_written_down_without_their_secret() -> None
     )
     key.is_active = False
     assert since(key.save) == [("unknown", "api_key.changed", str(key.key))]
-    assert newest().data["is_active"] == [True, False]
+    assert newest().data["is_active"] == {"was": True, "is": False}
     assert since(ApiKey.objects.all().delete) == [("unknown", "api_key.deleted", str(key.key))]
     told = str(list(AuditEvent.objects.values_list("data", flat=True)))
     assert secret not in told
@@ -279,7 +282,7 @@ def test_periodic_tasks_switched_are_written_down_and_their_runs_are_not() -> No
     assert (newest().action, newest().object_key) == ("periodic_task.created", "sweep")
     task.enabled = False
     assert since(task.save) == [("unknown", "periodic_task.changed", "sweep")]
-    assert newest().data["enabled"] == [True, False]
+    assert newest().data["enabled"] == {"was": True, "is": False}
     ran = PeriodicTask.objects.filter(pk=task.pk)
     assert since(lambda: ran.update(last_run_at=timezone.now(), total_run_count=5)) == []
     every.every = 3600

@@ -129,7 +129,7 @@ def test_the_admin_site_offers_no_other_kinds_of_address() -> None:
     kinds = {name.rpartition("_")[2] for name in _names()}
     assert kinds - {"add", "change", "changelist", "delete"} == {
         "list", "autocomplete", "done", "history", "index", "jsi18n", "login",
-        "logout", "shortcut", "site",
+        "logout", "site",
     }  # fmt: skip
 
 
