@@ -53,7 +53,8 @@ def _password_reset(sender: object, request: HttpRequest, user: User, **named: A
 
 
 def _write(actor: Actor, action: str, user: User, **data: Any) -> None:
-    audit_write(actor=actor, action=action, object_type="user", object_key=user.get_username()[:128], **data)
+    known = {name: value for name, value in data.items() if value}
+    audit_write(actor=actor, action=action, object_type="user", object_key=user.get_username()[:128], **known)
 
 
 def _methods(request: HttpRequest | None) -> list[str]:
