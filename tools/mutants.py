@@ -121,7 +121,7 @@ MUTANTS = (
     Mutant("8 kinds nobody declared are shown to all", "console/access.py",
            "Q(object_type__in=AUDIT_OPEN)\n", "~Q(object_type__in=AUDIT_ASKED)\n", "tests/console/test_audit.py -k declared"),
     Mutant("8 a service forgets its row", "moderation/services/domains.py",
-           '    _audit(actor, "domain.', '    str("domain.', "tests/console/test_audit_walk.py -k every_act"),
+           '    _audit(actor, "domain.retired", row)', "    pass", "tests/console/test_audit_walk.py -k every_act"),
 )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def audit_counted(
     }
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, values)
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def audit_settle(*, now: datetime) -> int:
