@@ -329,8 +329,8 @@ _UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 #: Kinds of objects that never belong to the restricted partition. Acts on any other kind than these and those that
 #: `audit_visible` asks about are shown to the partition's holders only: a new kind is hidden until somebody decides.
 AUDIT_OPEN = frozenset({
-    "activation", "api_key", "campaign", "clearances", "clocked_schedule", "crontab", "domain", "emergency_term", "interval",
-    "periodic_task", "policy_version", "prompts", "rerun", "role", "rollback_notice", "sign_in_provider", "sign_in_token",
+    "activation", "api_key", "campaign", "clearances", "clocked_schedule", "creator", "crontab", "domain", "emergency_term", "history", "interval",
+    "periodic_task", "policy_version", "prompts", "reporter", "rerun", "role", "rollback_notice", "sign_in_provider", "sign_in_token",
     "simulation", "solar_schedule", "user",
 })  # fmt: skip
 

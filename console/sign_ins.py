@@ -12,10 +12,12 @@ from allauth.account.signals import password_reset
 from allauth.mfa.signals import authentication_failed
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from console.access import ClosedSignupAdapter
 from console.acting import via_of
 from moderation.models import AuditTally
 from moderation.services.audit import Actor, audit_counted, audit_write
@@ -27,6 +29,22 @@ STRETCH_SECONDS = 60
 #: most two rows a minute for each of these, for the rest, and for each person that there is.
 MAX_UNKNOWN = 5
 _OTHERS = "unknown:others"
+
+
+class TellingAdapter(ClosedSignupAdapter):
+    """Sign-in that also tells of those who tried too often: allauth turns them away before it asks anybody."""
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Let somebody try, or refuse for now and record it.
+
+        Raises:
+            ValidationError: too many tries.
+        """
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            _failed(_name_in(credentials), via=via_of(request), step="too_many")
+            raise
 
 
 def connect() -> None:
@@ -64,8 +82,11 @@ def _methods(request: HttpRequest | None) -> list[str]:
 
 
 def _refused(sender: object, credentials: dict[str, Any], request: HttpRequest | None = None, **named: Any) -> None:
-    name = str(credentials.get("username") or credentials.get("email") or "")
-    _failed(name, via=via_of(request))
+    _failed(_name_in(credentials), via=via_of(request))
+
+
+def _name_in(credentials: dict[str, Any]) -> str:
+    return str(credentials.get("username") or credentials.get("email") or "")
 
 
 def _second_factor_refused(sender: object, request: HttpRequest, user: User, **named: Any) -> None:

@@ -110,6 +110,20 @@ def test_a_flood_of_refusals_cannot_fill_the_disk(settings: Any) -> None:
     assert rows(action="user.sign_in_failed", data__n_in_all__gt=1)[-1][2] == "unknown:others"
 
 
+def test_who_tries_too_often_is_counted_on(reviewer: User) -> None:
+    client = Client(REMOTE_ADDR="203.0.113.77")
+    for _ in range(12):
+        _sign_in(client, reviewer.username, "wrong")
+    assert sum(AuditTally.objects.filter(object_key=reviewer.username).values_list("n", flat=True)) == 12
+
+
+def test_a_wrong_password_of_somebody_signed_in_is_refused_on_record(reviewer: User, client: Client) -> None:
+    client.force_login(reviewer)
+    client.post(reverse("account_reauthenticate"), {"password": "wrong"})
+    assert rows(action="user.sign_in_failed") == [("anonymous", "user.sign_in_failed", reviewer.username)]
+    assert newest().data["via"] == "account_reauthenticate"
+
+
 def test_a_settled_stretch_is_not_settled_twice(client: Client) -> None:
     _sign_in(client, "nobody", "wrong")
     _sign_in(client, "nobody", "wrong")
