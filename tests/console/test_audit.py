@@ -85,10 +85,8 @@ def test_every_kind_of_object_that_is_written_is_declared(db: None) -> None:
     files = [*root.glob("moderation/**/*.py"), *root.glob("console/**/*.py"), *root.glob("feed/**/*.py")]
     written = {kind for file in files for kind in re.findall(r'object_type="([a-z_]+)"', file.read_text())}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT convert_from(tgargs, 'UTF8') FROM pg_trigger WHERE tgname = 'gatehouse_audit' AND tgnargs = 4"
-        )
-        written |= {row[0].split("\0")[0] for row in cursor.fetchall()}
+        cursor.execute("SELECT tgargs FROM pg_trigger WHERE tgname = 'gatehouse_audit' AND tgnargs = 4")
+        written |= {bytes(row[0]).split(b"\0")[0].decode() for row in cursor.fetchall()}
     assert written <= AUDIT_OPEN | set(AUDIT_ASKED)
     assert written >= {"item", "job", "user", "api_key", "periodic_task"}
 
