@@ -4,10 +4,13 @@ from django.apps import AppConfig
 
 
 class ConsoleConfig(AppConfig):
-    """Registers the system checks."""
+    """Registers the system checks, listens to sign-ins, and names the process to the audit log."""
 
     name = "console"
 
     def ready(self) -> None:
-        """Import the checks so that Django runs them."""
-        from console import checks  # noqa: F401
+        """Import the checks so that Django runs them, and what listens."""
+        from console import acting, checks, sign_ins  # noqa: F401
+
+        sign_ins.connect()
+        acting.process_named()

@@ -1,5 +1,7 @@
 """What people may type: decisions and the filters of lists. Services check again; forms say it kindly and in place."""
 
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import django_filters
@@ -179,14 +181,24 @@ class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     actor = django_filters.CharFilter(field_name="actor_name", lookup_expr="iexact", label="Who")
     action = django_filters.CharFilter(lookup_expr="startswith", label="Action")
+    object_type = django_filters.ChoiceFilter(empty_label="Any", label="Kind of object")
     object_key = django_filters.CharFilter(lookup_expr="exact", label="Object")
-    since = django_filters.DateFilter(
-        field_name="at", lookup_expr="date__gte", label="From", widget=forms.DateInput({"type": "date"})
-    )
-    until = django_filters.DateFilter(
-        field_name="at", lookup_expr="date__lte", label="To", widget=forms.DateInput({"type": "date"})
-    )
+    since = django_filters.DateFilter(method="since_day", label="From", widget=forms.DateInput({"type": "date"}))
+    until = django_filters.DateFilter(method="until_day", label="To", widget=forms.DateInput({"type": "date"}))
 
     class Meta:
         model = AuditEvent
         fields: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, kinds: Iterable[str], **kwargs: Any) -> None:
+        """Take the kinds of objects to choose from."""
+        super().__init__(*args, **kwargs)
+        self.filters["object_type"].extra["choices"] = [(kind, kind.replace("_", " ")) for kind in sorted(kinds)]
+
+    def since_day(self, events: "QuerySet[AuditEvent]", name: str, value: date) -> "QuerySet[AuditEvent]":
+        """Keep what happened on a day (UTC) or after; a range, since the index is of moments, not of days."""
+        return events.filter(at__gte=datetime.combine(value, time.min, UTC))
+
+    def until_day(self, events: "QuerySet[AuditEvent]", name: str, value: date) -> "QuerySet[AuditEvent]":
+        """Keep what happened on a day (UTC) or before."""
+        return events.filter(at__lte=datetime.combine(value, time.max, UTC))

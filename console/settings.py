@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "console.session_life.SessionLifeMiddleware",
+    "console.acting.ActingMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -159,7 +160,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-ACCOUNT_ADAPTER = "console.access.ClosedSignupAdapter"
+ACCOUNT_ADAPTER = "console.sign_ins.TellingAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -356,6 +357,7 @@ CELERY_BEAT_SCHEDULE = {
     "shadows": {"task": "moderation.tasks.shadows_record", "schedule": 5.0, "options": {"expires": 5}},
     "canary": {"task": "moderation.tasks.canary_guard", "schedule": 60.0, "options": {"expires": 60}},
     "simulations-expire": {"task": "moderation.tasks.simulations_expire", "schedule": 60.0, "options": {"expires": 60}},
+    "audit-settle": {"task": "moderation.tasks.audit_settle", "schedule": 60.0, "options": {"expires": 60}},
     "reruns": {"task": "moderation.tasks.reruns_advance", "schedule": 10.0, "options": {"expires": 10}},
     "samples": {"task": "moderation.tasks.samples_sweep", "schedule": 600.0, "options": {"expires": 600}},
     "reach": {"task": "console.tasks.reach_refresh", "schedule": 300.0, "options": {"expires": 300}},

@@ -13,6 +13,7 @@ from django.utils import timezone
 from moderation.models import OutboxMessage
 from moderation.services import (
     activation,
+    audit,
     bank_matches,
     calibration,
     campaign_watch,
@@ -102,6 +103,12 @@ def leases_expire() -> None:
 def clearances_expire() -> None:
     """Revoke clearances whose time is over."""
     clearances.clearances_expire(now=timezone.now())
+
+
+@shared_task(name="moderation.tasks.audit_settle")
+def audit_settle() -> None:
+    """Write down how often counted acts were repeated."""
+    audit.audit_settle(now=timezone.now())
 
 
 @shared_task(name="moderation.tasks.items_reconcile")

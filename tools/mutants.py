@@ -1,4 +1,4 @@
-"""Takes away, one at a time, the lines that hold invariants 1 to 7 and 10, and insists that a test fails each time.
+"""Takes away, one at a time, the lines that hold invariants 1 to 7 and 10 and the audit log, and insists that a test fails each time.
 
 `python tools/mutants.py [NAME]`. Works on a copy; the tests are those named here, so that a mutant that survives says which
 promise nobody checks. Prints a table and exits 1 when one survives.
@@ -280,6 +280,44 @@ MUTANTS = (
            "or POLL_HEADER not in request.headers", "or True", "tests/console/test_session_life.py -k by_itself"),
     Mutant("who: guessing is free while Redis is away", "console/cache.py",
            "_FORGETS if str(key).startswith(_NOT_KEPT) else self._own", "_FORGETS", "tests/console/test_redis_away.py -k guessing"),
+    # 8 audit without gaps
+    Mutant("8 a table is not watched", "console/migrations/0005_audit_every_table.py",
+           'CREATE = [_create(table, "gatehouse_audit_row", arguments) for table, arguments in ROWS.items()]',
+           'CREATE = [_create(t, "gatehouse_audit_row", a) for t, a in ROWS.items() if t != "console_apikey"]',
+           "tests/console/test_audit_accounts.py -k keys_issued"),
+    Mutant("8 memberships are not told", "moderation/migrations/0025_audit_every_table.py",
+           "PERFORM gatehouse_audit('user.role_' || verb", "PERFORM ('user.role_' || verb",
+           "tests/console/test_audit_accounts.py -k roles_given"),
+    Mutant("8 the database is not told who acts", "moderation/acting.py",
+           "return who() if who else _process", "return _process", "tests/console/test_audit_accounts.py -k admin_site"),
+    Mutant("8 an actor outlives their transaction", "moderation/acting.py",
+           "set_config('gatehouse.actor', %s, true)", "set_config('gatehouse.actor', 'somebody' || left(%s, 0), false)",
+           "tests/console/test_audit_accounts.py -k told_to_the_database"),
+    Mutant("8 e-mail addresses are told", "console/migrations/0005_audit_every_table.py",
+           '"verified,primary"', '"verified,primary,email"', "tests/console/test_audit_accounts.py -k addresses"),
+    Mutant("8 what was typed as a name is stored", "console/sign_ins.py",
+           'told = "unknown:" + salted_hmac(', 'told = "unknown:" + name or salted_hmac(',
+           "tests/console/test_audit_accounts.py -k keyed_hash"),
+    Mutant("8 each refusal of a flood is a row", "console/sign_ins.py",
+           "< MAX_UNKNOWN else _OTHERS", "< 10**9 else _OTHERS", "tests/console/test_audit_accounts.py -k flood"),
+    Mutant("8 looks leave no row", "console/looks.py",
+           'if may(user, REVIEW_RESTRICTED) and (job.queue', 'if False and (job.queue', "tests/console/test_audit_looks.py"),
+    Mutant("8 each range is a look", "console/looks.py",
+           "LOOK_SECONDS = 300", "LOOK_SECONDS = 0.001", "tests/console/test_audit_looks.py -k once_however"),
+    Mutant("8 leases end unseen", "moderation/services/jobs.py",
+           "    for job in jobs:\n        holder_name", "    for job in ():\n        holder_name",
+           "tests/console/test_audit_looks.py -k lease"),
+    Mutant("8 a restricted item is named in the batch's row", "moderation/services/clearances.py",
+           'object_type="item", object_key=external_id', 'object_type="clearances", object_key=external_id',
+           "tests/console/test_audit_looks.py -k clearances"),
+    Mutant("8 steps of versions leave no row", "moderation/migrations/0025_audit_every_table.py",
+           "CREATE TRIGGER gatehouse_audit AFTER INSERT ON policies_approval",
+           "CREATE TRIGGER gatehouse_nothing AFTER DELETE ON policies_approval",
+           "tests/console/test_audit_looks.py -k step"),
+    Mutant("8 kinds nobody declared are shown to all", "console/access.py",
+           "Q(object_type__in=AUDIT_OPEN)\n", "~Q(object_type__in=AUDIT_ASKED)\n", "tests/console/test_audit.py -k declared"),
+    Mutant("8 a service forgets its row", "moderation/services/domains.py",
+           '    _audit(actor, "domain.retired", row)', "    pass", "tests/console/test_audit_walk.py -k every_act"),
 )  # fmt: skip
 
 

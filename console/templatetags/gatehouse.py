@@ -151,3 +151,17 @@ def bits(value: str) -> str:
 def differing_bits(value: str, other: str) -> str:
     """Return the bits in which two hashes differ, as such a path."""
     return bits(differing(value, other))
+
+
+@register.filter
+def told(value: object) -> str:
+    """Return a value of an audit row as people read it: yes and no, lists with commas, what something was and is."""
+    if isinstance(value, dict):
+        if set(value) == {"was", "is"}:
+            return f"{told(value['was'])} → {told(value['is'])}"
+        return ", ".join(f"{name} {told(part)}" for name, part in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(told(part) for part in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value in (None, "") else str(value)

@@ -8,7 +8,7 @@ from console.access import READ_AUDIT, requires
 from console.forms import AuditFilter
 from console.http import HtmxRequest, render_page
 from console.paging import page_after
-from moderation.visibility import audit_visible
+from moderation.visibility import AUDIT_ASKED, AUDIT_OPEN, audit_visible
 
 _PAGE_SIZE = 100
 
@@ -17,7 +17,7 @@ _PAGE_SIZE = 100
 @requires(READ_AUDIT)
 def audit_list(request: HtmxRequest) -> HttpResponse:
     """List acts, newest first, as the filters say."""
-    found = AuditFilter(request.GET, queryset=audit_visible(request.user))
+    found = AuditFilter(request.GET, queryset=audit_visible(request.user), kinds=(*AUDIT_OPEN, *AUDIT_ASKED))
     page = page_after(found.qs, request.GET, size=_PAGE_SIZE, before=_before, cursor=lambda event: event.pk)
     context = {"filter": found, "page": page, "is_filtered": any(request.GET.values())}
     return render_page(request, "audit.html", context, fragment="results", status=200 if found.is_valid() else 422)

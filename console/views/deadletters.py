@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from console.access import REDRIVE, dead_letter_visible, requires
 from console.http import HtmxRequest, redirect_to, render_page
+from console.looks import items_looked
 from console.paging import page_after
 from moderation.exceptions import DeadLetterInvalid
 from moderation.services import outbox
@@ -26,6 +27,7 @@ def deadletter_list(request: HtmxRequest) -> HttpResponse:
     """List dead letters, newest first."""
     letters = dead_letters_visible(request.user)
     page = page_after(letters, request.GET, size=_PAGE_SIZE, before=_before, cursor=lambda letter: letter.pk)
+    items_looked(request.user, [letter.item for letter in page.rows])
     return render_page(request, "deadletters.html", {"page": page, "n_letters": letters.count(), "n_max": _REDRIVE_MAX})
 
 

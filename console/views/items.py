@@ -14,6 +14,7 @@ from console.access import EXPLORE, OVERTURN, READ_AUDIT, item_visible, may, pac
 from console.changed import Changed, changed_since
 from console.forms import ItemFilter, OverturnForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
+from console.looks import item_looked, items_looked
 from console.media_panel import media_panel
 from console.paging import page_after
 from console.views.jobs import basis_context, levels_of, policy_of
@@ -36,6 +37,7 @@ def item_list(request: HtmxRequest) -> HttpResponse:
     names = category_names()
     found = ItemFilter(request.GET, queryset=selectors.items_search(request.user), names=names)
     page = page_after(found.qs, request.GET, size=_PAGE_SIZE, before=_before, cursor=lambda item: item.key)
+    items_looked(request.user, page.rows)
     context = {"filter": found, "page": page, "names": names, "is_filtered": any(request.GET.values())}
     return render_page(request, "items.html", context, fragment="results", status=200 if found.is_valid() else 422)
 
@@ -65,6 +67,7 @@ def item_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 def item_alike(request: HtmxRequest, key: UUID) -> HttpResponse:
     """List the items that look most like one."""
     item = item_visible(request.user, key)
+    items_looked(request.user, [item])
     context = {"item": item, "found": items_alike(request.user, item)}
     return render_page(request, "alike.html", context)
 
@@ -89,12 +92,13 @@ def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
 
 
 def _read(request: HtmxRequest, key: UUID) -> tuple[Basis, Item]:
-    """Return what a verdict is given on, and the item, from one look at the database.
+    """Return what a verdict is given on, and the item, from one look at the database; who looks at a restricted one is recorded.
 
     Raises:
         Http404: as `item_visible`.
     """
     item = item_visible(request.user, key)
+    item_looked(request.user, item)
     return basis_from(item), item
 
 

@@ -15,6 +15,7 @@ from console.access import REVIEW, JobTaken, holds, job_mine, requires, taken_wh
 from console.changed import Changed, changed_since
 from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
+from console.looks import job_looked
 from console.media_panel import media_panel
 from moderation.bank_selectors import words_in
 from moderation.basis import Basis, basis_from, basis_of
@@ -119,6 +120,7 @@ def _token(request: HtmxRequest) -> str:
 
 
 def _job(request: HtmxRequest, basis: Basis, page: JobPage) -> HttpResponse:
+    job_looked(request.user, page.job)
     return render_page(request, "job.html", job_context(request, basis, page), fragment="job")
 
 
@@ -126,6 +128,7 @@ def _again(
     request: HtmxRequest, basis: Basis, page: JobPage, form: DecisionForm, *, is_overtaken: bool = False
 ) -> HttpResponse:
     """Show the page with what was typed: 409 and what changed where it was overtaken, 422 where something is missing."""
+    job_looked(request.user, page.job)
     changed = changed_since(form.sent, basis, page.decisions)
     context = job_context(request, basis, page, form, changed)
     return render_page(request, "job.html", context, fragment="job", status=409 if changed or is_overtaken else 422)
@@ -165,6 +168,7 @@ def _taken(request: HtmxRequest, job: Job, form: DecisionForm | None = None, sta
 
 
 def _away(request: HtmxRequest, job: Job, form: DecisionForm | None = None) -> dict[str, Any]:
+    job_looked(request.user, job)
     decision = job.decision
     return {
         "job": job,

@@ -18,11 +18,11 @@ from django.views.decorators.http import require_safe
 
 from console.access import EXPLORE, REVIEW, item_media_visible, may_still_see_media, requires
 from console.http import BlocksResponse, HtmxRequest
+from console.looks import media_looked
 from moderation import gate
 from moderation.media.sending import Stream, open_at
 from moderation.media_selectors import ItemFile, item_file
 from moderation.media_urls import Part, Ticket, ticket_read
-from moderation.services.media_keys import restricted_media_looked_at
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 #: What we are willing to call a file in a browser; anything else is only ever downloaded.
@@ -93,8 +93,7 @@ def item_media(request: HtmxRequest, key: UUID, part: str) -> HttpResponseBase:
         return _refused()
     if file is None:
         return _refused()
-    if item.is_restricted:
-        restricted_media_looked_at(actor=user, item=item, part=part)
+    media_looked(user, item)
     return _answer(request, file, _asking_now_and_then(lambda: may_still_see_media(user, key)), keep=_KEEP_NOTHING)
 
 

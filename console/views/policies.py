@@ -14,6 +14,7 @@ from console.policy_forms import PolicyFileForm
 from console.policy_pages import head, in_groups, offers_to
 from console.views import rollouts
 from moderation.rollout_selectors import activation_current
+from moderation.services.audit import audit_write
 from policies.documents import document_of, dump_yaml, line_of, load_yaml
 from policies.exceptions import PolicyError
 from policies.selectors import version_list
@@ -99,6 +100,7 @@ def policy_copy(request: HtmxRequest, number: int) -> HttpResponse:
 def policy_export(request: HtmxRequest, number: int) -> HttpResponse:
     """Hand a version out as YAML, in the form in which `policy_import` takes it."""
     version = version_visible(number)
+    audit_write(actor=request.user, action="version.exported", object_type="policy_version", object_key=version.key)
     name = {"Content-Disposition": f'attachment; filename="policy-{number}.yaml"'}
     return HttpResponse(dump_yaml(document_of(version)), content_type="application/yaml; charset=utf-8", headers=name)
 

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0024_restrict_stored_items'),
+        ('moderation', '0025_audit_every_table'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

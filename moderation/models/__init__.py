@@ -1,7 +1,7 @@
 """What happened, to what, by whom: one module per entity."""
 
 from moderation.models.activation import Activation
-from moderation.models.audit import AuditEvent
+from moderation.models.audit import AuditEvent, AuditTally
 from moderation.models.bank import HashBank, HashEntry, HashMatch, KnownClip, MatchFeedback
 from moderation.models.calibration import ScoreWeek
 from moderation.models.campaign import Campaign, CampaignBystander, CampaignMember, CaptionSignature
@@ -26,6 +26,7 @@ from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, Prom
 __all__ = [
     "Activation",
     "AuditEvent",
+    "AuditTally",
     "Campaign",
     "CampaignBystander",
     "CampaignMember",

@@ -1,5 +1,6 @@
 """Clearances follow decisions; nothing else may change them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -9,6 +10,7 @@ from django.db import transaction
 from moderation.judge import state_of
 from moderation.models import Clearance, Decision, Item
 from moderation.models.item import ItemState
+from moderation.services.audit import audit_write
 from moderation.services.outbox import TOPIC_RENEW, message_add
 from moderation.services.rows import row_add
 from policies.choices import Outcome
@@ -80,5 +82,22 @@ def clearances_expire(*, now: datetime, limit: int = 1_000) -> int:
         held.update(state=ItemState.HELD)
         message_add(topic=TOPIC_RENEW, item=clearance.item, rank_at=now)
     if expired:
+        _audit(expired)
         log.info("clearances_expired", n=len(expired))
     return len(expired)
+
+
+def _audit(expired: Sequence[Clearance]) -> None:
+    """Write one row of a batch, and of each restricted item one of its own, which only that partition's holders see."""
+    restricted = [clearance.item.external_id for clearance in expired if clearance.item.is_restricted]
+    for external_id in restricted:
+        audit_write(actor="system", action="clearance.expired", object_type="item", object_key=external_id)
+    n = len(expired) - len(restricted)
+    if n:
+        audit_write(
+            actor="system",
+            action="clearances.expired",
+            object_type="clearances",
+            object_key=expired[0].valid_until.date(),
+            n=n,
+        )

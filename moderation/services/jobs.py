@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from moderation.exceptions import LeaseLost
 from moderation.models import Decision, Item, Job
@@ -146,17 +145,25 @@ def _unlease(job: Job, state: JobState) -> None:
     job.lease_holder, job.lease_token, job.lease_expires_at = None, None, None
 
 
+@transaction.atomic
 def leases_expire(*, now: datetime, holder: User | None = None) -> int:
     """Give jobs back whose lease is over, however often that happens; return how many.
 
-    Concurrency: guarded by state and expiry in one UPDATE, so a heartbeat that came first wins.
+    Concurrency: the jobs are locked and looked at again once they are, so a heartbeat that came first wins.
     """
     over = Job.objects.filter(state=JobState.LEASED, lease_expires_at__lte=now)
     if holder is not None:
         over = over.filter(lease_holder=holder)
-    return over.update(
-        state=JobState.OPEN, lease_holder=None, lease_token=None, lease_expires_at=None, n_leases=F("n_leases")
+    jobs = list(over.select_for_update(of=("self",), no_key=True).select_related("lease_holder").order_by("pk"))
+    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(
+        state=JobState.OPEN, lease_holder=None, lease_token=None, lease_expires_at=None
     )
+    for job in jobs:
+        holder_name = job.lease_holder.get_username() if job.lease_holder else ""
+        audit_write(
+            actor="system", action="job.lease_expired", object_type="job", object_key=job.key, holder=holder_name
+        )
+    return len(jobs)
 
 
 @transaction.atomic

@@ -6,7 +6,6 @@ The database promises the move with each decision in a child-safety category, wh
 from collections.abc import Iterator
 
 import structlog
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import Q
@@ -104,8 +103,3 @@ def rekey_late(file: MediaFile) -> None:
     item = Item.objects.filter(Q(media=file) | Q(cover=file)).order_by("pk").first() if is_rekeyed(key) else None
     if item is not None:
         message_add(topic=TOPIC_REKEY, item=item)
-
-
-def restricted_media_looked_at(*, actor: AbstractBaseUser, item: Item, part: str) -> None:
-    """Record that somebody was sent bytes of a restricted item."""
-    audit_write(actor=actor, action="media.looked_at", object_type="item", object_key=item.external_id, part=part)

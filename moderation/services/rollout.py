@@ -1,4 +1,7 @@
-"""Rolling a version out by degrees, for pages: what `policies.services` does to the version, and what follows for stored items."""
+"""Rolling a version out by degrees, for pages: what `policies.services` does to the version, and what follows for stored items.
+
+The audit row of each step is written by the database, from the step's record (`Approval`).
+"""
 
 from datetime import datetime
 
@@ -22,7 +25,7 @@ def shadow_start(*, actor: User, version: PolicyVersion, note: str = "", now: da
     """
     was_canary = _is_canary(version)
     version = version_stage(actor=actor, version=version, state=VersionState.SHADOW, note=note)
-    return _followed(actor, version, was_canary, "version.shadowed", now)
+    return _followed(actor, version, was_canary, now)
 
 
 @transaction.atomic
@@ -33,8 +36,7 @@ def canary_start(*, actor: User, version: PolicyVersion, percent: int, note: str
     """
     if activation_running():
         raise PolicyError("state", "stored items are being decided again; start the canary when that is done")
-    version = version_stage(actor=actor, version=version, state=VersionState.CANARY, canary_percent=percent, note=note)
-    return _followed(actor, version, False, "version.canaried", now, percent=percent)
+    return version_stage(actor=actor, version=version, state=VersionState.CANARY, canary_percent=percent, note=note)
 
 
 @transaction.atomic
@@ -44,11 +46,7 @@ def canary_adjust(*, actor: User, version: PolicyVersion, percent: int, note: st
 
     Raises: PolicyError as `policies.services.version_adjust`.
     """
-    version = version_adjust(actor=actor, version=version, canary_percent=percent, note=note)
-    audit_write(
-        actor=actor, action="canary.adjusted", object_type="policy_version", object_key=version.key, percent=percent
-    )
-    return version
+    return version_adjust(actor=actor, version=version, canary_percent=percent, note=note)
 
 
 @transaction.atomic
@@ -59,7 +57,7 @@ def version_withdraw(*, actor: User, version: PolicyVersion, note: str, now: dat
     """
     was_canary = _is_canary(version)
     version = version_retire(actor=actor, version=version, note=note, now=now)
-    return _followed(actor, version, was_canary, "version.withdrawn", now)
+    return _followed(actor, version, was_canary, now)
 
 
 @transaction.atomic
@@ -81,10 +79,7 @@ def _is_canary(version: PolicyVersion) -> bool:
     return PolicyVersion.objects.select_for_update(no_key=True).get(pk=version.pk).state == VersionState.CANARY
 
 
-def _followed(
-    actor: User, version: PolicyVersion, was_canary: bool, action: str, now: datetime, **data: object
-) -> PolicyVersion:
+def _followed(actor: User, version: PolicyVersion, was_canary: bool, now: datetime) -> PolicyVersion:
     if was_canary:
         activation_begin(actor=actor, kind=ActivationKind.CANARY_END, only_version=version, now=now)
-    audit_write(actor=actor, action=action, object_type="policy_version", object_key=version.key, **data)
     return version

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.db import ProgrammingError, connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from console.access import AUDIT_ASKED, AUDIT_OPEN
+from moderation.models import AuditEvent
 from moderation.services.audit import audit_write
 from moderation.services.banks import bank_upsert
 from policies.choices import Outcome
@@ -65,3 +72,53 @@ def test_acts_in_the_restricted_partition_are_not_told(analyst: Client) -> None:
     audit_write(actor="x", action="item.submitted", object_type="item", object_key="harmless")
     assert _rows(analyst, actor="x") == ["item.submitted"]
     assert len(_rows(signed_in(scenes.person("admin")), actor="x")) == 4
+
+
+def test_kinds_of_objects_that_nobody_declared_are_for_the_partitions_holders_only(analyst: Client) -> None:
+    audit_write(actor="x", action="novelty.made", object_type="novelty", object_key="n-1")
+    assert _rows(analyst, actor="x") == []
+    assert _rows(signed_in(scenes.person("admin")), actor="x") == ["novelty.made"]
+
+
+def test_every_kind_of_object_that_is_written_is_declared(db: None) -> None:
+    root = Path(__file__).resolve().parent.parent.parent
+    files = [*root.glob("moderation/**/*.py"), *root.glob("console/**/*.py"), *root.glob("feed/**/*.py")]
+    written = {kind for file in files for kind in re.findall(r'object_type="([a-z_]+)"', file.read_text())}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgargs FROM pg_trigger WHERE tgname = 'gatehouse_audit' AND tgnargs = 4")
+        written |= {bytes(row[0]).split(b"\0")[0].decode() for row in cursor.fetchall()}
+    assert written <= AUDIT_OPEN | set(AUDIT_ASKED)
+    assert written >= {"item", "job", "user", "api_key", "periodic_task"}
+
+
+def test_a_message_about_a_restricted_item_is_not_told(analyst: Client) -> None:
+    item = scenes.job_restricted().item
+    letter, other = scenes.dead_letter(item), scenes.dead_letter(scenes.item_judged("broken-1"))
+    for message in (letter, other):
+        audit_write(actor="x", action="message.died", object_type="message", object_key=message.key)
+    found = analyst.get(reverse("audit_list"), {"actor": "x"}).context["page"].rows
+    assert [event.object_key for event in found] == [str(other.key)]
+
+
+def test_it_finds_a_kind_of_object_and_a_day(analyst: Client) -> None:
+    audit_write(actor="x", action="job.claimed", object_type="job", object_key="j-1")
+    audit_write(actor="x", action="item.submitted", object_type="item", object_key="a-1")
+    today = timezone.now().date()
+    assert _rows(analyst, actor="x", object_type="job") == ["job.claimed"]
+    assert len(_rows(analyst, actor="x", since=str(today), until=str(today))) == 2
+    assert _rows(analyst, actor="x", until=str(today - timedelta(days=1))) == []
+
+
+def test_what_changed_is_told_in_words(analyst: Client) -> None:
+    person = scenes.person("reviewer")
+    person.is_staff = True
+    person.save()
+    page = analyst.get(reverse("audit_list"), {"action": "user.changed"}).content.decode()
+    assert "no → yes" in page
+
+
+def test_rows_are_never_changed_or_removed(ready: None) -> None:
+    audit_write(actor="x", action="item.submitted", object_type="item", object_key="a-1")
+    for act in (lambda rows: rows.update(actor_name="y"), lambda rows: rows.delete()):
+        with pytest.raises(ProgrammingError), transaction.atomic():
+            act(AuditEvent.objects.filter(actor_name="x"))
