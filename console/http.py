@@ -1,9 +1,11 @@
 """What views share about HTTP: the typed request, page-or-fragment rendering, redirects that htmx follows."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -14,6 +16,24 @@ class HtmxRequest(HttpRequest):
 
     htmx: HtmxDetails
     user: User
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpan:
+    """A part of a file on this machine: `length` bytes from `first`."""
+
+    path: str
+    first: int
+    length: int
+
+
+class FileSpanResponse(StreamingHttpResponse):
+    """A part of a file, as pieces for any server, and as its place for ours, which then needs no thread to send it."""
+
+    def __init__(self, pieces: Iterable[bytes], *, span: FileSpan) -> None:
+        """Take both."""
+        super().__init__(pieces)
+        self.span = span
 
 
 def render_page(

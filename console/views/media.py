@@ -15,10 +15,10 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
-    StreamingHttpResponse,
 )
 from django.views.decorators.http import require_safe
 
+from console.http import FileSpan, FileSpanResponse
 from moderation.media_urls import OBJECT_SECONDS, media_key, object_url
 from moderation.models import DerivedFile, MediaFile
 
@@ -106,13 +106,15 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
     return span if span[0] <= span[1] else None
 
 
-def _answer(request: HttpRequest, file: _Stored, span: tuple[int, int], size: int) -> HttpResponseBase:
-    first, last = span
+def _answer(request: HttpRequest, file: _Stored, asked: tuple[int, int], size: int) -> HttpResponseBase:
+    first, last = asked
     whole = last - first + 1 == size
     if request.method == "HEAD":
         response: HttpResponseBase = HttpResponse()
     else:
-        response = StreamingHttpResponse(_blocks(file.key, first, last - first + 1))
+        length = last - first + 1
+        span = FileSpan(default_storage.path(file.key), first, length)
+        response = FileSpanResponse(_blocks(file.key, first, length), span=span)
     response["Content-Length"] = str(last - first + 1)
     if not whole:
         response.status_code = 206

@@ -9,8 +9,9 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import EDIT_POLICIES, EXPLORE, REVIEW, requires, version_visible, versions_visible
+from console.api.limits import form_bytes, takes_body
 from console.http import HtmxRequest, redirect_to, render_page
-from console.policy_forms import PolicyFileForm
+from console.policy_forms import IMPORT_MAX_BYTES, PolicyFileForm
 from console.policy_pages import head, in_groups, offers_to
 from console.views import rollouts
 from moderation.rollout_selectors import activation_current
@@ -110,6 +111,7 @@ def policy_import(request: HtmxRequest) -> HttpResponse:
     return render_page(request, "policies/import.html", {"form": PolicyFileForm()})
 
 
+@takes_body(lambda: form_bytes(IMPORT_MAX_BYTES))
 @require_POST
 @requires(EDIT_POLICIES)
 def policy_take(request: HtmxRequest) -> HttpResponse:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import APPROVE_POLICIES, EDIT_POLICIES, may, paced, prompt_set_visible, requires
+from console.api.limits import form_bytes, takes_body
 from console.evidence import clock
 from console.forms import category_names
 from console.http import HtmxRequest, redirect_to, render_page
@@ -53,6 +54,7 @@ def prompt_page(request: HtmxRequest, number: int) -> HttpResponse:
     return _page(request, prompt_set_visible(number))
 
 
+@takes_body(form_bytes)
 @require_POST
 @requires(EDIT_POLICIES)
 def prompt_save(request: HtmxRequest, number: int) -> HttpResponse:

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -78,6 +79,11 @@ class EventsView(APIView):
     """What viewers did."""
 
     scopes: ClassVar = {"POST": "events:write"}
+
+    @classmethod
+    def max_body_bytes(cls) -> int:
+        """Return the most that a batch can hold: what any JSON may."""
+        return settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     @extend_schema(operation_id="events", request=EventBatch, responses={202: IntakeSchema})
     def post(self, request: Request) -> Response:

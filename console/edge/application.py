@@ -1,0 +1,117 @@
+"""The RSGI application: receives, then has Django answer. The order of a request can be read in `_serve`."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, BinaryIO, Protocol
+
+import structlog
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpResponseBase
+
+from console.api.limits import DEFAULT_BODY_BYTES, REFUSAL, refusal_of
+from console.edge.answers import Answering, answer
+from console.edge.bodies import Bodies, BodyAbandoned, BodyRefused, Receiving
+from console.edge.callers import caller_known
+from console.edge.environ import Environ, Scope, UnreadableHeaders, environ_of, with_body
+from console.edge.health import PATHS, Health
+from console.edge.pool import Pool
+
+log = structlog.get_logger(__name__)
+
+#: After so long the server has surely opened a file that it was told to send.
+_OPENED_SECONDS = 30.0
+
+
+class HttpProtocol(Receiving, Answering, Protocol):
+    """granian's protocol of one request."""
+
+
+class Edge:
+    """What granian calls for each request of one process."""
+
+    def __init__(self, handler: WSGIHandler, *, n_threads: int) -> None:
+        """Take Django's handler and how many threads may run it."""
+        self._handler = handler
+        self._pool = Pool("django", n_threads)
+        self._health = Health(self._ask)
+        self._bodies = Bodies(ThreadPoolExecutor(1, "bodies"), settings.FILE_UPLOAD_TEMP_DIR)
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the threads."""
+        self._pool.start()
+        self._health.start()
+
+    async def __rsgi__(self, scope: Scope, protocol: HttpProtocol) -> None:
+        """Answer one request."""
+        try:
+            await self._serve(scope, protocol)
+        except BodyAbandoned:
+            protocol.response_empty(400, [("Connection", "close")])  # to nobody; it ends the server's bookkeeping
+        except Exception:
+            log.exception("edge_failed")
+            protocol.response_empty(500, [("Connection", "close")])
+
+    async def _serve(self, scope: Scope, protocol: HttpProtocol) -> None:
+        try:
+            environ = environ_of(scope)
+        except UnreadableHeaders:
+            protocol.response_bytes(400, [("Content-Type", "text/plain")], b"A header is not printable ASCII.")
+            return
+        if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
+            await self._without_body(environ, protocol)
+        elif refusal := refusal_of(environ, scope.path):
+            await self._refuse(environ, protocol, *refusal)
+        else:
+            await self._with_body(environ, protocol, int(environ["CONTENT_LENGTH"]))
+
+    async def _without_body(self, environ: Environ, protocol: HttpProtocol) -> None:
+        if environ["PATH_INFO"] in PATHS:
+            answer(protocol, await self._health.ask(environ))
+        else:
+            await self._answer(environ, protocol)
+
+    async def _with_body(self, environ: Environ, protocol: HttpProtocol, length: int) -> None:
+        if length > DEFAULT_BODY_BYTES and not await self._pool.run(partial(caller_known, environ)):
+            await self._turn_away(environ, protocol)
+            return
+        try:
+            async with self._bodies.received(protocol, length) as body:
+                await self._answer(with_body(environ, body), protocol)
+        except BodyRefused as refused:
+            await self._refuse(environ, protocol, refused.status, refused.detail)
+
+    async def _turn_away(self, environ: Environ, protocol: HttpProtocol) -> None:
+        """Let REST framework say what is wrong with a key, which it does before it reads; a page takes little of strangers."""
+        if environ["PATH_INFO"].startswith("/api/"):
+            await self._answer(environ, protocol, closing=True)
+        else:
+            detail = f"Before you have signed in, a request may have at most {DEFAULT_BODY_BYTES} bytes."
+            await self._refuse(environ, protocol, 413, detail)
+
+    async def _refuse(self, environ: Environ, protocol: HttpProtocol, status: int, detail: str) -> None:
+        """Have Django say why a body is not taken, as it says everything: with its headers, its log and its counts."""
+        await self._answer({**environ, REFUSAL: (status, detail)}, protocol, closing=True)
+
+    async def _answer(self, environ: Environ, protocol: HttpProtocol, *, closing: bool = False) -> None:
+        file = await self._pool.run(partial(self._run, environ, protocol, closing))
+        if file is not None:
+            asyncio.get_running_loop().call_later(_OPENED_SECONDS, file.close)
+
+    def _run(self, environ: Environ, protocol: HttpProtocol, closing: bool) -> BinaryIO | None:
+        """Run Django and send its answer, all in one of its threads."""
+        response = self._ask(environ)
+        try:
+            return answer(protocol, response, closing=closing)
+        finally:
+            response.close()
+
+    def _ask(self, environ: Environ) -> HttpResponseBase:
+        return self._handler(environ, _nothing)  # type: ignore[return-value] # without a file wrapper it is the response
+
+
+def _nothing(*_: Any) -> Any:
+    """Stand in for WSGI's start_response: what it would be told stands in the response."""
