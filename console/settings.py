@@ -53,7 +53,6 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "console.middleware.RequestContextMiddleware",
-    "console.api.limits.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -65,6 +64,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "console.security_policy.SecurityPolicyMiddleware",
+    "console.api.limits.BodyLimitMiddleware",  # last, so that a refusal has the headers of any answer; none before it reads
 ]
 
 ROOT_URLCONF = "console.urls"

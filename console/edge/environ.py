@@ -19,7 +19,20 @@ _FIXED: Environ = {
     # Never more to read than what is there: a whole body was received, or none.
     "wsgi.input_terminated": True,
 }
-_PLAIN = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+#: What comes with nearly every request; other names are worked out.
+_KEYS = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"} | {
+    name: f"HTTP_{name.upper().replace('-', '_')}"
+    for name in (
+        "host",
+        "authorization",
+        "accept",
+        "accept-encoding",
+        "user-agent",
+        "connection",
+        "cookie",
+        "x-forwarded-for",
+    )
+}
 
 
 class Headers(Protocol):
@@ -59,37 +72,35 @@ def environ_of(scope: Scope) -> Environ:
     Raises:
         UnreadableHeaders: a header is there and could not be read.
     """
-    server, _, port = scope.server.rpartition(":")
-    return {
-        **_FIXED,
-        "REQUEST_METHOD": scope.method,
-        "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
-        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "SERVER_NAME": server,
-        "SERVER_PORT": port,
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
-        "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": io.BytesIO(),
-        **_headers(scope.headers),
-    }
+    environ = _FIXED.copy()
+    environ["REQUEST_METHOD"] = scope.method
+    environ["PATH_INFO"] = scope.path.encode().decode("latin-1")
+    environ["QUERY_STRING"] = scope.query_string
+    environ["SERVER_PROTOCOL"] = f"HTTP/{scope.http_version}"
+    environ["SERVER_NAME"], _, environ["SERVER_PORT"] = scope.server.rpartition(":")
+    environ["REMOTE_ADDR"] = scope.client.rpartition(":")[0].strip("[]")
+    environ["wsgi.url_scheme"] = scope.scheme
+    environ["wsgi.input"] = io.BytesIO()
+    _add_headers(environ, scope.headers)
+    return environ
 
 
-def _headers(headers: Headers) -> Environ:
-    found: Environ = {}
-    names = set()
-    for name, value in headers.items():
-        names.add(name)
-        if "_" in name:
-            continue
-        key = _PLAIN.get(name) or f"HTTP_{name.upper().replace('-', '_')}"
-        if key in found:
-            value = f"{found[key]}{'; ' if name == 'cookie' else ','}{value}"
-        found[key] = value
-    unread = set(headers.keys()) - names
-    if unread:
+def _add_headers(environ: Environ, headers: Headers) -> None:
+    lines = headers.items()
+    for name, value in lines:
+        key = _KEYS.get(name) or _key(name)
+        if key in environ and key:
+            value = f"{environ[key]}{'; ' if name == 'cookie' else ','}{value}"
+        environ[key] = value
+    environ.pop("", None)
+    names = headers.keys()
+    if len(names) != len(lines) and (unread := set(names).difference(name for name, _ in lines)):
         raise UnreadableHeaders(min(unread))
-    return found
+
+
+def _key(name: str) -> str:
+    """Return the name of a header in the environment, empty for one that is dropped."""
+    return "" if "_" in name else f"HTTP_{name.upper().replace('-', '_')}"
 
 
 def with_body(environ: Environ, body: BinaryIO) -> Environ:
