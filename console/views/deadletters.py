@@ -13,6 +13,7 @@ from console.http import HtmxRequest, redirect_to, render_page
 from console.paging import page_after
 from moderation.exceptions import DeadLetterInvalid
 from moderation.services import outbox
+from policies.untrusted import whole_number
 
 _PAGE_SIZE = 50
 #: Redriving all at once is bounded, so that the request ends and the queues are not flooded.
@@ -29,7 +30,8 @@ def deadletter_list(request: HtmxRequest) -> HttpResponse:
 
 
 def _before(cursor: str) -> Q | None:
-    return Q(pk__lt=int(cursor)) if cursor.isdecimal() and len(cursor) < 19 else None
+    after = whole_number(cursor, 0, 2**63 - 1)
+    return None if after is None else Q(pk__lt=after)
 
 
 @require_POST

@@ -33,8 +33,7 @@ def actor_of(request: Request) -> str:
 
 
 def _item(external_id: str) -> Item:
-    # PostgreSQL refuses to compare with a NUL, and no id has one.
-    item = None if "\0" in external_id else item_by_external_id(external_id)
+    item = item_by_external_id(external_id)
     if item is None:
         raise NotFound("There is no item with this external_id.")
     return item
