@@ -11,6 +11,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 
 from console.api.errors import bad_request, not_found
+from console.api.problems import problem_response
 from policies.untrusted import text_fault
 
 _API = "/api/"
@@ -26,7 +27,7 @@ class StrictTextMiddleware:
         if text_fault(request.path_info):
             return not_found(request, Http404())
         if _has_fault(request.META.get("QUERY_STRING", "")):
-            return bad_request(request, SuspiciousOperation("unreadable parameters"))
+            return _unreadable_parameters(request)
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
@@ -38,6 +39,16 @@ class StrictTextMiddleware:
         if any(map(text_fault, texts)):
             return bad_request(request, SuspiciousOperation("unreadable form"))
         return None
+
+
+def _unreadable_parameters(request: HttpRequest) -> HttpResponse:
+    """Say so: to programs by the parameters at fault, 422, as for any parameter that is wrong."""
+    if not request.path_info.startswith(_API):
+        return bad_request(request, SuspiciousOperation("unreadable parameters"))
+    wrong = [name for name, values in request.GET.lists() if any(map(text_fault, values)) and not text_fault(name)]
+    detail = "It is not text in UTF-8 without NUL."
+    errors = [{"field": name[:64], "code": "unreadable_text", "detail": detail} for name in wrong or ["query"]]
+    return problem_response(422, f"Not valid: {', '.join(e['field'] for e in errors)}. See errors.", errors)
 
 
 def _has_fault(query: str) -> bool:

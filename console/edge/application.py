@@ -16,7 +16,7 @@ from console.api.limits import DEFAULT_BODY_BYTES, REFUSAL, refusal_of
 from console.edge.answers import Answering, answer
 from console.edge.bodies import Bodies, BodyAbandoned, BodyRefused, Receiving
 from console.edge.callers import caller_known
-from console.edge.environ import Environ, Scope, UnreadableHeaders, environ_of, with_body
+from console.edge.environ import Environ, Scope, environ_of, with_body
 from console.edge.health import PATHS, Health
 from console.edge.pool import Pool
 
@@ -56,11 +56,7 @@ class Edge:
             protocol.response_empty(500, [("Connection", "close")])
 
     async def _serve(self, scope: Scope, protocol: HttpProtocol) -> None:
-        try:
-            environ = environ_of(scope)
-        except UnreadableHeaders:
-            protocol.response_bytes(400, [("Content-Type", "text/plain")], b"A header is not printable ASCII.")
-            return
+        environ = environ_of(scope)
         if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
             await self._without_body(environ, protocol)
         elif refusal := refusal_of(environ, scope.path):

@@ -8,6 +8,8 @@ from typing import Any, BinaryIO, Protocol
 
 Environ = dict[str, Any]
 
+#: Stands for the value of a header that is not printable ASCII.
+UNREADABLE = "?"
 _FIXED: Environ = {
     "GATEWAY_INTERFACE": "CGI/1.1",
     "SCRIPT_NAME": "",
@@ -60,17 +62,11 @@ class Scope(Protocol):
     headers: Headers
 
 
-class UnreadableHeaders(ValueError):
-    """A header has a value that is not printable ASCII: what reads it behind us could see another, or none."""
-
-
 def environ_of(scope: Scope) -> Environ:
     """Return the WSGI environment of a request, with an empty body.
 
-    Names with an underscore are dropped: `X_Forwarded_For` would pass for `X-Forwarded-For`.
-
-    Raises:
-        UnreadableHeaders: a header is there and could not be read.
+    Names with an underscore are dropped: `X_Forwarded_For` would pass for `X-Forwarded-For`. A header whose value is not
+    printable ASCII is there, with a value that means nothing: it is no key, no session, no type, and nobody's address.
     """
     environ = _FIXED.copy()
     environ["REQUEST_METHOD"] = scope.method
@@ -88,19 +84,21 @@ def environ_of(scope: Scope) -> Environ:
 def _add_headers(environ: Environ, headers: Headers) -> None:
     lines = headers.items()
     for name, value in lines:
-        key = _KEYS.get(name) or _key(name)
+        key = _key_of(name)
         if key in environ and key:
             value = f"{environ[key]}{'; ' if name == 'cookie' else ','}{value}"
         environ[key] = value
     environ.pop("", None)
     names = headers.keys()
-    if len(names) != len(lines) and (unread := set(names).difference(name for name, _ in lines)):
-        raise UnreadableHeaders(min(unread))
+    if len(names) != len(lines):
+        for name in set(names).difference(name for name, _ in lines):
+            if key := _key_of(name):
+                environ[key] = UNREADABLE
 
 
-def _key(name: str) -> str:
+def _key_of(name: str) -> str:
     """Return the name of a header in the environment, empty for one that is dropped."""
-    return "" if "_" in name else f"HTTP_{name.upper().replace('-', '_')}"
+    return _KEYS.get(name) or ("" if "_" in name else f"HTTP_{name.upper().replace('-', '_')}")
 
 
 def with_body(environ: Environ, body: BinaryIO) -> Environ:
