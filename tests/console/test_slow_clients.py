@@ -264,3 +264,34 @@ def test_the_demo_starts_this_server() -> None:
     web = next(program for program in programs(Place("127.0.0.1", 8000, Path("var"))) if program.name == "web")
     assert list(web.argv[1:3]) == ["-m", "console.server"]
     assert "console.rsgi:application" in web_command("127.0.0.1", 8000)
+
+
+def test_health_answers_while_every_thread_is_at_work(served: Live) -> None:
+    with psycopg.connect(served.environment["DATABASE_URL"]) as connection:
+        connection.execute("LOCK TABLE moderation_item IN ACCESS EXCLUSIVE MODE")  # whoever asks for an item waits
+        askers = [_ask(served, "/api/v1/items/none") for _ in range(64)]
+        try:
+            for path in ("/livez", "/readyz") * 4:
+                assert _status(served, "GET", path, PATIENCE_SECONDS) in {200, 503}, path
+            assert not any(_has_answer(asker) for asker in askers), "they were meant to wait"
+        finally:
+            connection.rollback()
+    for asker in askers:
+        asker.settimeout(30)
+        assert asker.recv(12).startswith(b"HTTP/1.1 404")
+        asker.close()
+
+
+def _ask(live: Live, path: str) -> socket.socket:
+    parts = urlsplit(live.url)
+    asker = socket.create_connection((str(parts.hostname), parts.port), timeout=10)
+    asker.sendall(request("GET", path, live.authorization()))
+    return asker
+
+
+def _has_answer(asker: socket.socket) -> bool:
+    asker.setblocking(False)
+    try:
+        return bool(asker.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return False
