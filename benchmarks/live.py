@@ -1,4 +1,4 @@
-"""A Gatehouse of one's own over real HTTP: embedded servers, a migrated and seeded database, granian on a free port.
+"""A Gatehouse of one's own over real HTTP: embedded servers, a migrated and seeded database, our web server on a free port.
 
 For benchmarks, and for tests whose requests must go through the real server's parsing.
 """

@@ -102,7 +102,8 @@ MUTANTS = (
     Mutant("limits health waits with all others", "console/edge/application.py",
            'if environ["PATH_INFO"] in PATHS:', "if False:", "tests/console/test_slow_clients.py -k health_answers"),
     Mutant("limits an abandoned body stays", "console/edge/bodies.py",
-           "self.writer.submit(file.close)", "_KEPT.append(file)", "tests/console/test_slow_clients.py -k go_away"),
+           "tempfile.TemporaryFile(dir=self.folder)", "tempfile.NamedTemporaryFile(dir=self.folder, delete=False)",
+           "tests/console/test_slow_clients.py -k go_away"),
     Mutant("limits chunks are read", "console/api/limits.py",
            'if environ.get("HTTP_TRANSFER_ENCODING"):', "if False:", "tests/console/test_slow_clients.py -k chunks"),
     # untrusted text into parsers

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Protocol
 import structlog
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import DatabaseError
 from django.http import HttpResponseBase
 
 from console.api.limits import DEFAULT_BODY_BYTES, REFUSAL, refusal_of
@@ -57,7 +58,7 @@ class Edge:
 
     async def _serve(self, scope: Scope, protocol: HttpProtocol) -> None:
         environ = environ_of(scope)
-        if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
+        if environ.get("CONTENT_LENGTH", "0") == "0" and "HTTP_TRANSFER_ENCODING" not in environ:
             await self._without_body(environ, protocol)
         elif refusal := refusal_of(environ, scope.path):
             await self._refuse(environ, protocol, *refusal)
@@ -71,14 +72,20 @@ class Edge:
             await self._answer(environ, protocol)
 
     async def _with_body(self, environ: Environ, protocol: HttpProtocol, length: int) -> None:
-        if length > DEFAULT_BODY_BYTES and not await self._pool.run(partial(caller_known, environ)):
-            await self._turn_away(environ, protocol)
-            return
         try:
+            if length > DEFAULT_BODY_BYTES and not await self._is_known(environ):
+                await self._turn_away(environ, protocol)
+                return
             async with self._bodies.received(protocol, length) as body:
                 await self._answer(with_body(environ, body), protocol)
         except BodyRefused as refused:
             await self._refuse(environ, protocol, refused.status, refused.detail)
+
+    async def _is_known(self, environ: Environ) -> bool:
+        try:
+            return await self._pool.run(partial(caller_known, environ))
+        except DatabaseError as error:
+            raise BodyRefused(503, "Who you are cannot be looked up now. Try again shortly.") from error
 
     async def _turn_away(self, environ: Environ, protocol: HttpProtocol) -> None:
         """Let REST framework say what is wrong with a key, which it does before it reads; a page takes little of strangers."""
