@@ -65,7 +65,7 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         """Take one event."""
-        line = event.start_mark.line + 1
+        line = _line(event)
         if isinstance(event, yaml.NodeEvent):
             self._check(event, line)
         if isinstance(event, yaml.ScalarEvent):
@@ -127,6 +127,10 @@ class _Builder:
             top.key = None
 
 
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
 def _value(text: str, line: int) -> Any:
     if text in _CONSTANTS:
         return _CONSTANTS[text]
@@ -156,7 +160,7 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
     try:
         for event in _in_time(yaml.parse(text, Loader=_LOADER)):
             if isinstance(event, yaml.DocumentStartEvent) and builder.n_nodes:
-                raise YamlRefused("has a second document (---)", event.start_mark.line + 1)
+                raise YamlRefused("has a second document (---)", _line(event))
             builder.take(event)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -171,5 +175,5 @@ def _in_time(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
     until = time.monotonic() + MAX_SECONDS
     for n, event in enumerate(events):
         if n % 256 == 0 and time.monotonic() > until:
-            raise YamlRefused(f"takes more than {MAX_SECONDS:.0f} seconds to read", event.start_mark.line + 1)
+            raise YamlRefused(f"takes more than {MAX_SECONDS:.0f} seconds to read", _line(event))
         yield event
