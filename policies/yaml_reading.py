@@ -40,8 +40,10 @@ class YamlRefused(PolicyError):
 
     def __init__(self, message: str, line: int | None = None, name: str = "document") -> None:
         """Name the key at fault where there is one."""
-        super().__init__(name, message if line is None else f"{message} (line {line})")
+        super().__init__(name, message)
         self.line = line
+        if line is not None:
+            self.args = (f"{self.field}: {self.message} (line {line})",)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import Resolver404, ResolverMatch, resolve
 
 from console.api.problems import TITLES, problem_response
+from policies.untrusted import whole_number
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -59,9 +60,8 @@ def refusal_of(environ: dict[str, Any], path: str) -> tuple[int, str] | None:
     given = environ.get("CONTENT_LENGTH") or ""
     if environ.get("HTTP_TRANSFER_ENCODING"):
         return 411, "Say how long the body is: send Content-Length instead of chunks."
-    if (given and not given.isascii()) or not (given or "0").isdigit() or len(given) > 18:
-        return 400, "Content-Length is not a number."
-    return _too_large(int(given or 0), path)
+    length = whole_number(given or "0", 0, 10**18)
+    return (400, "Content-Length is not a number.") if length is None else _too_large(length, path)
 
 
 def _too_large(length: int, path: str) -> tuple[int, str] | None:

@@ -23,7 +23,7 @@ from moderation.media_urls import OBJECT_SECONDS, media_key, object_url
 from moderation.models import DerivedFile, MediaFile
 
 _BLOCK = 64 * 1024
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 #: What we are willing to call a file in a browser; anything else is only ever downloaded.
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4", "video/webm", "video/quicktime"})

@@ -134,6 +134,10 @@ def _with_text(text: str) -> forms.Form:
     return PolicyFileForm(initial={"text": text})
 
 
+#: Characters of a line that are shown beside what is wrong with it.
+_NEAR = 200
+
+
 def _near(text: str, error: PolicyError) -> dict[str, Any]:
     """Return the lines around the one that is wrong, numbered."""
     line = line_of(text, error.field)
@@ -141,4 +145,4 @@ def _near(text: str, error: PolicyError) -> dict[str, Any]:
         return {"near": []}
     lines = text.splitlines()
     first = max(line - 2, 1)
-    return {"near": [(n, lines[n - 1], n == line) for n in range(first, min(line + 2, len(lines)) + 1)]}
+    return {"near": [(n, lines[n - 1][:_NEAR], n == line) for n in range(first, min(line + 2, len(lines)) + 1)]}
