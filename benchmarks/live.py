@@ -1,4 +1,4 @@
-"""A Gatehouse of one's own over real HTTP: embedded servers, a migrated and seeded database, granian on a free port.
+"""A Gatehouse of one's own over real HTTP: embedded servers, a migrated and seeded database, our web server on a free port.
 
 For benchmarks, and for tests whose requests must go through the real server's parsing.
 """
@@ -73,6 +73,7 @@ def live_service(
     defaults = {
         "DJANGO_SETTINGS_MODULE": "console.settings", "ENVIRONMENT": "test", "VAR_DIR": str(folder / "var"),
         "MEDIA_ROOT": str(media), "API_RATE_PER_MINUTE": "10000000", "LOG_LEVEL": "INFO",
+        "WEB_THREADS": str(threads),
     }  # fmt: skip
     full = {**os.environ, **defaults, **environment}
     code = "from benchmarks.live import prepare; prepare()"
@@ -80,7 +81,7 @@ def live_service(
     full.pop("DATABASE_OWNER_URL", None)  # only preparing needs it: what serves runs as the application
     port = _free_port()
     with (log or folder / "web.log").open("wb") as output:
-        process = subprocess.Popen(_command(port, workers, threads), env=full, cwd=ROOT, stdout=output, stderr=output)
+        process = subprocess.Popen(_command(port, workers), env=full, cwd=ROOT, stdout=output, stderr=output)
         try:
             url = f"http://127.0.0.1:{port}"
             _wait(url, process, Path(output.name))
@@ -90,11 +91,8 @@ def live_service(
             process.wait(timeout=20)
 
 
-def _command(port: int, workers: int, threads: int) -> list[str]:
-    return [
-        sys.executable, "-m", "granian", "console.wsgi:application", "--interface", "wsgi", "--host", "127.0.0.1",
-        "--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads),
-    ]  # fmt: skip
+def _command(port: int, workers: int) -> list[str]:
+    return [sys.executable, "-m", "console.server", "--port", str(port), "--workers", str(workers)]
 
 
 def _free_port() -> int:

@@ -35,6 +35,7 @@ NAMES = (
     "deep_queue",
     "fuzz_media",
     "vpdq",
+    "slow_clients",
 )
 ROOT = Path(__file__).resolve().parent.parent
 Rows = dict[str, dict[str, Any]]

@@ -1,4 +1,4 @@
-"""The ASGI entry point that granian serves."""
+"""The ASGI entry point, for another server than ours (ADR 18)."""
 
 import os
 

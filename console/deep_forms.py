@@ -2,6 +2,7 @@
 
 from django import forms
 
+from console.fields import WholeNumberField
 from moderation.detectors.deep import LOOKS_AT
 
 
@@ -12,7 +13,7 @@ class RerunForm(forms.Form):
         choices=[(name, name) for name in LOOKS_AT],
         error_messages={"invalid_choice": "Choose one of the deep detectors.", "required": "Choose a detector."},
     )
-    per_minute = forms.IntegerField(
+    per_minute = WholeNumberField(
         label="Files a minute, at most", min_value=1, max_value=6_000, initial=60,
         error_messages={"required": "Give a number of files a minute.", "invalid": "Give a whole number from 1 to 6000."},
     )  # fmt: skip

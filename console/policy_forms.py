@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
+from console.fields import NumberField, WholeNumberField
 from console.policy_steps import Step
 from policies.choices import BAND_KEYS, KIND_KEYS, Band, ItemKind, Outcome
 from policies.diff import LEVEL_WORDS
@@ -75,7 +76,7 @@ class LanguageField(forms.CharField):
         return code
 
 
-class ScoreField(forms.FloatField):
+class ScoreField(NumberField):
     """A score in [0, 1]; empty for none."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -225,7 +226,7 @@ class BankForm(RowForm):
 class RouteForm(RowForm):
     """Which queue takes what; rules are asked in the order of their positions."""
 
-    position = forms.IntegerField(label="Order", min_value=0, max_value=9_999, required=False)
+    position = WholeNumberField(label="Order", min_value=0, max_value=9_999, required=False)
     category = forms.ChoiceField(required=False)
     language = LanguageField()
     kind = forms.ChoiceField(choices=_ANY_KIND, required=False)
@@ -234,8 +235,8 @@ class RouteForm(RowForm):
         max_length=60,
         error_messages={"invalid": "A queue's name has small letters, digits and hyphens, such as hate-german."},
     )
-    severity = forms.IntegerField(min_value=1, max_value=5)
-    sla_minutes = forms.IntegerField(label="Within minutes", min_value=1, max_value=60 * 24 * 365)
+    severity = WholeNumberField(min_value=1, max_value=5)
+    sla_minutes = WholeNumberField(label="Within minutes", min_value=1, max_value=60 * 24 * 365)
 
 
 class GuidelineForm(RowForm):
@@ -357,7 +358,7 @@ class StepForm(forms.Form):
     """What a step in the life of a version asks for: a note, a percentage, a tick where people are affected."""
 
     note = forms.CharField(required=False, max_length=1_000, widget=forms.Textarea({"rows": 3}), label="Note")
-    percent = forms.IntegerField(
+    percent = WholeNumberField(
         min_value=1, max_value=99, label="Percent of creators", error_messages={"required": "Choose 1 to 99 percent."}
     )
     confirm = forms.BooleanField(error_messages={"required": "Tick this if it is so; otherwise nothing is done."})

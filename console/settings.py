@@ -68,21 +68,22 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "console.middleware.RequestContextMiddleware",
-    "console.api.limits.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "console.session_life.SessionLifeMiddleware",
     "console.acting.ActingMiddleware",
+    "console.session_life.SessionLifeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "console.second_factor.SecondFactorMiddleware",
     "console.security_policy.SecurityPolicyMiddleware",
+    "console.strict_text.StrictTextMiddleware",
+    "console.api.limits.BodyLimitMiddleware",  # last, so that a refusal has the headers of any answer; none before it reads
 ]
 
 ROOT_URLCONF = "console.urls"
@@ -287,6 +288,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 DATA_UPLOAD_MAX_NUMBER_FILES = 4
+
+#: Threads of each web process that run Django; each holds a database connection. See console/edge.
+WEB_THREADS = env_int("WEB_THREADS", 4, minimum=1)
 
 # --- API ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from console.fields import NumberField
 from policies.choices import DETECTORS, Band, ItemKind
 from policies.population import Filter
 
@@ -138,15 +139,15 @@ class SliderForm(forms.Form):
     category = forms.ChoiceField(label="Category")
     level = forms.ChoiceField(label="Level", choices=list(LEVEL_WORDS.items()))
     days = forms.TypedChoiceField(label="Uploads of", choices=_DAYS, coerce=int, required=False, empty_value=None)
-    threshold = forms.FloatField(
+    threshold = NumberField(
         label="Threshold",
         required=False,
         min_value=0.0001,
         max_value=1,
         error_messages={"invalid": "Write a number from 0.0001 to 1, or nothing for never."},
     )
-    slide = forms.FloatField(required=False, min_value=0, max_value=1)
-    slid_from = forms.FloatField(required=False, widget=forms.HiddenInput)
+    slide = NumberField(required=False, min_value=0, max_value=1)
+    slid_from = NumberField(required=False, widget=forms.HiddenInput)
     of = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, names: dict[str, str], **kwargs: Any) -> None:

@@ -334,11 +334,7 @@ def programs(place: Place) -> list[Program]:
     """Return what runs, in the order in which it is stopped: the door first, then what works behind it."""
     celery = [sys.executable, "-m", "celery", "-A", "console"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
-    web = [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", place.host, "--port", str(place.port),
-        "--workers", "2", "--blocking-threads", "4", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "5",
-        "console.wsgi:application",
-    ]  # fmt: skip
+    web = [sys.executable, "-m", "console.server", "--host", place.host, "--port", str(place.port)]
     workers = [
         Program(
             f"worker-{name}", [*celery, "worker", "-Q", queues, "-n", f"{name}@%h", "--concurrency", "1", *quiet], 2

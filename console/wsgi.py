@@ -1,4 +1,4 @@
-"""The WSGI entry point that granian serves."""
+"""The WSGI entry point, for another server than ours: there sizes of bodies are limited and times are not (ADR 18)."""
 
 import os
 

@@ -13,6 +13,7 @@ from feed.metrics import FEED_EVENTS
 from feed.models import EventType
 from feed.viewers import impression_region, viewer_hash
 from moderation import selectors
+from policies.untrusted import UntrustedError, faults, text_fault
 
 _FIELDS = frozenset({"event_id", "type", "viewer", "external_id", "impression_id", "watch_ms", "at"})
 _TYPES = frozenset(EventType.values)
@@ -76,6 +77,7 @@ def event_parse(raw: object, now: datetime) -> NewEvent:
     """
     if not isinstance(raw, Mapping):
         raise EventRefused("not_an_object", "An event is an object.")
+    _check_texts(raw)
     if unknown := sorted(str(name)[:64] for name in raw if name not in _FIELDS):
         raise EventRefused("unknown_field", f"There is no field {unknown[0]}.")
     kind = raw.get("type")
@@ -90,6 +92,15 @@ def event_parse(raw: object, now: datetime) -> NewEvent:
         watch_ms=_watch_ms(raw.get("watch_ms")),
         at=_time(raw.get("at"), now),
     )
+
+
+def _check_texts(raw: object) -> None:
+    try:
+        fault = next(faults(raw), None)
+    except UntrustedError as error:
+        raise EventRefused("invalid", f"{error}.") from None
+    if fault:
+        raise EventRefused("invalid", f"{fault[0]}: {fault[1]}")
 
 
 def _text(raw: Mapping[str, Any], name: str, *, is_required: bool = False) -> str:
@@ -149,7 +160,8 @@ def events_record(*, raw_events: Sequence[object], now: datetime) -> Intake:
 
 def _rejected(index: int, raw: object, refusal: EventRefused) -> Rejected:
     event_id = raw.get("event_id") if isinstance(raw, Mapping) else None
-    return Rejected(index, event_id[:_TEXT_MAX] if isinstance(event_id, str) else None, refusal.code, refusal.detail)
+    is_told = isinstance(event_id, str) and not text_fault(event_id)
+    return Rejected(index, event_id[:_TEXT_MAX] if is_told else None, refusal.code, refusal.detail)
 
 
 _Row = tuple[str, str, str, int, str, str, int | None, datetime]

@@ -7,10 +7,13 @@ from functools import lru_cache
 from django.conf import settings
 
 from policies.choices import Band, band_of_age
+from policies.untrusted import whole_number
 
 #: A mark of 40 bits: among 400 marks and 600 candidates a false match happens once in millions of pages.
 MARK_BYTES = 5
 _MAC_BYTES = 6
+#: Years; more is no age.
+OLDEST = 120
 
 
 @lru_cache(maxsize=1)
@@ -28,11 +31,8 @@ def viewer_hash(viewer: str) -> str:
 
 
 def band_of_claim(age: str | None) -> Band:
-    """Return the band of an age as a client wrote it; whatever is not a number from 0 to 120 is the youngest."""
-    try:
-        return band_of_age(float(age)) if age is not None else Band.UNDER_13
-    except ValueError:
-        return Band.UNDER_13
+    """Return the band of an age as a client wrote it; whatever is not 0 to 120 in ASCII digits is the youngest."""
+    return band_of_age(whole_number(age or "", 0, OLDEST))
 
 
 def seen_mark(item_id: int, history: str) -> bytes:

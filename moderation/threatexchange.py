@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from moderation.exceptions import BankInvalid
+from policies.untrusted import UntrustedError, faults, load_json, text_fault
 
 FORMS = ("csv", "json")
 #: Problems that are told of one file; whoever sent a file of another kind need not read them all.
@@ -131,33 +132,48 @@ def _csv_rows(lines: IO[str]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _limited(lines: IO[str]) -> Iterator[str]:
+    number = 0
     while line := lines.readline(_MAX_LINE + 1):
+        number += 1
         if len(line) > _MAX_LINE:
             raise ExchangeInvalid([f"A line has more than {_MAX_LINE} characters; this is no file of hashes."])
+        if fault := text_fault(line):
+            raise ExchangeInvalid([f"Line {number}: {fault}"])
         yield line
 
 
 def _json_rows(lines: IO[str]) -> Iterator[tuple[int, Any]]:
     text = lines.read()
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = load_json(text)
+    except UntrustedError:
         yield from _json_lines(text)
         return
     if isinstance(found, dict) and isinstance(found.get("data"), list):
         found = found["data"]
     rows = found if isinstance(found, list) else [found]
-    yield from ((number, _flat(row)) for number, row in enumerate(rows, 1))
+    yield from ((number, _flat(_readable(row, f"Row {number}"))) for number, row in enumerate(rows, 1))
 
 
 def _json_lines(text: str) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                raise ExchangeInvalid([f"Line {number}: this is not JSON."]) from None
-            yield number, _flat(row)
+                row = load_json(line)
+            except UntrustedError as error:
+                raise ExchangeInvalid([f"Line {number}: this is not JSON ({error})."]) from None
+            yield number, _flat(_readable(row, f"Line {number}"))
+
+
+def _readable(row: Any, where: str) -> Any:
+    """Return a row all of whose text can be kept."""
+    try:
+        fault = next(faults(row), None)
+    except UntrustedError as error:
+        raise ExchangeInvalid([f"{where}: {error}."]) from None
+    if fault:
+        raise ExchangeInvalid([f"{where}: {fault[1]}"])
+    return row
 
 
 def _flat(row: Any) -> dict[str, Any]:

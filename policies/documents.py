@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from policies.models import (
     Threshold,
 )
 from policies.schema import LEVEL_KEYS, OUTCOME_KEYS, STANDING_KEYS
+from policies.untrusted import UntrustedError, checked_lines, decimal_number, shown
+from policies.yaml_reading import Lines, YamlRefused, read_yaml
 
 #: Columns of a term file; only `text` and `category` have to be there.
 TERM_COLUMNS = ("text", "category", "language", "score", "outcome", "exception", "whole_word")
@@ -40,26 +42,12 @@ _Row = Mapping[str, Any]
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
-class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses a key that is there twice: the second would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise PolicyError(str(key), f"is there twice, line {node.start_mark.line + 1}")
-        return super().construct_mapping(node, deep=deep)
-
-
 def load_yaml(text: str, folder: Path | None = None) -> dict[str, Any]:
     """Return the document in a YAML text. A term list may be `{file: name.csv}`, read from `folder`.
 
     Raises: PolicyError when it is not YAML, not a mapping, or a term file is missing or lies outside the folder.
     """
-    try:
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise PolicyError("document", f"is not YAML: {error}") from error
+    data, _ = read_yaml(text)
     if not isinstance(data, dict):
         raise PolicyError("document", "must be a mapping")
     terms = data.get("terms")
@@ -76,35 +64,39 @@ def _term_list(name: str, rows: Any, folder: Path | None) -> Any:
         raise PolicyError(where, "can be read only from a folder")
     path = (folder / str(rows["file"])).resolve()
     if folder.resolve() not in path.parents or not path.is_file():
-        raise PolicyError(where, f"{rows['file']!r} is not a file beside the document")
-    return read_terms(path.read_text(encoding="utf-8"), where=where)
+        raise PolicyError(where, f"{shown(rows['file'])} is not a file beside the document")
+    return read_terms(_text_of(path, where), where=where)
+
+
+def _text_of(path: Path, where: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PolicyError(where, "is not text in UTF-8") from error
 
 
 def line_of(text: str, field: str) -> int | None:
     """Return the line, from 1, of a YAML text where a field of a `PolicyError` stands; of what holds it where it is
     absent; None where the text is no YAML."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        return mark.line + 1 if mark else None
+        _, lines = read_yaml(text)
+    except YamlRefused as error:
+        return error.line
     line = 1
     for name, index in _STEP.findall(field):
-        found = _below(node, name, int(index) if index else 0)
+        found = _below(lines, name, int(index[:9]) if index else 0)
         if found is None:
             break
-        line, node = found
+        line, lines = found
     return line
 
 
-def _below(node: yaml.Node | None, name: str, index: int) -> tuple[int, yaml.Node] | None:
-    """Return the line and the node of a key of a mapping, or of an entry of a list."""
-    if isinstance(node, yaml.MappingNode) and name:
-        for key, value in node.value:
-            if key.value == name:
-                return key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode) and not name and index < len(node.value):
-        return node.value[index].start_mark.line + 1, node.value[index]
+def _below(lines: Lines, name: str, index: int) -> tuple[int, Lines] | None:
+    """Return the line of a key of a mapping, or of an entry of a list, and the lines of what it holds."""
+    if isinstance(lines, dict) and name:
+        return lines.get(name)
+    if isinstance(lines, list) and not name and index < len(lines):
+        return lines[index]
     return None
 
 
@@ -120,32 +112,43 @@ def read_terms(text: str, *, where: str = "terms", **plain: Any) -> list[dict[st
 
     Raises: PolicyError naming the line of a value that cannot be read.
     """
-    lines = [line for line in text.lstrip("\ufeff").splitlines() if line.strip() and not line.startswith("#")]
+    try:
+        lines = list(checked_lines(text.lstrip("\ufeff").splitlines()))
+    except UntrustedError as error:
+        raise PolicyError(where, str(error)) from error
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
     if lines and "text" in lines[0].split(","):
-        reader = csv.DictReader(io.StringIO("\n".join(lines)))
-        return [_csv_term(row, f"{where}[{i}]") for i, row in enumerate(reader)]
+        return _csv_terms(lines, where)
     return [{"text": line.strip(), **plain} for line in lines]
+
+
+def _csv_terms(lines: Sequence[str], where: str) -> list[dict[str, Any]]:
+    reader = csv.DictReader(io.StringIO("\n".join(lines)))
+    try:
+        return [_csv_term(row, f"{where}[{i}]") for i, row in enumerate(reader)]
+    except csv.Error as error:
+        raise PolicyError(where, f"cannot be read as CSV, near line {reader.line_num}: {error}") from error
 
 
 def _csv_term(row: Mapping[str, str | None], where: str) -> dict[str, Any]:
     unknown = set(row) - set(TERM_COLUMNS)
     if unknown:
-        raise PolicyError(where, f"{sorted(map(str, unknown))[0]!r} is not a column of a term file")
+        raise PolicyError(where, f"{shown(min(map(str, unknown)))} is not a column of a term file")
     term: dict[str, Any] = {name: value.strip() for name, value in row.items() if value and value.strip()}
     for name in ("exception", "whole_word"):
         if name in term:
             term[name] = _csv_flag(term[name], f"{where}.{name}")
     if "score" in term:
-        try:
-            term["score"] = float(term["score"])
-        except ValueError as error:
-            raise PolicyError(f"{where}.score", f"{term['score']!r} is not a number") from error
+        score = decimal_number(term["score"])
+        if score is None:
+            raise PolicyError(f"{where}.score", f"{shown(term['score'])} is not a number")
+        term["score"] = score
     return term
 
 
 def _csv_flag(value: str, where: str) -> bool:
     if value.lower() not in {"yes", "no"}:
-        raise PolicyError(where, f"must be yes or no, not {value!r}")
+        raise PolicyError(where, f"must be yes or no, not {shown(value)}")
     return value.lower() == "yes"
 
 

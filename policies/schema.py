@@ -23,6 +23,7 @@ from policies.rows import (
     TerritoryRow,
     ThresholdRow,
 )
+from policies.untrusted import shown, text_fault
 
 #: The keys of a threshold row in a document, from the mildest consequence to the strictest.
 LEVEL_KEYS = ("restrict_13", "restrict_16", "restrict_18", "escalate", "block")
@@ -66,6 +67,8 @@ class _Fields:
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise PolicyError(where, f"must be text, not {type(value).__name__}")
+    if fault := text_fault(value):
+        raise PolicyError(where, fault)
     return value.strip()
 
 
@@ -86,7 +89,7 @@ def _pattern(pattern: re.Pattern[str], what: str, *, empty: bool) -> Callable[[o
     def check(value: object, where: str) -> str:
         text = _text(value, where)
         if (text or not empty) and not pattern.fullmatch(text):
-            raise PolicyError(where, f"must be {what}, not {text!r}")
+            raise PolicyError(where, f"must be {what}, not {shown(text)}")
         return text
 
     return check
@@ -102,7 +105,7 @@ _language = _pattern(_LANGUAGE, "two or three small letters", empty=True)
 def _number(low: int, high: int) -> Callable[[object, str], int]:
     def check(value: object, where: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise PolicyError(where, f"must be a whole number from {low} to {high}, not {value!r}")
+            raise PolicyError(where, f"must be a whole number from {low} to {high}, not {shown(value)}")
         return value
 
     return check
@@ -110,7 +113,7 @@ def _number(low: int, high: int) -> Callable[[object, str], int]:
 
 def _score(value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        raise PolicyError(where, f"must be a score from 0 to 1, not {value!r}")
+        raise PolicyError(where, f"must be a score from 0 to 1, not {shown(value)}")
     return float(value)
 
 
@@ -123,7 +126,7 @@ def _one_of(names: tuple[str, ...], allowed: Iterable[str] = ()) -> Callable[[ob
 
     def check(value: object, where: str) -> int:
         if value not in permitted:
-            raise PolicyError(where, f"must be one of {', '.join(permitted)}, not {value!r}")
+            raise PolicyError(where, f"must be one of {', '.join(permitted)}, not {shown(value)}")
         return names.index(str(value))
 
     return check
@@ -137,9 +140,9 @@ _language_outcome = _one_of(OUTCOME_KEYS, ("clear", "escalate", "hold"))
 
 
 def _min_age(value: object, where: str) -> int:
-    if value not in BAND_MIN_AGES[1:]:
-        raise PolicyError(where, f"must be one of {BAND_MIN_AGES[1:]}, not {value!r}")
-    return int(str(value))
+    if isinstance(value, bool) or not isinstance(value, int) or value not in BAND_MIN_AGES[1:]:
+        raise PolicyError(where, f"must be one of {BAND_MIN_AGES[1:]}, not {shown(value)}")
+    return value
 
 
 def _mapping(value: object, where: str) -> Mapping[str, Any]:
@@ -229,13 +232,13 @@ def _uses(kind: int) -> Callable[[object, str], list[DetectorRow]]:
         for name, when_missing in (("hold", Outcome.HOLD), ("escalate", Outcome.ESCALATE), ("not_used", None)):
             for detector in fields.take(name, _names, []):
                 if detector not in DETECTORS:
-                    raise PolicyError(f"{where}.{name}", f"{detector!r} is not a detector")
+                    raise PolicyError(f"{where}.{name}", f"{shown(detector)} is not a detector")
                 rows.append(DetectorRow(kind, detector, None if when_missing is None else int(when_missing)))
         fields.done()
         _once((row.detector for row in rows), where)
         absent = set(DETECTORS) - {row.detector for row in rows}
         if absent:
-            raise PolicyError(where, f"does not say whether {sorted(absent)[0]!r} is used")
+            raise PolicyError(where, f"does not say whether {shown(min(absent))} is used")
         return rows
 
     return check
@@ -338,7 +341,7 @@ def _check_term(row: TermRow, path: str) -> None:
         or (letters == 1 and row.text.isascii())
         or (letters < 3 and row.text.isascii() and not row.whole_word)
     ):
-        raise PolicyError(f"{path}.text", f"{row.text!r} would match nearly everything")
+        raise PolicyError(f"{path}.text", f"{shown(row.text)} would match nearly everything")
     given = (row.score is not None) + (row.outcome is not None)
     if given != (0 if row.is_exception else 1):
         raise PolicyError(path, "a term has a score or an outcome, not both; an exception has neither")
@@ -361,7 +364,7 @@ def _once(values: Iterable[object], where: str) -> None:
     seen: set[object] = set()
     for value in values:
         if value in seen:
-            raise PolicyError(where, f"{value!r} is there twice")
+            raise PolicyError(where, f"{shown(value)} is there twice")
         seen.add(value)
 
 
@@ -377,7 +380,7 @@ def check_consistency(document: Document) -> None:
     _check_categories_known(document, known)
     based = {row.category for row in document.thresholds if row.is_base}
     if known - based:
-        raise PolicyError("thresholds", f"{sorted(known - based)[0]!r} has no row without market, language and band")
+        raise PolicyError("thresholds", f"{shown(min(known - based))} has no row without market, language and band")
     for row in document.categories:
         if row.is_child_safety and document.banks.get(row.slug) != Outcome.BLOCK:
             raise PolicyError(f"banks.{row.slug}", "a child-safety match must block")
@@ -406,4 +409,4 @@ def _check_categories_known(document: Document, known: set[str]) -> None:
     }
     for field, slugs in named.items():
         if slugs - known:
-            raise PolicyError(field, f"{sorted(slugs - known)[0]!r} is not a category of this version")
+            raise PolicyError(field, f"{shown(min(slugs - known))} is not a category of this version")

@@ -1,13 +1,13 @@
 """Reading JSON bodies strictly: what two parsers could read differently is refused, and so is what is too large."""
 
-import json
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from django.conf import settings
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
 from console.api.problems import Problem
+from policies.untrusted import UntrustedError, faults, load_json
 
 
 class StrictJSONParser(BaseParser):
@@ -27,23 +27,31 @@ class StrictJSONParser(BaseParser):
         if len(raw) > limit:
             raise Problem(413, f"A JSON body may have at most {limit} bytes; send media as multipart/form-data.")
         try:
-            return json.loads(raw.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_twins)
+            document = load_json(raw.decode("utf-8"))
+            check_texts(_whole(document, getattr((parser_context or {}).get("view"), "rows_field", None)))
         except UnicodeDecodeError as error:
             raise ParseError(f"The body is not UTF-8 (byte {error.start}).") from error
-        except RecursionError as error:
-            raise ParseError("The JSON is nested too deeply.") from error
-        except ValueError as error:
+        except UntrustedError as error:
             raise ParseError(f"The body is not JSON that can be read: {error}.") from error
+        return document
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _whole(document: Any, rows_field: str | None) -> Any:
+    """Return what is refused as a whole: all but the rows of a view that checks each by itself, so that one loses no other."""
+    if rows_field and isinstance(document, dict) and isinstance(document.get(rows_field), list):
+        return {**document, rows_field: []}
+    return document
 
 
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"the key {name[:64]!r} is there twice")
-        found[name] = value
-    return found
+def check_texts(document: object) -> None:
+    """Refuse a document with texts that nothing behind this door can store or send, and one that is nested too deeply.
+
+    Raises:
+        ValidationError: the fields that hold such a text; 422, as for any field that is wrong.
+        UntrustedError: the depth.
+    """
+    found: dict[str, list[ErrorDetail]] = {}
+    for place, fault in faults(document):
+        found.setdefault(place, [ErrorDetail(fault, code="unreadable_text")])
+    if found:
+        raise ValidationError(found)  # type: ignore[arg-type]

@@ -66,9 +66,9 @@ def problem(status: int, detail: str, errors: list[dict[str, str]] | None = None
     return body
 
 
-def problem_response(status: int, detail: str) -> JsonResponse:
+def problem_response(status: int, detail: str, errors: list[dict[str, str]] | None = None) -> JsonResponse:
     """Return a problem document from outside REST framework (middleware, 404 handlers)."""
-    return JsonResponse(problem(status, detail), status=status, content_type=CONTENT_TYPE)
+    return JsonResponse(problem(status, detail, errors), status=status, content_type=CONTENT_TYPE)
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -9,6 +9,7 @@ from console.forms import AuditFilter
 from console.http import HtmxRequest, render_page
 from console.paging import page_after
 from moderation.visibility import AUDIT_ASKED, AUDIT_OPEN, audit_visible
+from policies.untrusted import whole_number
 
 _PAGE_SIZE = 100
 
@@ -24,4 +25,5 @@ def audit_list(request: HtmxRequest) -> HttpResponse:
 
 
 def _before(cursor: str) -> Q | None:
-    return Q(pk__lt=int(cursor)) if cursor.isdecimal() and len(cursor) < 19 else None
+    after = whole_number(cursor, 0, 2**63 - 1)
+    return None if after is None else Q(pk__lt=after)

@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import MANAGE_BANKS, bank_visible, entry_visible, paced, requires
-from console.bank_forms import IMPORT_MAX_ROWS, FormForm, ImportForm, ReasonForm
+from console.api.limits import form_bytes, takes_body
+from console.bank_forms import IMPORT_MAX_BYTES, IMPORT_MAX_ROWS, FormForm, ImportForm, ReasonForm
 from console.forms import RatioForm, category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from moderation import bank_selectors
@@ -76,6 +77,7 @@ def bank_ratio(request: HtmxRequest, slug: str) -> HttpResponse:
 # --- sharing -----------------------------------------------------------------------------------------------------
 
 
+@takes_body(lambda: form_bytes(IMPORT_MAX_BYTES))
 @require_POST
 @requires(MANAGE_BANKS)
 @paced("bank_import", 6)

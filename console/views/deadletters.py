@@ -15,6 +15,7 @@ from console.paging import page_after
 from moderation.exceptions import DeadLetterInvalid
 from moderation.services import outbox
 from moderation.visibility import dead_letters_visible
+from policies.untrusted import whole_number
 
 _PAGE_SIZE = 50
 #: Redriving all at once is bounded, so that the request ends and the queues are not flooded.
@@ -32,7 +33,8 @@ def deadletter_list(request: HtmxRequest) -> HttpResponse:
 
 
 def _before(cursor: str) -> Q | None:
-    return Q(pk__lt=int(cursor)) if cursor.isdecimal() and len(cursor) < 19 else None
+    after = whole_number(cursor, 0, 2**63 - 1)
+    return None if after is None else Q(pk__lt=after)
 
 
 @require_POST

@@ -3,11 +3,13 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import MANAGE_BANKS, OVERTURN, REVIEW, entry_visible, item_visible, paced, requires
+from console.api.limits import form_bytes, takes_body
 from console.bank_forms import LookForm, WordForm
 from console.forms import category_names
 from console.http import HtmxRequest, redirect_to, render_page
@@ -30,6 +32,7 @@ def match_debugger(request: HtmxRequest) -> HttpResponse:
     return render_page(request, "matches.html", {"form": LookForm()})
 
 
+@takes_body(lambda: form_bytes(settings.MEDIA_MAX_IMAGE_BYTES))
 @require_POST
 @requires(MANAGE_BANKS, OVERTURN)
 @paced("match_look", 30)

@@ -24,7 +24,7 @@ from moderation.media.sending import Stream, open_at
 from moderation.media_selectors import ItemFile, item_file
 from moderation.media_urls import Part, Ticket, ticket_read
 
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 #: What we are willing to call a file in a browser; anything else is only ever downloaded.
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4", "video/webm", "video/quicktime"})
 #: So many bytes are handed to the server at once: a slow reader of them holds no thread. Longer answers are streams.

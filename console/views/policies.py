@@ -9,8 +9,9 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import EDIT_POLICIES, EXPLORE, REVIEW, requires, version_visible, versions_visible
+from console.api.limits import form_bytes, takes_body
 from console.http import HtmxRequest, redirect_to, render_page
-from console.policy_forms import PolicyFileForm
+from console.policy_forms import IMPORT_MAX_BYTES, PolicyFileForm
 from console.policy_pages import head, in_groups, offers_to
 from console.views import rollouts
 from moderation.rollout_selectors import activation_current
@@ -112,6 +113,7 @@ def policy_import(request: HtmxRequest) -> HttpResponse:
     return render_page(request, "policies/import.html", {"form": PolicyFileForm()})
 
 
+@takes_body(lambda: form_bytes(IMPORT_MAX_BYTES))
 @require_POST
 @requires(EDIT_POLICIES)
 def policy_take(request: HtmxRequest) -> HttpResponse:
@@ -134,6 +136,10 @@ def _with_text(text: str) -> forms.Form:
     return PolicyFileForm(initial={"text": text})
 
 
+#: Characters of a line that are shown beside what is wrong with it.
+_NEAR = 200
+
+
 def _near(text: str, error: PolicyError) -> dict[str, Any]:
     """Return the lines around the one that is wrong, numbered."""
     line = line_of(text, error.field)
@@ -141,4 +147,4 @@ def _near(text: str, error: PolicyError) -> dict[str, Any]:
         return {"near": []}
     lines = text.splitlines()
     first = max(line - 2, 1)
-    return {"near": [(n, lines[n - 1], n == line) for n in range(first, min(line + 2, len(lines)) + 1)]}
+    return {"near": [(n, lines[n - 1][:_NEAR], n == line) for n in range(first, min(line + 2, len(lines)) + 1)]}

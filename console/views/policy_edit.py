@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import EDIT_POLICIES, draft_visible, requires
+from console.api.limits import form_bytes, takes_body
 from console.http import HtmxRequest, redirect_to, render_page
 from console.policy_pages import head, in_groups
 from console.policy_sections import SECTIONS, RowSet, Section, row_set, section_of
@@ -30,6 +31,7 @@ def policy_edit(request: HtmxRequest, number: int, section: str) -> HttpResponse
     return _page(request, version, found, document, row_set(found, document))
 
 
+@takes_body(form_bytes)
 @require_POST
 @requires(EDIT_POLICIES)
 def policy_save(request: HtmxRequest, number: int, section: str) -> HttpResponse:

@@ -10,10 +10,11 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import EDIT_POLICIES, EXPLORE, REVIEW, draft_visible, may, requires, term_visible, version_visible
+from console.api.limits import form_bytes, takes_body
 from console.forms import category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from console.paging import page_after
-from console.policy_forms import TermFileForm, TermForm, TryForm, sentence_of
+from console.policy_forms import IMPORT_MAX_BYTES, TermFileForm, TermForm, TryForm, sentence_of
 from console.policy_pages import head
 from moderation.term_debug import entries_of, terms_try
 from policies.choices import Outcome
@@ -158,6 +159,7 @@ def _place(form: forms.Form, error: PolicyError) -> None:
     form.add_error(name if name in form.fields else None, sentence_of(error))
 
 
+@takes_body(lambda: form_bytes(IMPORT_MAX_BYTES))
 @require_POST
 @requires(EDIT_POLICIES)
 def terms_take(request: HtmxRequest, number: int) -> HttpResponse:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import APPROVE_POLICIES, EDIT_POLICIES, may, paced, prompt_set_visible, requires
+from console.api.limits import form_bytes, takes_body
 from console.evidence import clock
 from console.forms import category_names
 from console.http import HtmxRequest, redirect_to, render_page
@@ -20,6 +21,7 @@ from moderation.models import PromptSet
 from moderation.services import prompts
 from moderation.vision.model import VisionModelInvalid
 from moderation.vision.prompts import PromptsInvalid
+from policies.untrusted import whole_number
 
 
 @require_GET
@@ -40,8 +42,8 @@ def prompt_list(request: HtmxRequest) -> HttpResponse:
 @requires(EDIT_POLICIES)
 def prompt_draft(request: HtmxRequest) -> HttpResponse:
     """Start a draft from a set, or from what is in force."""
-    number = request.POST.get("source", "")
-    source = prompt_set_visible(int(number)) if number.isascii() and number.isdigit() and len(number) < 9 else None
+    number = whole_number(request.POST.get("source", ""), 1, 10**8)
+    source = None if number is None else prompt_set_visible(number)
     draft = prompts.prompt_set_draft(actor=request.user, title="", source=source, now=timezone.now())
     return redirect_to(request, "prompt_page", draft.number)
 
@@ -53,6 +55,7 @@ def prompt_page(request: HtmxRequest, number: int) -> HttpResponse:
     return _page(request, prompt_set_visible(number))
 
 
+@takes_body(form_bytes)
 @require_POST
 @requires(EDIT_POLICIES)
 def prompt_save(request: HtmxRequest, number: int) -> HttpResponse:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from feed import params
 from feed.models import EventType
 from feed.types import Network, Rung
+from policies.api_fields import WholeNumberField
 
 _TEXT_MAX = 128
 
@@ -36,20 +37,20 @@ class FeedParams(StrictParams):
     """Who asks for a slate, and how large it shall be."""
 
     viewer = serializers.CharField(max_length=_TEXT_MAX, default="", allow_blank=True)
-    age = serializers.CharField(max_length=32, default=None, allow_blank=True)
+    age = serializers.CharField(default=None, allow_blank=True, trim_whitespace=False)
     region = serializers.RegexField(r"^([A-Za-z]{2})?$", default="", allow_blank=True)
     language = serializers.RegexField(
         r"^([A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*)?$", max_length=35, default="", allow_blank=True
     )
     network = serializers.ChoiceField([n.value for n in Network], default=Network.WIFI.value)
-    limit = serializers.IntegerField(min_value=1, max_value=params.LIMIT_MAX, default=params.LIMIT_DEFAULT)
+    limit = WholeNumberField(min_value=1, max_value=params.LIMIT_MAX, default=params.LIMIT_DEFAULT)
     cursor = serializers.CharField(max_length=8_000, default="", allow_blank=True)
 
 
 class RevocationParams(StrictParams):
     """From where to read the stream."""
 
-    since = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
+    since = WholeNumberField(min_value=0, max_value=2**62, default=0)
     history = serializers.RegexField(
         r"^([0-9a-f]{32})?$", default="", allow_blank=True,
         help_text="The history that `since` comes from, as the stream gave it. Needed with any `since` above 0.",

@@ -4,6 +4,7 @@ and only those with `feed:explain` how a slate came about."""
 from dataclasses import asdict
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
@@ -107,6 +108,13 @@ class EventsView(APIView):
     """What viewers did."""
 
     scopes: ClassVar = {"POST": "events:write"}
+    #: Each is checked by itself, its texts included.
+    rows_field: ClassVar = "events"
+
+    @classmethod
+    def max_body_bytes(cls) -> int:
+        """Return the most that a batch can hold: what any JSON may."""
+        return settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     @extend_schema(operation_id="events", request=EventBatchSchema, responses={202: IntakeSchema})
     def post(self, request: Request) -> Response:

@@ -6,8 +6,10 @@ from django.http import QueryDict
 from django.http.multipartparser import MultiPartParser as DjangoMultiPartParser
 from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.parsers import BaseParser, DataAndFiles
+
+from policies.untrusted import faults
 
 
 class _NamelessParser(DjangoMultiPartParser):
@@ -37,12 +39,28 @@ class StrictMultiPartParser(BaseParser):
         except MultiPartParserError as error:
             raise ParseError(f"The multipart form cannot be read: {error}.") from error
         try:
-            return DataAndFiles(_decoded(fields), MultiValueDict({_utf8(n): found for n, found in files.lists()}))
+            return _checked(_decoded(fields), MultiValueDict({_utf8(n): found for n, found in files.lists()}))
         except UnicodeDecodeError as error:
-            for _, found in files.lists():
-                for file in found:
-                    file.close()
+            _close(files)
             raise ParseError("A field of the form is not UTF-8.") from error
+        except ValidationError:
+            _close(files)
+            raise
+
+
+def _checked(fields: QueryDict, files: MultiValueDict[str, Any]) -> DataAndFiles:
+    """Return what was sent where all of its text is text that can be kept."""
+    found = dict(faults({**dict(fields.lists()), **{name: [] for name in files}}))
+    if found:
+        # Fields may come twice: `caption.0` is the caption.
+        raise ValidationError({p.partition(".")[0]: [ErrorDetail(f, code="unreadable_text")] for p, f in found.items()})
+    return DataAndFiles(fields, files)
+
+
+def _close(files: MultiValueDict[str, Any]) -> None:
+    for _, found in files.lists():
+        for file in found:
+            file.close()
 
 
 def _decoded(fields: QueryDict) -> QueryDict:

@@ -8,6 +8,7 @@ from moderation.api.fields import IdentifierField, ItemIdField, LanguageField, R
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState, ItemState
 from moderation.services.intake import Submission, UploadedMedia
+from policies.api_fields import WholeNumberField
 from policies.choices import BAND_KEYS, KIND_KEYS, Band, ItemKind, Outcome
 
 MAX_CAPTION = 4_000
@@ -27,7 +28,7 @@ class ItemSubmission(StrictSerializer):
         required=False, allow_blank=True, default="", help_text="BCP 47, as claimed; detected as well."
     )
     region = RegionField(required=False, allow_blank=True, default="", help_text="ISO 3166-1 alpha-2.")
-    duration_ms = serializers.IntegerField(required=False, min_value=0, max_value=MAX_DURATION_MS)
+    duration_ms = WholeNumberField(required=False, min_value=0, max_value=MAX_DURATION_MS)
     audience = serializers.ChoiceField(choices=BAND_KEYS, required=False, help_text="What the creator claims.")
     media = serializers.FileField(required=False, help_text="The video or image itself.")
     cover = serializers.FileField(required=False, help_text="A still image that stands for the upload.")

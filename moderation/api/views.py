@@ -3,6 +3,7 @@
 from contextlib import ExitStack, suppress
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
@@ -32,8 +33,7 @@ def actor_of(request: Request) -> str:
 
 
 def _item(external_id: str) -> Item:
-    # PostgreSQL refuses to compare with a NUL, and no id has one.
-    item = None if "\0" in external_id else item_by_external_id(external_id)
+    item = item_by_external_id(external_id)
     if item is None:
         raise NotFound("There is no item with this external_id.")
     return item
@@ -44,6 +44,11 @@ class ItemList(APIView):
 
     scopes: ClassVar = {"POST": "items:write"}
     parser_classes = [*APIView.parser_classes, StrictMultiPartParser]
+
+    @classmethod
+    def max_body_bytes(cls) -> int:
+        """Return the most that an upload can hold: a video, its cover and the fields around them."""
+        return settings.MEDIA_MAX_VIDEO_BYTES + settings.MEDIA_MAX_IMAGE_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     @extend_schema(
         operation_id="item_submit",

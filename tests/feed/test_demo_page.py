@@ -89,7 +89,6 @@ def test_what_nobody_knows_and_what_has_ended_does_not_stand(browser: Client, fo
     cleared("ended", valid_until=timezone.now() - timedelta(seconds=1))
     follow()
     assert gone(browser, "ended", "no-such-item") == {"ended": "expired", "no-such-item": "unknown"}
-    assert gone(browser, "a\0b") == {}
 
 
 def test_with_a_view_that_is_too_old_nothing_stands(browser: Client, follow: Follow) -> None:

@@ -12,6 +12,7 @@ from django.db import transaction
 from moderation.exceptions import BankInvalid
 from moderation.services.banks import NewEntry, bank_add_entries, bank_upsert
 from policies.choices import Outcome
+from policies.untrusted import checked_lines
 
 COLUMNS = ("bank", "category", "outcome", "algorithm", "value", "note")
 
@@ -33,13 +34,13 @@ class Command(BaseCommand):
                     bank = bank_upsert(actor="command", slug=slug, category=category, outcome=outcome)
                     n_new = bank_add_entries(actor="command", bank=bank, entries=entries)
                     self.stdout.write(f"{slug}: {n_new} new of {len(entries)}")
-        except (BankInvalid, OSError, UnicodeDecodeError) as error:
+        except (BankInvalid, OSError, ValueError, csv.Error) as error:
             raise CommandError(f"{error} Nothing was stored.") from error
 
     def _read(self, file: Path) -> dict[tuple[str, str, Outcome], list[NewEntry]]:
         banks: dict[tuple[str, str, Outcome], list[NewEntry]] = defaultdict(list)
         with file.open(encoding="utf-8", newline="") as lines:
-            reader = csv.DictReader(lines)
+            reader = csv.DictReader(checked_lines(lines), restval="")
             if absent := set(COLUMNS[:-1]) - set(reader.fieldnames or ()):
                 raise BankInvalid(f"{file.name} lacks the columns {', '.join(sorted(absent))}.")
             for row in reader:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from moderation.exceptions import DomainInvalid
 from moderation.services.domains import domain_list, domain_retire
 from policies.choices import Outcome
+from policies.untrusted import checked_lines, decimal_number, shown
 
 COLUMNS = ("domain", "action", "category", "value", "note")
 
@@ -32,8 +33,8 @@ class Command(BaseCommand):
         """Load the file and say how many rows it had."""
         try:
             with transaction.atomic(), options["file"].open(encoding="utf-8", newline="") as lines:
-                n = sum(1 for row in csv.DictReader(lines) if self._take(row))
-        except (DomainInvalid, KeyError, ValueError, OSError) as error:
+                n = sum(1 for row in csv.DictReader(checked_lines(lines), restval="") if self._take(row))
+        except (DomainInvalid, KeyError, ValueError, OSError, csv.Error) as error:
             raise CommandError(f"{error} Nothing was stored.") from error
         self.stdout.write(f"{n} domains")
 
@@ -49,8 +50,15 @@ class Command(BaseCommand):
             domain=row["domain"],
             category="" if action == "allow" else row["category"].strip(),
             outcome=Outcome[row["value"].strip().upper()] if action == "outcome" else None,
-            score=float(row["value"]) if action == "score" else None,
+            score=_score(row) if action == "score" else None,
             note=row.get("note") or "",
             now=now,
         )
         return True
+
+
+def _score(row: dict[str, str]) -> float:
+    score = decimal_number(row["value"].strip())
+    if score is None:
+        raise DomainInvalid(f"{shown(row['domain'])}: {shown(row['value'])} is no number from 0 to 1.")
+    return score
