@@ -175,7 +175,7 @@ def taken_why(user: User, job: Job) -> str:
     return job.taken_why
 
 
-def item_media_visible(user: User, key: object) -> Item:
+def item_media_visible(user: User, key: UUID) -> Item:
     """Return an item whose bytes a person may load: one that they may open, as an item or as a job that they hold.
 
     Raises:
@@ -192,7 +192,7 @@ def _holds_job_of(user: User, item: Item) -> bool:
     return may(user, REVIEW) and lives.exists()
 
 
-def may_still_see_media(user: User, key: object) -> bool:
+def may_still_see_media(user: User, key: UUID) -> bool:
     """Return whether somebody who was let see an item's bytes still may, whatever was changed of them or of it since."""
     fresh = User.objects.filter(pk=user.pk, is_active=True).first()  # permissions are kept with the object
     try:

@@ -166,10 +166,6 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
-#: Roles that may do nothing without a second factor.
-MFA_REQUIRED_ROLES = frozenset(
-    env_list("MFA_REQUIRED_ROLES", "" if IS_RELAXED else "senior,policy-editor,policy-approver,admin")
-)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Gatehouse"
 #: Whoever may do what these roles may signs in with a second factor: until they have set one up, they reach nothing else.

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import DatabaseError
 from django.http import HttpResponseBase
-from granian.rsgi import ProtocolClosed
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # it comes from the server's own half
 
 from console.api.limits import DEFAULT_BODY_BYTES, REFUSAL, refusal_of
 from console.edge.answers import Answering, Headers, answer, headers_of
