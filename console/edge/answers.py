@@ -50,7 +50,7 @@ def answer(protocol: Answering, response: HttpResponseBase, *, closing: bool = F
     if span is not None and span.length:
         protocol.response_file_range(status, headers, span.path, span.first, span.first + span.length)
         return None
-    return _send_pieces(protocol, status, headers, response)  # type: ignore[arg-type]
+    return _send_pieces(protocol, status, headers, response)
 
 
 def _headers(response: HttpResponseBase) -> Headers:
@@ -79,4 +79,5 @@ def _send_pieces(protocol: Answering, status: int, headers: Headers, pieces: Ite
         return None
     file.flush()
     protocol.response_file_range(status, headers, f"/proc/{os.getpid()}/fd/{file.fileno()}", 0, size)
-    return file._file  # type: ignore[attr-defined,no-any-return] # the nameless file itself
+    nameless: BinaryIO = file._file  # type: ignore[assignment] # a spooled file's own, now on disk
+    return nameless

@@ -113,7 +113,7 @@ class Edge:
             response.close()
 
     def _ask(self, environ: Environ) -> HttpResponseBase:
-        return self._handler(environ, _nothing)  # type: ignore[return-value] # without a file wrapper it is the response
+        return self._handler(environ, _nothing)  # without a file wrapper it is the response
 
 
 def _nothing(*_: Any) -> Any:
