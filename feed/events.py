@@ -160,8 +160,8 @@ def events_record(*, raw_events: Sequence[object], now: datetime) -> Intake:
 
 def _rejected(index: int, raw: object, refusal: EventRefused) -> Rejected:
     event_id = raw.get("event_id") if isinstance(raw, Mapping) else None
-    is_told = isinstance(event_id, str) and not text_fault(event_id)
-    return Rejected(index, event_id[:_TEXT_MAX] if is_told else None, refusal.code, refusal.detail)
+    told = event_id[:_TEXT_MAX] if isinstance(event_id, str) and not text_fault(event_id) else None
+    return Rejected(index, told, refusal.code, refusal.detail)
 
 
 _Row = tuple[str, str, str, int, str, str, int | None, datetime]

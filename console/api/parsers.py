@@ -54,4 +54,4 @@ def check_texts(document: object) -> None:
     for place, fault in faults(document):
         found.setdefault(place, [ErrorDetail(fault, code="unreadable_text")])
     if found:
-        raise ValidationError(found)  # type: ignore[arg-type]
+        raise ValidationError(found)

@@ -42,7 +42,7 @@ def answer(protocol: Answering, response: HttpResponseBase, *, closing: bool = F
         body: bytes = response.content  # type: ignore[attr-defined]
         _send(protocol, status, headers, body)
         return None
-    return _send_pieces(protocol, status, headers, response)  # type: ignore[arg-type]
+    return _send_pieces(protocol, status, headers, response)
 
 
 def headers_of(response: HttpResponseBase, *, closing: bool) -> Headers:
@@ -73,4 +73,5 @@ def _send_pieces(protocol: Answering, status: int, headers: Headers, pieces: Ite
         return None
     file.flush()
     protocol.response_file_range(status, headers, f"/proc/{os.getpid()}/fd/{file.fileno()}", 0, size)
-    return file._file  # type: ignore[attr-defined,no-any-return] # the nameless file itself
+    nameless: BinaryIO = file._file  # type: ignore[assignment] # a spooled file's own, now on disk
+    return nameless

@@ -143,7 +143,7 @@ class Edge:
             await self._pool.run(response.close)
 
     def _ask(self, environ: Environ) -> HttpResponseBase:
-        return self._handler(environ, _nothing)  # type: ignore[return-value] # without a file wrapper it is the response
+        return self._handler(environ, _nothing)  # without a file wrapper it is the response
 
 
 def _nothing(*_: Any) -> Any:

@@ -48,7 +48,7 @@ class StrictMultiPartParser(BaseParser):
             raise
 
 
-def _checked(fields: QueryDict, files: MultiValueDict[str, Any]) -> DataAndFiles:
+def _checked(fields: QueryDict, files: MultiValueDict[str, Any]) -> Any:
     """Return what was sent where all of its text is text that can be kept."""
     found = dict(faults({**dict(fields.lists()), **{name: [] for name in files}}))
     if found:

@@ -112,7 +112,11 @@ def _kept(
     return {
         name: row
         for name, by_version in found.items()
-        if (row := by_version.get(versions[name]) if name in versions else next(iter(list(by_version.values())[::-1]), None))
+        if (
+            row := by_version.get(versions[name])
+            if name in versions
+            else next(iter(list(by_version.values())[::-1]), None)
+        )
     }
 
 

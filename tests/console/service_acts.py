@@ -18,6 +18,7 @@ from moderation.services import (
     campaigns,
     canary,
     clearances,
+    creators,
     domains,
     emergency,
     jobs,
@@ -26,7 +27,7 @@ from moderation.services import (
     rollout,
 )
 from policies import services
-from policies.choices import Outcome
+from policies.choices import Outcome, Standing
 from policies.models import PolicyVersion, VersionState
 from policies.services_drafts import version_copy, version_discard
 from tests.console import acts, policy_scenes, scenes
@@ -153,6 +154,13 @@ def _listed() -> Act:
     )  # fmt: skip
 
 
+def _trusted() -> Act:
+    creator = scenes.item_judged("by-somebody").creator
+    return lambda: creators.creator_standing_set(
+        actor="test", creator=creator, standing=Standing.STRAINED, note="x", now=timezone.now()
+    )
+
+
 def _retired() -> Act:
     _listed()()
     return lambda: domains.domain_retire(actor="test", domain="bad.example", now=timezone.now())
@@ -206,6 +214,7 @@ ACTS: dict[str, Callable[[], Act]] = {
     "clearances that expire": _expired,
     "a lease that runs out": _lease_over,
     "a domain listed": _listed,
+    "a creator's standing": _trusted,
     "a domain retired": _retired,
     "an emergency term that runs out": _emergency_over,
     "a run over history that ends": _rerun_over,
@@ -240,26 +249,31 @@ WITHOUT_ROW: dict[str, str] = {
     "campaign_members.members_decide": _DECIDED,
     "canary.canary_count": _DERIVED,
     "canary.canary_guard": "counts, and calls canary_roll_back, which writes the row",
-    "captions.captions_look_again": _DERIVED,
     "changes.changes_write": "decisions of an activation, counted in activation.done",
     "clearances.clearance_follow": _PART,
     "creators.creators_reach_note": _DERIVED,
     "decisions.decision_by_machine": _DECIDED,
     "decisions.decision_by_person": _PART,
     "decisions.decision_on_arrival": _PART,
-    "decisions.decision_without_term": _DECIDED,
     "decisions.job_on_arrival": _PART,
     "derived.samples_keep": _DERIVED,
     "derived.samples_sweep": _DERIVED,
     "derived.views_keep": _DERIVED,
-    "emergency.emergency_recheck": _DECIDED,
-    "emergency.emergency_release": _DECIDED,
+    "emergency.emergency_look_again": "promises of an earlier release; the term's own row was written then",
     "evidence.evidence_keep": _DERIVED,
     "evidence_backfill.evidence_backfill": _DERIVED,
     "examination.detector_run": _FINDINGS,
     "examination.file_result": _FINDINGS,
     "examination.item_examine": _DECIDED,
     "examination.result_run": _FINDINGS,
+    "judging_again.item_renew": _DECIDED,
+    "judging_again.items_judge_again": _DECIDED,
+    "list_changes.list_change_look": _DECIDED,
+    "list_changes.list_change_settle": _DECIDED,
+    "list_changes.list_changed": _PART,
+    "banks.entry_changed": _PART,
+    "clearances.clearance_renew": "the same permission, judged again; its log has every change of a clearance",
+    "stored_texts.texts_look_again": _DERIVED,
     "job_opening.job_close": _PART,
     "job_opening.job_open": _PART,
     "job_opening.jobs_close": _PART,
@@ -284,6 +298,18 @@ WITHOUT_ROW: dict[str, str] = {
 #: `module.function` -> what it reads or works out.
 READS: dict[str, str] = {
     "activation.activation_running": "locks and returns the one under way",
+    "judging_again.items_confirm": "compares what was worked out with a scan",
+    "list_scan.contents_of": "reads what is known of items",
+    "list_scan.contents_seen": "reads what is known of items",
+    "list_scan.picture_of": "reads a stored hash",
+    "list_scan.scan": "looks through content",
+    "list_scan.terms_in": "looks through a text",
+    "list_scan.text_scan": "looks through a text",
+    "list_subjects.concerned_by": "says which items a change may concern",
+    "transactions.ended_before": "waits for transactions",
+    "transactions.mark_now": "reads a transaction's id",
+    "transactions.own_txid": "reads a transaction's id",
+    "transactions.xmin": "reads a transaction's id",
     "arrival.before_upload": "reads what an upload is judged with",
     "decisions.is_version_outdated": "looks at an error",
     "decisions.version_pk": "looks a key up",
