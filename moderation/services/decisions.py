@@ -146,8 +146,14 @@ def _beside_person(
     is_final: bool,
     now: datetime,
 ) -> Decision:
-    """Keep what a person decided, but for hard evidence that they had not seen; that gone, what they decided holds again."""
+    """Keep what a person decided, but for hard evidence that they had not seen; that gone, what they decided holds again.
+
+    Hard evidence of child safety waits for nobody.
+    """
     theirs = current.by_person
+    if judgement.category in policy.child_safety and is_new_and_hard(current.evidence, judgement):
+        # Blocked at once and into its partition, whatever was decided, also what is blocked already.
+        return _apply(item, judgement, policy, stage, is_final, now)
     if is_new_and_hard(current.evidence, judgement) and judgement.outcome > current.outcome:
         return _hold_for_senior(item, judgement, policy, stage, now)
     if theirs and current.decided_by == NEW_HARD_EVIDENCE and not is_new_and_hard(theirs.evidence, judgement):

@@ -92,13 +92,23 @@ def _release() -> Act:
     return _post(by("reviewer"), "job_release", [job.key], {"lease_token": str(job.lease_token)})
 
 
-def _campaign_decide() -> Act:
+def _campaign() -> Campaign:
     campaign_source.forget()
     now = timezone.now()
     for i in range(40):
         scenes.item_judged(f"w-{i}", caption=_WAVE, creator=f"maker-{i % 20}", now=now - timedelta(seconds=5 * i))
     campaigns_watch(now=now)
-    campaign, client = Campaign.objects.get(), by("reviewer")
+    return Campaign.objects.get()
+
+
+def _campaign_admit() -> Act:
+    campaign = _campaign()
+    beside = campaign.bystanders.all()[0].item  # the first, which was served before it was copied
+    return _post(by("reviewer"), "campaign_admit", [campaign.key], {"item": str(beside.key)})
+
+
+def _campaign_decide() -> Act:
+    campaign, client = _campaign(), by("reviewer")
     data = hidden(client.get(reverse("campaign_page", args=[campaign.key])))
     return _post(client, "campaign_decide", [campaign.key], data | {"outcome": "0"})
 
@@ -418,6 +428,7 @@ ACTS: dict[str, Callable[[], Act]] = {
     "job_decide": _decide,
     "job_release": _release,
     "campaign_decide": _campaign_decide,
+    "campaign_admit": _campaign_admit,
     "item_overturn": _overturn,
     "deadletter_redrive": _redrive,
     "deadletter_redrive_all": _redrive_all,
