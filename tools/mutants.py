@@ -257,7 +257,7 @@ MUTANTS = (
            "return sum(", "return 0 * sum(", "tests/moderation/test_reconcile.py"),
     # who may know and do
     Mutant("who: the partition goes by a name", "moderation/migrations/0024_restrict_by_flag.py",
-           "WHERE c.slug = NEW.category AND c.is_child_safety", "WHERE c.slug = NEW.category AND c.slug = \'child_safety\'",
+           "WHERE c.slug = NEW.category AND c.is_child_safety", "WHERE c.slug = NEW.category AND c.slug = \\'child_safety\\'",
            "tests/console/test_visibility.py -k decision_alone"),
     Mutant("who: everybody sees the partition", "moderation/visibility.py",
            "Item.objects.all() if may_know(user) else Item.objects.filter(is_restricted=False)", "Item.objects.all()",
