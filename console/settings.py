@@ -211,12 +211,11 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 #: Where pages may load media from besides this server: the origin of MEDIA_URL, where that is another one.
-MEDIA_CSP_ORIGINS = env_list("MEDIA_CSP_ORIGINS")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "data:", *MEDIA_CSP_ORIGINS],
-        "media-src": [SELF, *MEDIA_CSP_ORIGINS],
+        "img-src": [SELF, "data:"],
+        "media-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
