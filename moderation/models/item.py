@@ -1,5 +1,7 @@
 """Uploads, their creators and their files. Content never changes after it was accepted."""
 
+from datetime import datetime
+
 import pgtrigger
 from django.db import models
 from django.db.models import Q
@@ -168,6 +170,16 @@ class Item(PublicKeyModel):
 
     def __str__(self) -> str:
         return self.external_id
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its clearance has run out, so that nobody is served although its decision cleared it.
+
+        Looks only at a clearance that was selected along: no query for it.
+        """
+        if self.state not in {ItemState.CLEARED, ItemState.RESTRICTED} or not Item.clearance.is_cached(self):
+            return False
+        clearance = getattr(self, "clearance", None)
+        return clearance is not None and not (clearance.is_granted and clearance.valid_until > now)
 
     @property
     def lasts_ms(self) -> int | None:
