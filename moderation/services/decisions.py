@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from moderation.campaign_selectors import floor_under
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
+from moderation.histories import forget_with_history
 from moderation.judge import Judgement, digest_of, is_valid_min_age, state_of, under_floor
 from moderation.models import Decision, Item
 from moderation.models.decision import VERSION_DECIDES, DecisionStage
@@ -162,6 +163,9 @@ def decision_without_term(
 def _version(key: str) -> PolicyVersion:
     """Return a version's row with what never changes of it."""
     return PolicyVersion.objects.only("pk", "key", "number").get(key=key)
+
+
+forget_with_history(_version.cache_clear)
 
 
 def is_version_outdated(error: IntegrityError) -> bool:
