@@ -69,7 +69,7 @@ def outcome(value: int | None) -> str | SafeString:
 def state(item: Any) -> SafeString:
     """Return an item's state as a badge; that its clearance has run out where that is known."""
     if item.is_expired(timezone.now()):
-        return format_html('<span class="badge late">Expired</span>')
+        return format_html('<span class="badge late">{}</span>', "Expired")
     return format_html('<span class="badge s-{}">{}</span>', item.state, item.get_state_display())
 
 
