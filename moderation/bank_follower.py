@@ -21,7 +21,7 @@ from moderation import bank_source
 from moderation.bank_source import Mark
 from moderation.detectors.hashes import BankIndex
 from moderation.exceptions import ModerationError
-from moderation.histories import Continuity
+from moderation.histories import Continuity, other_history_seen
 from moderation.list_ages import LISTS_MAX_AGE_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -141,6 +141,7 @@ class BankFollower:
     def _drop(self) -> None:
         """Forget the view: without one nothing is said to match nothing."""
         self.view, self._mark, self._checked_at = _NOTHING_YET, None, -math.inf
+        other_history_seen()
         log.warning("banks_of_another_history")
 
     def _loaded(self) -> BankIndex:

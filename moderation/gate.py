@@ -21,7 +21,7 @@ from prometheus_client import Gauge, Histogram
 from moderation.exceptions import ModerationError
 from moderation.gate_source import STREAM_SPAN, ClearanceSource, Mark, Revocation, revocations_between
 from moderation.gate_store import Columns, Ids, Mask, territory_index
-from moderation.histories import Continuity, History, HistoryUnknown
+from moderation.histories import Continuity, History, HistoryUnknown, other_history_seen
 from policies.choices import BAND_MIN_AGES, Band
 
 log = structlog.get_logger(__name__)
@@ -370,6 +370,7 @@ class Gate:
             self._marks.clear()
             self._drawn, self._settled, self._xmin = -1, 0, None
             self._n_dropped += 1
+        other_history_seen()
         log.warning("gate_other_history", before=before.id if before else "", now=history.id)
         if before and history.signs == before.signs and history.went_back(before):
             self._source.renew(history)

@@ -107,6 +107,20 @@ class History:
         return Continuity.UNBROKEN if self.server == before.server else Continuity.RESTARTED
 
 
+_forgetting: list[Callable[[], object]] = []
+
+
+def forget_with_history(forget: Callable[[], object]) -> None:
+    """Have small things that a process keeps by key or number forgotten as soon as one of its readers sees another history."""
+    _forgetting.append(forget)
+
+
+def other_history_seen() -> None:
+    """Forget them; readers call it when they drop what they have read."""
+    for forget in _forgetting:
+        forget()
+
+
 def history_now() -> History:
     """Return the history on Django's connection.
 

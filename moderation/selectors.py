@@ -9,11 +9,13 @@ from django.contrib.auth.models import AbstractUser
 from django.db import DatabaseError
 from django.db.models import Count, F, IntegerField, Min, OuterRef, Prefetch, Q, QuerySet, Subquery, Window
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from moderation.bank_selectors import own_words_column
 from moderation.detectors.base import CreatorHistory
 from moderation.models import AuditEvent, Decision, Finding, Item, Job, OutboxMessage, Queue, Report
 from moderation.models.clearance import ClearanceRevision
+from moderation.models.item import ItemState
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
 from moderation.prepared import run
 from moderation.timeline import Moment, timeline
@@ -70,24 +72,20 @@ def item_exists(external_id: str) -> bool:
 
 
 def item_by_external_id(external_id: str) -> Item | None:
-    """Return an item with its current decision."""
-    return Item.objects.select_related("current_decision__policy_version").filter(external_id=external_id).first()
-
-
-#: Told as what decided where a clearance was over before the item was judged again.
-CLEARANCE_EXPIRED = "clearance.expired"
+    """Return an item with its current decision and its clearance."""
+    found = Item.objects.select_related("current_decision__policy_version", "clearance")
+    return found.filter(external_id=external_id).first()
 
 
 def item_status(item: Item) -> dict[str, Any]:
-    """Return an item's state as API.md describes it."""
-    decision = item.current_decision
-    is_expired = item.is_expired  # held until it was judged again, whatever was decided
+    """Return an item's state as API.md describes it; held, by `clearance.expired`, where its clearance has run out."""
+    decision, is_expired = item.current_decision, item.is_expired(timezone.now())
     return {
         "id": str(item.key),
         "external_id": item.external_id,
-        "state": item.state,
+        "state": ItemState.HELD.value if is_expired else item.state,
         "outcome": Outcome.HOLD.name if is_expired else Outcome(decision.outcome).name if decision else None,
-        "decided_by": CLEARANCE_EXPIRED if is_expired else decision.decided_by if decision else None,
+        "decided_by": "clearance.expired" if is_expired else decision.decided_by if decision else None,
         "min_age": decision.min_age if decision else 0,
         "territories_blocked": decision.territories_blocked if decision else [],
         "reasons": [_reason(r) for r in decision.reasons if r.get("category") or r.get("detector")] if decision else [],
@@ -250,7 +248,7 @@ def _latest_findings(decisions: Sequence[Decision]) -> list[Finding]:
 
 def items_search(user: AbstractUser) -> QuerySet[Item]:
     """Return the items a person may find, newest first; what waits in the restricted partition only with permission."""
-    items = items_visible(user).select_related("creator", "media", "cover", "current_decision")
+    items = items_visible(user).select_related("creator", "media", "cover", "current_decision", "clearance")
     return items.order_by("-created_at", "-pk")
 
 

@@ -11,6 +11,7 @@ from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from moderation.histories import HistoryUnknown
 from policies.exceptions import PolicyUnavailable
 
 log = structlog.get_logger(__name__)
@@ -105,6 +106,11 @@ def _known_failure(error: Exception) -> Problem | None:
     if isinstance(error, (OperationalError, InterfaceError)):
         log.error("database_unavailable", error=type(error).__name__)
         return Problem(503, "The database cannot be reached; nothing was stored. Try again shortly.")
+    if isinstance(error, HistoryUnknown):
+        log.error("history_unknown")
+        return Problem(
+            503, "The database does not say which history it is, so nothing is told of it. Try again shortly."
+        )
     if isinstance(error, PolicyUnavailable):
         log.error("policy_unavailable")
         return Problem(503, "No policy version can decide now; nothing was stored. Try again shortly.")

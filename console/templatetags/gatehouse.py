@@ -68,7 +68,9 @@ def outcome(value: int | None) -> str | SafeString:
 
 @register.filter
 def state(item: Any) -> SafeString:
-    """Return an item's state as a badge."""
+    """Return an item's state as a badge; that its clearance has run out where that is known."""
+    if item.is_expired(timezone.now()):
+        return format_html('<span class="badge late">{}</span>', "Expired")
     return format_html('<span class="badge s-{}">{}</span>', item.state, item.get_state_display())
 
 

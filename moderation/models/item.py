@@ -1,12 +1,14 @@
 """Uploads, their creators and their files. Content never changes after it was accepted."""
 
+from datetime import datetime
+
 import pgtrigger
 from django.db import models
 from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel
 from moderation.models.review import PARTITION_MADE, PARTITION_PK
-from policies.choices import Band, ItemKind, Outcome, Standing
+from policies.choices import Band, ItemKind, Standing
 from policies.triggers import no_truncate
 
 # The other half of the clearance's constraint (see there): whoever moves an item on takes its clearance along.
@@ -204,11 +206,15 @@ class Item(PublicKeyModel):
     def __str__(self) -> str:
         return self.external_id
 
-    @property
-    def is_expired(self) -> bool:
-        """Whether its clearance is over: it was cleared, and is held until it was judged again. With its decision loaded."""
-        decision = self.current_decision
-        return self.state == ItemState.HELD and decision is not None and Outcome(decision.outcome).is_servable
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its clearance has run out, so that nobody is served although its decision cleared it.
+
+        Looks only at a clearance that was selected along: no query for it.
+        """
+        if self.state not in {ItemState.CLEARED, ItemState.RESTRICTED} or not Item.clearance.is_cached(self):
+            return False
+        clearance = getattr(self, "clearance", None)
+        return clearance is not None and not (clearance.is_granted and clearance.valid_until > now)
 
     @property
     def lasts_ms(self) -> int | None:

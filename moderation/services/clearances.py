@@ -7,9 +7,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from moderation.judge import state_of
-from moderation.models import Clearance, Decision, Item
-from moderation.models.item import ItemState
+from moderation.models import Clearance, Decision
 from moderation.services.audit import audit_write
 from moderation.services.outbox import TOPIC_RENEW, message_add
 from moderation.services.rows import row_add
@@ -60,7 +58,6 @@ def clearance_renew(*, decision: Decision, now: datetime) -> bool:
     if expired is None:
         return False
     _following(expired, decision, now).save()
-    Item.objects.filter(pk=decision.item_id).update(state=state_of(Outcome(decision.outcome)))
     return True
 
 
@@ -78,8 +75,6 @@ def clearances_expire(*, now: datetime, limit: int = 1_000) -> int:
     for clearance in expired:
         clearance.is_granted = False
         clearance.save(update_fields=["is_granted"])
-        held = Item.objects.filter(pk=clearance.item_id, current_decision=clearance.decision_id)
-        held.update(state=ItemState.HELD)
         message_add(topic=TOPIC_RENEW, item=clearance.item, rank_at=now)
     if expired:
         _audit(expired)

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from moderation.basis import basis_of, evidence_seen
 from moderation.campaign_selectors import floor_under
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
+from moderation.histories import forget_with_history
 from moderation.judge import (
     Judgement,
     digest_of,
@@ -246,6 +247,9 @@ def job_on_arrival(*, item: Item, judgement: Judgement, policy: CompiledPolicy, 
 def _version(key: str) -> PolicyVersion:
     """Return a version's row with what never changes of it."""
     return PolicyVersion.objects.only("pk", "key", "number").get(key=key)
+
+
+forget_with_history(_version.cache_clear)
 
 
 def is_version_outdated(error: IntegrityError) -> bool:

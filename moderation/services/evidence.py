@@ -8,6 +8,7 @@ from typing import Any
 
 from moderation.campaign_floor import CampaignFloor
 from moderation.evidence_cells import known_market, missing_mask, pack_findings, primary_subtag
+from moderation.histories import forget_with_history
 from moderation.judge import Judgement
 from moderation.models import Decision, Item
 from moderation.models.evidence import UNKNOWN
@@ -48,6 +49,8 @@ class _Codes:
 
 
 _codes = _Codes()
+# the number of a category that a restore takes away goes to another one
+forget_with_history(lambda: _codes.known.clear())
 
 
 def category_codes() -> dict[str, int]:

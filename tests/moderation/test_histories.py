@@ -17,6 +17,7 @@ from moderation.evidence_store import EvidenceStore
 from moderation.gate import Gate, HistoryGone, Viewer
 from moderation.histories import Continuity, HistoryUnknown, history_now
 from moderation.models import AuditEvent, History, Item
+from moderation.services import evidence
 from policies.choices import Band
 from tests.moderation.clearances import cleared, permit, revoke
 from tests.moderation.dumps import Dump
@@ -266,3 +267,13 @@ def test_stored_evidence_of_another_history_is_forgotten() -> None:
     call_command("history_new")
     store.population(timezone.now())
     assert store._reader is not reader
+
+
+def test_small_things_kept_by_number_are_forgotten_with_their_history(gate: Gate) -> None:
+    gate.refresh()
+    evidence._codes.known["policy"] = (0.0, {"hate": 1})
+    gate.refresh()
+    assert evidence._codes.known
+    call_command("history_new")
+    gate.refresh()
+    assert not evidence._codes.known
