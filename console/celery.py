@@ -16,12 +16,12 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@celeryd_init.connect  # type: ignore[untyped-decorator]
+@celeryd_init.connect
 def _check_worker(**kwargs: Any) -> None:
     _start_checked("worker")
 
 
-@beat_init.connect  # type: ignore[untyped-decorator]
+@beat_init.connect
 def _check_schedule(**kwargs: Any) -> None:
     _start_checked("schedule")
 

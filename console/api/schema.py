@@ -8,6 +8,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.views import APIView
 
 from console.api.examples import ANSWERS, PARAMETERS, PROBLEMS, REQUESTS
 from console.api.problems import CONTENT_TYPE, TITLES, problem
@@ -90,10 +91,10 @@ def _give(place: dict[str, Any], example: Any) -> None:
         place["example"] = example
 
 
-class _MethodsOnly:
+class _MethodsOnly(APIView):
     """Answers OPTIONS without what describes or shows the page itself."""
 
-    def options(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         """Return the methods in the header Allow, and no body."""
         return HttpResponse(status=204, headers={"Allow": "GET, HEAD, OPTIONS"})
 

@@ -109,7 +109,7 @@ def _name(status: int) -> str:
 
 def _received(connection: socket.socket) -> dict[str, Any]:
     """Return a request with the descriptors that came with it: `file`, and `folder` where something is to be written."""
-    line, descriptors = b"", []
+    line, descriptors = b"", list[int]()
     while not line.endswith(b"\n") and len(line) < _MAX_REQUEST:
         part, found, _, _ = socket.recv_fds(connection, _MAX_REQUEST, 2)
         if not part:

@@ -121,7 +121,7 @@ def _has_several_scans(image: Image.Image) -> bool:
     """Return whether a JPEG comes in several scans; one whose markers do not say so plainly counts as if it did."""
     if image.format != "JPEG":
         return False
-    file = image.fp
+    file: IO[bytes] | None = getattr(image, "fp", None)
     if file is None:
         return True
     place = file.tell()
@@ -137,7 +137,7 @@ def _samples(image: Image.Image) -> float:
     if not layers:
         return float(len(image.getbands()))
     finest = max(across for across, _ in layers) * max(down for _, down in layers)
-    return sum(across * down for across, down in layers) / finest
+    return float(sum(across * down for across, down in layers) / finest)
 
 
 def _first_scan(file: IO[bytes]) -> int:

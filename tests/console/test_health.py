@@ -59,7 +59,8 @@ def test_livez_needs_no_database(client: Client) -> None:
 def test_readyz_says_what_is_usable_and_how_old_the_gate_is(client: Client) -> None:
     status, checks = _checks(client)
     assert status == 200, checks
-    assert set(checks) == {"database", "broker", "gate", "policy", "banks", "deep"}
+    assert set(checks) == {"database", "broker", "gate", "policy", "banks", "deep", "decoders"}
+    assert checks["decoders"]["held"].startswith("files: ")
     assert all(check["ok"] for check in checks.values())
     assert checks["gate"]["age_ms"] == 50
     assert checks["policy"]["version"] == 1
