@@ -57,7 +57,12 @@ def _sweep() -> None:
             if psutil.pid_exists(int(note.read_text())):
                 continue
             servers_in(note.parent / "servers").stop()
-        except (OSError, ValueError, EmbeddedError):  # somebody else's, or going away just now
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            EmbeddedError,
+        ):  # of another release, somebody else's, or going away just now
             continue
         shutil.rmtree(note.parent, ignore_errors=True)
 

@@ -234,7 +234,7 @@ class CampaignBystander(models.Model):
                 condition=Q(why__in=["served_before", "good_standing"]),
             ),
         ]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return f"item {self.item_id} beside campaign {self.campaign_id}"

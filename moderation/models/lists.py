@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Func, Q
 
 from moderation.models.base import PublicKeyModel
+from policies.triggers import no_truncate
 
 
 class ListKind(models.TextChoices):
@@ -55,6 +56,7 @@ class ListChange(PublicKeyModel):
                 condition=pgtrigger.AnyChange("key", "kind", "subject", "since_txid", "created_at"),
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:
