@@ -128,7 +128,7 @@ def shows_media(user: User, page: selectors.JobPage) -> bool:
     return not may(user, REVIEW_RESTRICTED) or not is_restricted(page.item)
 
 
-def item_media_visible(user: User, key: object) -> Item:
+def item_media_visible(user: User, key: UUID) -> Item:
     """Return an item whose bytes a person may load: one that they may open, as an item or as a job that they hold.
 
     Raises:
@@ -145,7 +145,7 @@ def _holds_job_of(user: User, item: Item) -> bool:
     return may(user, REVIEW) and lives.exists()
 
 
-def may_still_see_media(user: User, key: object) -> bool:
+def may_still_see_media(user: User, key: UUID) -> bool:
     """Return whether somebody who was let see an item's bytes still may, whatever was changed of them or of it since."""
     fresh = User.objects.filter(pk=user.pk, is_active=True).first()  # permissions are kept with the object
     try:

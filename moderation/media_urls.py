@@ -89,7 +89,7 @@ def reviewer_url(item_key: UUID, part: Part) -> str:
 
 def _is_ours(says: str, mac: str) -> bool:
     secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    return any(hmac.compare_digest(mac, _mac(says, secret)) for secret in secrets)
+    return any(hmac.compare_digest(mac, _mac(says, str(secret))) for secret in secrets)
 
 
 def _mac(says: str, secret: str) -> str:
