@@ -24,6 +24,9 @@ class Answering(Protocol):
     def response_bytes(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer with a body."""
 
+    def response_file(self, status: int, headers: Headers, file: str) -> None:
+        """Answer with a file, read from its beginning only as fast as the client takes it."""
+
     def response_file_range(self, status: int, headers: Headers, file: str, start: int, end: int) -> None:
         """Answer with a part of a file, read only as fast as the client takes it."""
 

@@ -12,10 +12,10 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import DatabaseError
 from django.http import HttpResponseBase
-from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # it comes from the server's own half
 
 from console.api.limits import DEFAULT_BODY_BYTES, REFUSAL, refusal_of
-from console.edge.answers import Answering, Headers, answer, headers_of
+from console.edge.answers import Answering, answer
+from console.edge.blocks import pipe_to
 from console.edge.bodies import Bodies, BodyAbandoned, BodyRefused, Receiving
 from console.edge.callers import caller_known
 from console.edge.environ import Environ, Scope, environ_of, with_body
@@ -29,18 +29,8 @@ log = structlog.get_logger(__name__)
 _OPENED_SECONDS = 30.0
 
 
-class Sending(Protocol):
-    """granian's side of an answer that is sent in parts."""
-
-    async def send_bytes(self, data: bytes) -> None:
-        """Send a part, and wait until there is room for the next."""
-
-
 class HttpProtocol(Receiving, Answering, Protocol):
     """granian's protocol of one request."""
-
-    def response_stream(self, status: int, headers: Headers) -> Sending:
-        """Begin an answer that is sent in parts."""
 
 
 class Edge:
@@ -51,6 +41,7 @@ class Edge:
         self._handler = handler
         self._pool = Pool("django", n_threads)
         self._health = Health(self._ask)
+        self._files = ThreadPoolExecutor(2, "files")
         self._bodies = Bodies(ThreadPoolExecutor(1, "bodies"), settings.FILE_UPLOAD_TEMP_DIR)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -114,7 +105,7 @@ class Edge:
     async def _answer(self, environ: Environ, protocol: HttpProtocol, *, closing: bool = False) -> None:
         left = await self._pool.run(partial(self._run, environ, protocol, closing))
         if isinstance(left, BlocksResponse):
-            await self._send_blocks(left, protocol, closing)
+            await self._send_blocks(left, protocol)
         elif left is not None:
             asyncio.get_running_loop().call_later(_OPENED_SECONDS, left.close)
 
@@ -128,19 +119,15 @@ class Edge:
         finally:
             response.close()
 
-    async def _send_blocks(self, response: BlocksResponse, protocol: HttpProtocol, closing: bool) -> None:
-        """Send block by block, each made when the one before has gone: no thread waits for whoever reads slowly.
-
-        An answer that breaks off before its length ends the connection: nobody takes a part for the whole.
-        """
+    async def _send_blocks(self, response: BlocksResponse, protocol: HttpProtocol) -> None:
+        """Send a long answer as fast as it is read, without a thread that waits; it ends when its blocks say so."""
         try:
-            sending = protocol.response_stream(response.status_code, headers_of(response, closing=closing))
-            while block := await self._pool.run(partial(next, response.blocks, b"")):
-                await sending.send_bytes(block)
-        except ProtocolClosed:
-            return  # the reader went away
+            with pipe_to(protocol, response) as pipe:
+                await pipe.send(response.blocks, self._files)
+        except (OSError, TimeoutError) as error:  # whoever read it went away, or storage did
+            log.info("blocks_ended", error=type(error).__name__)
         finally:
-            await self._pool.run(response.close)
+            await asyncio.get_running_loop().run_in_executor(self._files, response.close)
 
     def _ask(self, environ: Environ) -> HttpResponseBase:
         return self._handler(environ, _nothing)  # without a file wrapper it is the response

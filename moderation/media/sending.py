@@ -47,14 +47,15 @@ class Stream:
     ) -> None:
         self._opened = opened
         self._left = length
-        self._may_go_on = may_go_on
+        #: Whether the next block may still go; who waits for room to send it may ask as well.
+        self.may_go_on = may_go_on
         self._on_close: Callable[[], None] | None = on_close
 
     def __iter__(self) -> "Stream":
         return self
 
     def __next__(self) -> bytes:
-        if not self._left or not self._may_go_on():
+        if not self._left or not self.may_go_on():
             raise StopIteration
         block = self._opened.read(min(BLOCK_BYTES, self._left))
         if not block:

@@ -229,7 +229,7 @@ def test_only_the_gates_tokens_can_be_serialised(five: list[Any]) -> None:
     slate = run()
     entry = slate.entries[0]
     for token in (None, "i-0", entry.token.external_id, {"external_id": "i-0"}, object()):
-        forged = Entry(token, entry.display, entry.reason, entry.impression_id)  # type: ignore[arg-type]
+        forged = Entry(token, entry.display, entry.reason, entry.impression_id, entry.viewer)  # type: ignore[arg-type]
         with pytest.raises(TypeError):
             slate_json(dataclasses.replace(slate, entries=[forged]))
 
