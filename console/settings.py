@@ -237,7 +237,7 @@ MEDIA_URL = env_str("MEDIA_URL", "/media/")
 #: So long a feed's media address is worth asking (it dies earlier with the clearance): a page of clips, watched.
 MEDIA_ADDRESS_SECONDS = env_int("MEDIA_ADDRESS_SECONDS", 600, minimum=60)
 #: Answers of more than a MiB that one web process streams at a time. Each holds a thread, and some must be left for the feed.
-MEDIA_STREAMS = env_int("MEDIA_STREAMS", 2, minimum=1)
+MEDIA_STREAMS = env_int("MEDIA_STREAMS", 64, minimum=1)
 MEDIA_BACKEND = env_str("MEDIA_BACKEND", "file")
 _media_storage: dict[str, Any] = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",
