@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from console.models import SCOPES, ApiKey
+from moderation.acting import told
 from moderation.exceptions import ModerationError
 from moderation.services.audit import Actor, audit_write
 
@@ -74,9 +75,10 @@ def key_issue(
     if expires_at is not None and expires_at <= now:
         raise ApiKeyInvalid("expires_at", "The key would have expired already.")
     in_order = [scope for scope in SCOPES if scope in scopes]
-    key, secret = ApiKey.issue(
-        name=name.strip(), scopes=in_order, secret=secret, owner=owner, expires_at=expires_at
-    )  # fmt: skip
+    with told("api_key"):
+        key, secret = ApiKey.issue(
+            name=name.strip(), scopes=in_order, secret=secret, owner=owner, expires_at=expires_at
+        )  # fmt: skip
     _audit(actor, "api_key.issued", key, scopes=in_order)
     return key, secret
 
@@ -104,12 +106,14 @@ def key_rotate(*, actor: Actor, key: ApiKey, overlap: timedelta, now: datetime) 
         raise ApiKeyInvalid("key", "This key does not work any more; issue a new one.")
     if ApiKey.objects.filter(replaces=old).exists():
         raise ApiKeyInvalid("key", "This key was replaced already; rotate the one that replaced it.")
-    new, secret = ApiKey.issue(
-        name=old.name, scopes=old.scopes, owner=old.owner, replaces=old, rate_per_minute=old.rate_per_minute
-    )
-    old.expires_at = min(now + overlap, old.expires_at or now + overlap)
-    old.save(update_fields=["expires_at"])
-    _audit(actor, "api_key.rotated", old, new=str(new.key), old_until=old.expires_at.isoformat())
+    ends_at = min(now + overlap, old.expires_at or now + overlap)
+    with told("api_key"):
+        new, secret = ApiKey.issue(
+            name=old.name, scopes=old.scopes, owner=old.owner, replaces=old, rate_per_minute=old.rate_per_minute
+        )
+        old.expires_at = ends_at
+        old.save(update_fields=["expires_at"])
+    _audit(actor, "api_key.rotated", old, new=str(new.key), old_until=ends_at.isoformat())
     _audit(actor, "api_key.issued", new, scopes=new.scopes)
     return new, secret
 
@@ -125,7 +129,8 @@ def key_revoke(*, actor: Actor, key: ApiKey, now: datetime) -> ApiKey:
     known = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
     if known.is_active:
         known.is_active, known.revoked_at = False, now
-        known.save(update_fields=["is_active", "revoked_at"])
+        with told("api_key"):
+            known.save(update_fields=["is_active", "revoked_at"])
         _audit(actor, "api_key.revoked", known)
     return known
 

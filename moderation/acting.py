@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from django.db import connection as database
 from django.db import transaction
 
 #: Every table whose rows' changes a trigger writes down. A test compares this with the triggers that there are.
@@ -40,6 +41,9 @@ _TELL = """
     SELECT set_config('gatehouse.actor_id', %s, true), set_config('gatehouse.actor', %s, true),
            set_config('gatehouse.via', %s, true), set_config('gatehouse.request_id', %s, true)
 """
+
+
+_TOLD = "SELECT set_config('gatehouse.told', %s, true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,16 @@ def acting_now() -> Acting:
     return who() if who else _process
 
 
+@contextmanager
+def told(object_type: str) -> Iterator[None]:
+    """Say that the caller's transaction writes its own audit rows of such objects meanwhile: triggers need not, too."""
+    with database.cursor() as cursor:
+        cursor.execute(_TOLD, [object_type])
+    yield
+    with database.cursor() as cursor:
+        cursor.execute(_TOLD, [""])
+
+
 def watch_connection(sender: object, connection: Any, **named: object) -> None:
     """Have a new connection tell who acts. First in the list: whoever measures or blocks queries takes theirs off the end."""
     if _tell not in connection.execute_wrappers:
@@ -92,6 +106,6 @@ def _tell(execute: Callable[..., Any], sql: Any, params: Any, many: bool, contex
     who = acting_now()
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     with outer:
-        with connection.cursor() as cursor:
+        with database.cursor() as cursor:
             cursor.execute(_TELL, [str(who.user_id or ""), who.name, who.via, request_id])
         return execute(sql, params, many, context)

@@ -31,8 +31,12 @@ def _create(table: str, function: str, arguments: tuple[str, ...]) -> str:
     told = ", ".join(f"'{argument}'" for argument in arguments)
     return (
         f"CREATE TRIGGER gatehouse_audit AFTER INSERT OR UPDATE OR DELETE ON {table} "
-        f"FOR EACH ROW EXECUTE FUNCTION {function}({told});"
+        f"FOR EACH ROW {UNTOLD.get(table, '')}EXECUTE FUNCTION {function}({told});"
     )
+
+
+# What a service of ours says of a key says more than that its row changed.
+UNTOLD = {"console_apikey": "WHEN (current_setting('gatehouse.told', true) IS DISTINCT FROM 'api_key') "}
 
 
 CREATE = [_create(table, "gatehouse_audit_row", arguments) for table, arguments in ROWS.items()]

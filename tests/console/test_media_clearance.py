@@ -61,6 +61,7 @@ def judged(follow: Follow) -> Iterator[Item]:
 def senior_says(item: Item, outcome: Outcome, **limits: Any) -> None:
     senior = User.objects.filter(username="senior-1").first() or scenes.person("senior")
     verdict = {"category": "violence", "note": "seen", "min_age": 0, "territories": (), **limits}
+    verdict["expected_decision"] = services.seen(item)
     item_overturn(actor=senior, item_key=str(item.key), outcome=outcome, now=timezone.now(), **verdict)  # type: ignore[arg-type]
 
 

@@ -18,7 +18,7 @@ from moderation import tasks
 from moderation.media.storing import key_of
 from moderation.media_selectors import item_file
 from moderation.media_urls import Part
-from moderation.models import AuditEvent, Decision, DerivedFile, Item, MediaFile, OutboxMessage
+from moderation.models import AuditEvent, Clearance, Decision, DerivedFile, Item, MediaFile, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
 from moderation.services import derived as made
@@ -63,6 +63,7 @@ def decide(item: Item, category: str = "child_safety", outcome: Outcome = Outcom
         evidence_digest=f"{before.pk:064d}", policy_version=before.policy_version, supersedes=before,
     )  # fmt: skip
     Item.objects.filter(pk=item.pk).update(current_decision=row)
+    Clearance.objects.filter(item=item).update(decision=row, is_granted=outcome.is_servable)
 
 
 def promises(item: Item | None = None) -> list[OutboxMessage]:
@@ -137,7 +138,7 @@ def test_the_categorys_flag_counts_not_its_name() -> None:
 def by_senior(item: Item) -> None:
     item_overturn(
         actor=people.person("sena", "senior"), item_key=str(item.key), outcome=Outcome.BLOCK, category="child_safety",
-        note="opaque", min_age=0, territories=(), now=timezone.now(),
+        note="opaque", min_age=0, territories=(), now=timezone.now(), expected_decision=people.seen(item),
     )  # fmt: skip
 
 

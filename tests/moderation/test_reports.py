@@ -96,7 +96,7 @@ def test_neither_machines_nor_ordinary_reviewers_answer_it(reviewer: User, holde
     report(job.item.external_id)
     job_decide(
         actor=reviewer, job_key=str(job.key), lease_token=str(job.lease_token), outcome=Outcome.CLEAR, category="", note="",
-        min_age=0, territories=(), now=timezone.now(),
+        min_age=0, territories=(), now=timezone.now(), expected_decision=people.seen(job.item),
     )  # fmt: skip
     assert depth(holder, REPORTED_QUEUE) == 1
 
@@ -109,7 +109,7 @@ def test_a_true_one_is_blocked_and_hidden_by_whoever_may_say_so(reviewer: User, 
     assert held is not None
     job_decide(
         actor=holder, job_key=str(held.key), lease_token=str(held.lease_token), outcome=Outcome.BLOCK, category=flagged.SECOND,
-        note="It is.", min_age=0, territories=(), now=timezone.now(),
+        note="It is.", min_age=0, territories=(), now=timezone.now(), expected_decision=people.seen(job.item),
     )  # fmt: skip
     assert not sees(reviewer, job.item)
     assert not Job.objects.filter(item=job.item, state__in=["open", "leased"]).exists()
