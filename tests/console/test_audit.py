@@ -14,10 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from console.access import AUDIT_ASKED, AUDIT_OPEN
 from moderation.models import AuditEvent
 from moderation.services.audit import audit_write
 from moderation.services.banks import bank_upsert
+from moderation.visibility import AUDIT_ASKED, AUDIT_OPEN
 from policies.choices import Outcome
 from tests.console import scenes
 from tests.console.conftest import signed_in

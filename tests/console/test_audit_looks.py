@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from moderation.media_urls import media_url
+from moderation.media_urls import Part, reviewer_url
 from moderation.models import AuditEvent, Clearance, Item, Job
 from moderation.services.clearances import clearances_expire
 from moderation.services.jobs import job_claim, leases_expire
@@ -83,7 +83,7 @@ def test_media_of_a_restricted_item_handed_out_are_a_look(ready: None, senior: U
     job = scenes.job_open("opaque-2", caption="zzq", findings=[finding], media=file)
     browser = signed_in(senior)
     for start in (0, 5, 10):
-        browser.get(media_url(file.storage_key), headers={"Range": f"bytes={start}-{start + 4}"})
+        browser.get(reviewer_url(job.item.key, Part.MEDIA), headers={"Range": f"bytes={start}-{start + 4}"})
     looks = [row for row in _looks() if row[1] == "media.looked_at"]
     assert set(looks) == {(senior.username, "media.looked_at", job.item.external_id)}
     assert len(looks) <= 2

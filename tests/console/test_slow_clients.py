@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,12 +16,12 @@ import httpx
 import psycopg
 import pytest
 
+from benchmarks.fill import fill
 from benchmarks.live import Live, live_service
+from benchmarks.media_takedown import addresses, keep_clip
 from benchmarks.slow_clients import CLIP_BYTES, Slow, SlowClients, held_on_disk, kinds_of, request
 from console.api.limits import DEFAULT_BODY_BYTES
 from console.edge.bodies import BASE_SECONDS
-from moderation.media_urls import media_url
-from tests.moderation.clips import jpeg, scene
 
 pytestmark = pytest.mark.slow
 
@@ -50,16 +51,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.fixture(scope="module")
 def large(served: Live) -> str:
     """Return the address of a picture that does not fit into the buffers of a connection."""
-    picture = jpeg(scene(4)) + b"\0" * 8_000_000
-    form = {"external_id": "large", "kind": "image", "creator": "mira", "caption": "A walk by the river"}
-    answer = httpx.post(
-        f"{served.url}/api/v1/items", data=form, files={"media": picture}, headers=served.authorization(), timeout=60
-    )
-    assert answer.status_code == 201, answer.text
-    with psycopg.connect(served.environment["DATABASE_URL"]) as connection:
-        row = connection.execute("SELECT storage_key FROM moderation_mediafile").fetchone()
-    assert row
-    return media_url(row[0])
+    url, content = served.environment["DATABASE_URL"], random.Random(1).randbytes(2**20) * 8
+    fill(url, 20, prefix="large-", media=keep_clip(url, served.media_root, content))
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            return next(iter(dict(addresses(served, 1)).values()))
+        except (RuntimeError, StopIteration):
+            time.sleep(0.3)
+    raise AssertionError("the feed does not show the clip")
 
 
 def _everything_answers(live: Live, seconds: float) -> None:
