@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from django.conf import settings
@@ -36,3 +38,10 @@ def flush_as_owner(_operations: object, statements: Sequence[str]) -> None:
     assert all(statement.lstrip("\x1b[0123456789;m").startswith("TRUNCATE") for statement in statements)
     with owner(without_triggers=True) as cursor:
         cursor.execute(f"TRUNCATE {', '.join(map(connection.ops.quote_name, tables))}")
+
+
+def database_made(url: str, name: str) -> str:
+    """Create a database beside the one of `url` and return its address."""
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))

@@ -5,19 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
 
 from benchmarks.live import Live, live_service
-
-
-def _own_database(url: str, name: str) -> str:
-    """Create a database beside the one of `url` and return its address."""
-    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+from tests.owner import database_made
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +20,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     temporary.mkdir()
     base = os.environ["DATABASE_URL"]
     environment = {
-        "DATABASE_URL": _own_database(base.replace("/test_gatehouse?", "/gatehouse?"), f"live_{os.getpid()}"),
+        "DATABASE_URL": database_made(base.replace("/test_gatehouse?", "/gatehouse?"), f"live_{os.getpid()}"),
         "REDIS_URL": os.environ["REDIS_URL"].replace("db=0", "db=5"),
         "MEDIA_MAX_IMAGE_BYTES": str(2**20),
         "MEDIA_MAX_VIDEO_BYTES": str(2**22),
