@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -22,6 +22,7 @@ from benchmarks.media_takedown import addresses, keep_clip
 from benchmarks.slow_clients import CLIP_BYTES, Slow, SlowClients, held_on_disk, kinds_of, request
 from console.api.limits import DEFAULT_BODY_BYTES
 from console.edge.bodies import BASE_SECONDS
+from tests.owner import database_made
 
 pytestmark = pytest.mark.slow
 
@@ -35,11 +36,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Yield a service with a database and folders of its own, and the demo's number of processes and threads."""
     folder = tmp_path_factory.mktemp("slow")
     (folder / "tmp").mkdir()
-    base, name = os.environ["DATABASE_URL"], f"slow_{os.getpid()}"
-    with psycopg.connect(base, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    base = os.environ["DATABASE_URL"]
     environment = {
-        "DATABASE_URL": urlunsplit(urlsplit(base)._replace(path=f"/{name}")),
+        "DATABASE_URL": database_made(base.replace("/test_gatehouse?", "/gatehouse?"), f"slow_{os.getpid()}"),
         "REDIS_URL": os.environ["REDIS_URL"].replace("db=0", "db=6"),
         "TMPDIR": str(folder / "tmp"),
     }
