@@ -72,10 +72,17 @@ class JobState(models.TextChoices):
 ACTIVE_JOB_STATES = (JobState.OPEN, JobState.LEASED)
 #: What the holder of a job is told that was closed under them, where whoever closed it gave no reason.
 TAKEN_WHY = "Its item was decided or withdrawn while you had it."
-# Whoever closes a leased job, by whatever statement: its holder can be told.
+# Whoever closes a leased job or moves it into another queue, by whatever statement: its holder can be told, until the next has it.
 _REMEMBER_HOLDER = f"""
-    NEW.taken_from_id := OLD.lease_holder_id;
-    IF NEW.taken_why = '' THEN NEW.taken_why := '{TAKEN_WHY}'; END IF;
+    IF OLD.state = 'leased' AND (NEW.state = 'closed' OR NEW.state = 'open' AND NEW.queue_id <> OLD.queue_id) THEN
+        NEW.taken_from_id := OLD.lease_holder_id;
+        IF NEW.taken_why = '' THEN NEW.taken_why := '{TAKEN_WHY}'; END IF;
+    ELSIF NEW.state IN ('leased', 'decided') THEN
+        NEW.taken_from_id := NULL;
+        NEW.taken_why := '';
+    ELSIF NEW.taken_from_id IS NOT NULL AND NEW.taken_why = '' THEN
+        NEW.taken_why := OLD.taken_why;
+    END IF;
     RETURN NEW;
 """
 
@@ -83,7 +90,7 @@ _REMEMBER_HOLDER = f"""
 class Job(PublicKeyModel):
     """One unit of review. A lease is its claim: holder, token and expiry together, or none of them.
 
-    `taken_from` held it when it was closed under them, and `taken_why` is what they are told.
+    `taken_from` held it when it was closed under them or moved out of their reach, and `taken_why` is what they are told.
     """
 
     item = models.ForeignKey("moderation.Item", on_delete=models.PROTECT, related_name="jobs")
@@ -116,7 +123,7 @@ class Job(PublicKeyModel):
             models.CheckConstraint(
                 name="moderation_job_taken_whole",
                 condition=Q(taken_from__isnull=True, taken_why="")
-                | (Q(state=JobState.CLOSED, taken_from__isnull=False) & ~Q(taken_why="")),
+                | (Q(state__in=(JobState.OPEN, JobState.CLOSED), taken_from__isnull=False) & ~Q(taken_why="")),
             ),
             models.CheckConstraint(
                 name="moderation_job_lease_whole",
@@ -179,7 +186,7 @@ class Job(PublicKeyModel):
                 name="remember_holder",
                 operation=pgtrigger.Update,
                 when=pgtrigger.Before,
-                condition=pgtrigger.Q(old__state="leased", new__state="closed"),
+                condition=pgtrigger.AnyChange("state", "queue"),
                 func=_REMEMBER_HOLDER,
             ),
             pgtrigger.Trigger(

@@ -202,8 +202,7 @@ def test_what_is_just_short_of_opening_a_campaign_still_joins_one_and_opens_no_s
     assert first
     assert other
     assert JOINS <= similarity(first.values, other.values[None, :])[0] < SAME
-    for i in range(8):
-        text_item(f"first-{i}", WAVE.format("please"), f"creator-{i}")
+    wave(8)
     watch()
     for i in range(8):
         text_item(f"other-{i}", reworded, f"other-creator-{i}")
