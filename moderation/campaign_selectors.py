@@ -117,7 +117,7 @@ class CampaignPage:
     bar_seconds: float
     items: Sequence[Item]
     beside: Sequence[CampaignBystander]
-    n_beside: int
+    is_more_beside: bool
 
     @property
     def highest(self) -> int:
@@ -139,10 +139,7 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
     )
     states = dict(plain.values_list("state").annotate(n=Count("pk")).order_by())
     spellings = plain.values("caption").annotate(n=Count("pk")).order_by("-n", "caption")[:SHOWN_SPELLINGS]
-    joined = CampaignMember.objects.filter(item=OuterRef("item"))
-    beside = CampaignBystander.objects.filter(
-        ~Exists(joined), campaign=campaign, item__in=items_search(user).order_by().values("pk")
-    )
+    beside = _beside(user, campaign)
     bars, seconds = _bars(plain, totals["first"] or campaign.created_at, totals["last"] or campaign.created_at)
     return CampaignPage(
         campaign=campaign,
@@ -155,9 +152,17 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
         bars=bars,
         bar_seconds=seconds,
         items=list(items[:8]),
-        beside=list(beside.select_related("item__creator").order_by("-pk")[:SHOWN_BESIDE]),
-        n_beside=beside.count(),
+        beside=beside[:SHOWN_BESIDE],
+        is_more_beside=len(beside) > SHOWN_BESIDE,
     )
+
+
+def _beside(user: AbstractUser, campaign: Campaign) -> list[CampaignBystander]:
+    """Return the newest items that only look like a campaign, one more than its page shows."""
+    joined = CampaignMember.objects.filter(item=OuterRef("item"))
+    known = items_search(user).order_by().values("pk")
+    rows = CampaignBystander.objects.filter(~Exists(joined), campaign=campaign, item__in=known)
+    return list(rows.select_related("item__creator", "item__clearance").order_by("-pk")[: SHOWN_BESIDE + 1])
 
 
 def _bars(items: QuerySet[Item], first: datetime, last: datetime) -> tuple[list[Bar], float]:

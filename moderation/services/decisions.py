@@ -19,6 +19,7 @@ from moderation.histories import forget_with_history
 from moderation.judge import (
     Judgement,
     digest_of,
+    hard_keys,
     is_new_and_hard,
     is_same,
     is_valid_min_age,
@@ -162,7 +163,14 @@ def _beside_person(
             raise ListsChanged("A list changed while this item was judged.")
         return _let_person_hold(item, theirs, judgement, policy, stage, now)
     evidence_keep(item=item, decision=current, judgement=judgement, policy=policy, is_final=is_final)
+    if is_new_and_hard(current.evidence, judgement) and not _is_told(current, judgement):
+        _store_findings(current, judgement)  # it changes nothing, and whoever decides next sees what it is
     return current
+
+
+def _is_told(current: Decision, judgement: Judgement) -> bool:
+    """Whether the hard findings of a verdict stand with a decision already."""
+    return set(hard_keys(judgement.findings)) <= set(hard_keys(current.findings.all()))
 
 
 def _let_person_hold(

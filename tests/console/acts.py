@@ -28,6 +28,7 @@ from moderation.models import Campaign, EmergencyTerm, RollbackNotice
 from moderation.services import prompts, reruns, simulations
 from moderation.services.banks import NewEntry, bank_add_entries, bank_upsert, entry_retire
 from moderation.services.campaign_watch import campaigns_watch
+from moderation.services.reporters import reporter_register
 from moderation.vision.prompts import Prompts, Sides
 from policies.choices import ItemKind, Outcome
 from policies.documents import document_of, dump_yaml
@@ -105,6 +106,13 @@ def _campaign_admit() -> Act:
     campaign = _campaign()
     beside = campaign.bystanders.all()[0].item  # the first, which was served before it was copied
     return _post(by("reviewer"), "campaign_admit", [campaign.key], {"item": str(beside.key)})
+
+
+def _reporter_trust() -> Act:
+    reporter = reporter_register(
+        actor=who("admin"), external_id="r-1", name="A hotline", is_trusted_flagger=False, now=timezone.now()
+    )
+    return _post(by("admin"), "reporter_trust", [reporter.key], {"is_trusted_flagger": "1"})
 
 
 def _campaign_decide() -> Act:
@@ -429,6 +437,17 @@ ACTS: dict[str, Callable[[], Act]] = {
     "job_release": _release,
     "campaign_decide": _campaign_decide,
     "campaign_admit": _campaign_admit,
+    "key_issue": lambda: _post(
+        by("admin"), "key_issue", [], {"name": "A key", "scopes": ["feed:read"], "owner": str(who("admin").pk)}
+    ),
+    "key_rotate": lambda: _post(
+        by("admin"), "key_rotate", [ApiKey.issue(name="a", scopes=["feed:read"])[0].key], {"hours": "24"}
+    ),
+    "key_revoke": lambda: _post(by("admin"), "key_revoke", [ApiKey.issue(name="a", scopes=["feed:read"])[0].key]),
+    "reporter_register": lambda: _post(
+        by("admin"), "reporter_register", [], {"external_id": "r-1", "name": "A hotline"}
+    ),
+    "reporter_trust": _reporter_trust,
     "item_overturn": _overturn,
     "deadletter_redrive": _redrive,
     "deadletter_redrive_all": _redrive_all,

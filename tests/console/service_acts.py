@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.contrib.auth.models import User
+from django.urls import reverse
 from django.utils import timezone
 
 from moderation import campaign_source
@@ -127,8 +128,9 @@ def _wave() -> Campaign:
 def _applied() -> Act:
     campaign = _wave()
     client = acts.by("reviewer")
+    data = acts.hidden(client.get(reverse("campaign_page", args=[campaign.key])))
     acts._post(
-        client, "campaign_decide", [campaign.key], {"outcome": "4", "category": "spam_scam", "note": "one call"}
+        client, "campaign_decide", [campaign.key], data | {"outcome": "4", "category": "spam_scam", "note": "one call"}
     )()
     message = OutboxMessage.objects.get(payload__campaign=str(campaign.key))
     return lambda: campaigns.campaign_apply_promised(message)

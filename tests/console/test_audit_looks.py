@@ -120,7 +120,6 @@ def test_clearances_that_expire_are_one_row_and_restricted_ones_their_own(ready:
         reporter="r",
         category="child_safety",
         text="",
-        is_trusted_flagger=False,
         now=later,
     )
     item = Item.objects.get(external_id="fine-but-watched")

@@ -39,7 +39,9 @@ def campaign(ready: None, settings: Any) -> Campaign:
     now = timezone.now()
     for i in range(12):
         caption = CAPTION if i % 3 else CAPTION.replace("o", "0")
-        scenes.item_judged(f"w-{i}", caption=caption, creator=f"maker-{i % 6}", now=now - timedelta(seconds=5 * i))
+        scenes.item_judged(
+            f"w-{i}", caption=caption, creator=f"maker-{i % 6}", now=now - timedelta(seconds=5 * min(i, 10))
+        )
     campaigns_watch(now=now)
     return Campaign.objects.get()
 

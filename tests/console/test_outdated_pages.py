@@ -65,7 +65,7 @@ def deep_verdict(item: Item) -> None:
 def report(item: Item) -> None:
     report_file(
         actor="api:test", external_id=item.external_id, reporter="r-1", category="harassment", text="Please look.",
-        is_trusted_flagger=False, now=timezone.now(),
+        now=timezone.now(),
     )  # fmt: skip
 
 
@@ -163,8 +163,9 @@ def item_page() -> Page:
 
 def campaign_page() -> Page:
     now = timezone.now()
-    for i in range(8):
-        scenes.item_judged(f"w-{i}", caption=CAPTION, creator=f"maker-{i}", now=now - timedelta(seconds=5 * i))
+    for i in range(8):  # the first two at one moment: nothing was served before it was copied
+        at = now - timedelta(seconds=5 * min(i, 6))
+        scenes.item_judged(f"w-{i}", caption=CAPTION, creator=f"maker-{i}", now=at)
     campaigns_watch(now=now)
     campaign = Campaign.objects.get()
     item, address = Item.objects.get(external_id="w-1"), reverse("campaign_page", args=[campaign.key])
@@ -218,7 +219,7 @@ def test_an_old_page_never_changes_the_item(few: None, kind: str, change: str) -
         assert Item.objects.get(pk=page.item.pk).state == "restricted"
 
 
-@pytest.mark.parametrize("expected", [None, "", "nonsense", "undecided", "7c1d", "0" * 36, "a\x00b"])
+@pytest.mark.parametrize("expected", [None, "", "nonsense", "undecided", "7c1d", "0" * 36])
 @pytest.mark.parametrize("kind", PAGES)
 def test_a_page_that_does_not_say_what_it_showed_is_outdated(few: None, kind: str, expected: str | None) -> None:
     page = PAGES[kind]()

@@ -60,7 +60,9 @@ def item(category: str) -> Item:
     job = hidden.jobs.get()
     audit_write(actor="t", action="job.claimed", object_type="job", object_key=job.key)
     audit_write(actor="t", action="item.submitted", object_type="item", object_key=HIDDEN)
-    audit_write(actor="t", action="message.died", object_type="message", object_key=hidden.outbox.get().key)
+    audit_write(
+        actor="t", action="message.died", object_type="message", object_key=hidden.outbox.filter(state="dead").get().key
+    )
     audit_write(actor="t", action="report.filed", object_type="item", object_key="beside-1", category=category)
     return Item.objects.get(pk=hidden.pk)
 

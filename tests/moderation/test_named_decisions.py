@@ -67,7 +67,7 @@ def clear(actor: Any, job: Job, expected: str, **changes: Any) -> Decision:
 def file_report(item: Item, reporter: str = "r-1") -> None:
     report_file(
         actor="api:test", external_id=item.external_id, reporter=reporter, category="violence", text="Look.",
-        is_trusted_flagger=False, now=timezone.now(),
+        now=timezone.now(),
     )  # fmt: skip
 
 

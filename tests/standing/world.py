@@ -236,7 +236,7 @@ class World:
         if not self.things[name].withdrawn:
             report_file(
                 actor="api:test", external_id=name, reporter="somebody", category="violence", text="",
-                is_trusted_flagger=False, now=timezone.now(),
+                now=timezone.now(),
             )  # fmt: skip
 
     # --- lists --------------------------------------------------------------------------------------------------------
