@@ -136,8 +136,8 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
         n_unsettled=Count("pk", filter=Q(campaign_member__settled_at=None)),
         first=Min("created_at"),
         last=Max("created_at"),
+        **{f"n_{state}": Count("pk", filter=Q(state=state)) for state in ItemState.values},
     )
-    states = dict(plain.values_list("state").annotate(n=Count("pk")).order_by())
     spellings = plain.values("caption").annotate(n=Count("pk")).order_by("-n", "caption")[:SHOWN_SPELLINGS]
     beside = _beside(user, campaign)
     bars, seconds = _bars(plain, totals["first"] or campaign.created_at, totals["last"] or campaign.created_at)
@@ -146,7 +146,7 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
         n_items=totals["n_items"],
         n_creators=totals["n_creators"],
         n_unsettled=totals["n_unsettled"],
-        states={state.label: states[state.value] for state in ItemState if state.value in states},
+        states={state.label: n for state in ItemState if (n := totals[f"n_{state.value}"])},
         n_spellings=totals["n_spellings"],
         spellings=[Spelling(row["caption"], row["n"]) for row in spellings],
         bars=bars,

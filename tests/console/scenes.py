@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -20,6 +21,7 @@ from moderation.lists_in_force import lists_mark
 from moderation.media.confined import examine
 from moderation.models import Creator, DerivedFile, Item, Job, MediaFile, OutboxMessage
 from moderation.models.decision import DecisionStage
+from moderation.onpath import text_model
 from moderation.services.decisions import decision_by_machine
 from moderation.services.derived import views_keep
 from moderation.services.jobs import job_claim
@@ -110,8 +112,13 @@ def judged_again(item: Item, findings: Sequence[Finding], *, stage: DecisionStag
 
 def _results(findings: Sequence[Finding], missing: Sequence[Missing]) -> list[Result]:
     absent = {m.detector: m for m in missing}
+    # The classifier's is the one in use: what another one saw is not judged again, but looked at again.
+    model = text_model(settings.TEXT_MODEL_PATH)
+    versions = {"text": model.version if model else "none"}
     return [
-        Result(name, "1", tuple(f for f in findings if f.detector == name), missing=absent.get(name))
+        Result(
+            name, versions.get(name, "1"), tuple(f for f in findings if f.detector == name), missing=absent.get(name)
+        )
         for name in DETECTORS
     ]
 

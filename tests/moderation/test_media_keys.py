@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -58,12 +59,13 @@ def decide(item: Item, category: str = "child_safety", outcome: Outcome = Outcom
     item.refresh_from_db()
     before = item.current_decision
     assert before is not None
-    row = Decision.objects.create(
-        item=item, outcome=outcome, stage=DecisionStage.ACTIVATION, decided_by="test", category=category,
-        evidence_digest=f"{before.pk:064d}", policy_version=before.policy_version, supersedes=before,
-    )  # fmt: skip
-    Item.objects.filter(pk=item.pk).update(current_decision=row)
-    Clearance.objects.filter(item=item).update(decision=row, is_granted=outcome.is_servable)
+    with transaction.atomic():
+        row = Decision.objects.create(
+            item=item, outcome=outcome, stage=DecisionStage.ACTIVATION, decided_by="test", category=category,
+            evidence_digest=f"{before.pk:064d}", policy_version=before.policy_version, supersedes=before,
+        )  # fmt: skip
+        Item.objects.filter(pk=item.pk).update(current_decision=row)
+        Clearance.objects.filter(item=item).update(decision=row, is_granted=outcome.is_servable)
 
 
 def promises(item: Item | None = None) -> list[OutboxMessage]:
