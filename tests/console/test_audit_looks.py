@@ -15,6 +15,7 @@ from moderation.media_urls import Part, reviewer_url
 from moderation.models import AuditEvent, Clearance, Item, Job
 from moderation.services.clearances import clearances_expire
 from moderation.services.jobs import job_claim, leases_expire
+from moderation.services.reporters import reporter_register
 from moderation.services.reports import report_file
 from policies.models import PolicyVersion
 from policies.services import version_approve, version_reject, version_submit
@@ -114,6 +115,9 @@ def test_clearances_that_expire_are_one_row_and_restricted_ones_their_own(ready:
     for n in range(3):
         scenes.item_judged(f"fine-{n}")
     scenes.item_judged("fine-but-watched")
+    reporter_register(
+        actor=scenes.person("admin"), external_id="r", name="A hotline", is_trusted_flagger=True, now=later
+    )
     report_file(
         actor="api:x",
         external_id="fine-but-watched",

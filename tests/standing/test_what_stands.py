@@ -20,7 +20,7 @@ from policies.choices import Outcome, Standing
 from tests.standing.world import CREATORS, DOMAINS, FILES, OWN_TERM, TERMS, Stage, World, Writer
 
 #: In CI so many sequences, shared by N_PARTS tests; `make soak-decisions` asks for more, beside workers that never rest.
-N_SEQUENCES = int(os.environ.get("SOAK_SEQUENCES", "300"))
+N_SEQUENCES = int(os.environ.get("SOAK_SEQUENCES", "60"))
 WITH_WRITERS = bool(os.environ.get("SOAK_WRITERS"))
 N_PARTS = 6
 N_STEPS = 30
