@@ -344,7 +344,7 @@ def test_commands_and_workers_have_names_of_their_own() -> None:
     code = (
         "import sys; sys.argv = ['manage.py', 'shell']; import django; django.setup();"
         "from moderation import acting; print(acting.acting_now().name);"
-        "from console.celery import app, signals; signals.celeryd_init.send(None); print(acting.acting_now().name)"
+        "import console.celery; from celery import signals; signals.celeryd_init.send(None); print(acting.acting_now().name)"
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True,
