@@ -132,16 +132,14 @@ def test_an_item_it_does_not_hold_is_unknown(item_id: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "age", [None, "", "nan", "NaN", "inf", "-1", "121", "1e9", "adult", "18 years", "0x20", "１８x"]
+    "age", [None, "", "nan", "NaN", "inf", "-1", "121", "1e9", "adult", "18 years", "0x20", "１８x", "17.99"]
 )
 def test_an_age_that_is_not_a_number_from_0_to_120_is_the_youngest_band(age: str | None) -> None:
     assert band_of_claim(age) is Band.UNDER_13
     assert why(gate_of(row(min_age=13)), Viewer(band_of_claim(age), "DE")) == "age"
 
 
-@pytest.mark.parametrize(
-    ("age", "band"), [("0", 0), ("12.9", 0), ("13", 1), ("16", 2), ("17.99", 2), ("18", 3), ("120", 3)]
-)
+@pytest.mark.parametrize(("age", "band"), [("0", 0), ("12", 0), ("13", 1), ("16", 2), ("17", 2), ("18", 3), ("120", 3)])
 def test_an_age_in_range_has_its_band(age: str, band: int) -> None:
     assert band_of_claim(age) == band
 

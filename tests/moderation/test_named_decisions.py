@@ -27,11 +27,12 @@ from moderation.models.review import TAKEN_WHY
 from moderation.services import campaigns
 from moderation.services.campaign_watch import campaigns_watch
 from moderation.services.decisions import item_overturn
+from moderation.services.intake import item_submit
 from moderation.services.job_opening import job_close
 from moderation.services.jobs import job_claim, job_decide, job_heartbeat
 from moderation.services.reports import report_file
 from policies.choices import Outcome
-from tests.moderation.people import escalating_caption, person, ready, seen, text_item
+from tests.moderation.people import escalating_caption, person, ready, seen, text_item, text_submission
 from tests.moderation.test_decisions import bank_match, judged, machine
 from tests.moderation.test_locking import beside, senior_blocks
 
@@ -72,7 +73,10 @@ def file_report(item: Item, reporter: str = "r-1") -> None:
 
 
 def wave(n: int = 8, start: int = 0) -> list[Item]:
-    return [text_item(f"w-{i}", f"{WAVE} #tag{i}", f"creator-{i % 5}") for i in range(start, start + n)]
+    """Submit a wave at one moment: nothing of it was served before it was copied."""
+    began = timezone.now()
+    texts = [text_submission(f"w-{i}", f"{WAVE} #tag{i}", f"creator-{i % 5}") for i in range(start, start + n)]
+    return [item_submit(actor="api:test", submission=text, now=began).item for text in texts]
 
 
 def block_campaign(actor: Any, campaign: Campaign, expected: str) -> Campaign:
@@ -264,6 +268,7 @@ def test_evidence_that_changed_no_decision_is_part_of_what_is_named() -> None:
 
 def test_a_withdrawn_item_and_one_without_a_decision_have_a_basis_too() -> None:
     item = text_item("s-4")
+    Clearance.objects.filter(item=item).update(is_granted=False)
     Item.objects.filter(pk=item.pk).update(state="pending", current_decision=None)
     assert seen(item) == UNDECIDED
     assert basis_of(pk=0) is None
