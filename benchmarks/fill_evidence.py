@@ -136,7 +136,8 @@ def _queues(policy: CompiledPolicy) -> dict[str, int]:
     from policies.compiled import RESTRICTED_QUEUE, UNEXAMINED_QUEUE
 
     names = {route.queue for route in policy.routing} | {UNEXAMINED_QUEUE, RESTRICTED_QUEUE}
-    rows = {name: Queue.objects.get_or_create(slug=name, defaults={"title": name})[0] for name in names}
+    made = {name: {"title": name, "is_restricted": name == RESTRICTED_QUEUE} for name in names}
+    rows = {name: Queue.objects.get_or_create(slug=name, defaults=made[name])[0] for name in names}
     return {name: row.pk for name, row in rows.items()}
 
 

@@ -10,7 +10,7 @@ _UNTIL: Final = "2026-05-01T12:00:00Z"
 #: Name of a query or path parameter -> a value.
 PARAMETERS: Final[dict[str, Any]] = {
     "external_id": "clip-1", "viewer": "v-81f3", "age": "17", "region": "DE", "language": "de", "network": "wifi", "limit": 20,
-    "cursor": "", "since": 4711, "history": "5d0f7f6e-2f0c-4d57-8a59-4c7f4b1a8e21", "trace_id": _TRACE,
+    "cursor": "", "since": 4711, "history": "5d0f7f6e2f0c4d578a594c7f4b1a8e21", "trace_id": _TRACE,
 }  # fmt: skip
 
 #: Operation -> a body that it takes.
@@ -74,7 +74,7 @@ ANSWERS: Final[dict[str, Any]] = {
                 "valid_until": _UNTIL, "decision_id": _DECISION, "at": _AT,
             }
         ],
-        "next": 4712, "is_more": False, "history": "5d0f7f6e-2f0c-4d57-8a59-4c7f4b1a8e21",
+        "next": 4712, "is_more": False, "history": "5d0f7f6e2f0c4d578a594c7f4b1a8e21",
     },
     "feed_explain": {
         "trace_id": _TRACE, "at": _AT, "rung": "full", "policy_versions": [2], "candidates": {"fresh": 2},
