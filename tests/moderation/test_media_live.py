@@ -118,5 +118,5 @@ def test_readers_that_stall_leave_the_feed_and_other_bytes_to_others(live: Live,
         for _ in range(20):
             assert ask(live, "/api/v1/feed?age=30&limit=5", live.authorization()) == 200
             assert ask(live, "/livez", {}) == 200
-            assert ask(live, address, {"Range": "bytes=0-"}) == 206
+            assert ask(live, address, {"Range": "bytes=0-"}) in {200, 206}
             assert ask(live, address, {"Range": "bytes=5-9"}) == 206
