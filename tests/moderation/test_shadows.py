@@ -120,6 +120,7 @@ def test_an_item_that_was_judged_twice_counts_once() -> None:
         evidence_digest="0" * 64, policy_version=decision.policy_version, supersedes=decision,
     )  # fmt: skip
     Item.objects.filter(pk=item.pk).update(current_decision=second)
+    Clearance.objects.filter(item=item).update(decision=second)
     shadows_record(now=timezone.now())
     assert ShadowVerdict.objects.filter(item=item).count() == 2
     assert shadow_agreement(version, now=timezone.now()).n == 1
