@@ -23,13 +23,13 @@ from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
 from moderation import emergency_source
-from moderation.activation_plan import facts_between, plan_of
+from moderation.activation_plan import Facts, facts_between, plan_of
 from moderation.changes import Change
 from moderation.evidence_store import spans_after
 from moderation.lists_in_force import ListsChanged
-from moderation.models import Activation, Decision
+from moderation.models import Activation, Decision, Item
 from moderation.models.activation import ActivationKind, ActivationState, Phase
-from moderation.models.decision import DecisionStage
+from moderation.models.decision import PERSON_STAGES, PERSONS_RULES, DecisionStage
 from moderation.onpath import load_terms
 from moderation.services.audit import audit_write
 from moderation.services.campaign_members import members_decide
@@ -245,7 +245,9 @@ class _Run:
         for start in range(0, len(changes), WRITE_ITEMS):
             part = changes[start : start + WRITE_ITEMS]
             self._write(part, cursor=part[-1].item_pk, now=now)
-        self._judge_apart([*other, *(change.item_pk for change in changes if change.is_unnamed)], now)
+        # What people and campaigns decided rests on the evidence of then, which knows nothing of other term lists.
+        listed = [*plan.members, *_by_people(after, until, facts)] if self.terms else []
+        self._judge_apart([*listed, *other, *(change.item_pk for change in changes if change.is_unnamed)], now)
         n = len(facts.item_pk)
         n_kept = plan.n_kept if self.activation.phase == Phase.WIDEN else 0  # both passes meet them
         self._update(cursor=until, n_checked=F("n_checked") + n, n_kept=F("n_kept") + n_kept)
@@ -352,3 +354,10 @@ class _Run:
 def _emergency() -> emergency_source.EmergencyView:
     emergency_source.refresh()
     return emergency_source.current()
+
+
+def _by_people(after: int, until: int, facts: Facts) -> list[int]:
+    """Return the items of a span, among those that the pass is about, that stand as a person decided."""
+    decided = Q(current_decision__stage__in=PERSON_STAGES) | Q(current_decision__decided_by__in=PERSONS_RULES)
+    pks = Item.objects.filter(decided, pk__gt=after, pk__lte=until, withdrawn_at=None).values_list("pk", flat=True)
+    return sorted(set(pks) & set(facts.item_pk.tolist()))

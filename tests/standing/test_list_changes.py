@@ -112,6 +112,21 @@ def test_a_withdrawn_term_leaves_what_the_version_blocks(world: World) -> None:
     world.activate()
 
 
+@pytest.mark.parametrize("campaign", [None, Outcome.CLEAR])
+def test_a_versions_own_term_reaches_a_campaigns_members_and_lets_go_of_them(
+    world: World, campaign: Outcome | None
+) -> None:
+    world.upload("ada", frozenset({OWN_TERM}), "")
+    world.gather(list(world.things))
+    if campaign is not None:
+        world.decide_campaign(campaign)
+    before = state(world)
+    for wanted in ("blocked", before):
+        world.activate()
+        assert state(world) == wanted
+        world.check()
+
+
 def test_a_term_reaches_what_is_written_in_pictures_and_what_was_examined_long_ago(world: World) -> None:
     world.upload("ada", NOTHING, "written")
     world.examine(next(iter(world.things)))
@@ -299,3 +314,13 @@ def test_hard_evidence_that_a_person_saw_does_not_speak_again_and_other_evidence
     world.term("quuxwort")
     assert state(world) == "cleared"  # what they decided holds again
     world.check()
+
+
+def test_a_versions_own_term_stops_what_a_person_cleared_before_it_and_lets_go_of_it(world: World) -> None:
+    world.upload("ada", frozenset({OWN_TERM}), "")
+    world.open_page(next(iter(world.things)))
+    world.decide(Outcome.CLEAR, page=-1)
+    for wanted in ("held", "cleared"):
+        world.activate()
+        assert state(world) == wanted
+        world.check()
