@@ -25,6 +25,7 @@ import psycopg
 from benchmarks.feed import path_of, wait_for
 from benchmarks.fill import fill
 from benchmarks.live import Live, live_service
+from benchmarks.revocation import change_others
 from console.embedded import servers_in
 
 Rows = dict[str, dict[str, Any]]
@@ -43,7 +44,6 @@ _FEED = "/api/v1/feed?age=30&region=DE&limit=50"
 _REVOKE = """
     UPDATE moderation_clearance c SET is_granted = false FROM moderation_item i WHERE i.id = c.item_id AND i.external_id = %s
 """
-_OTHERS = "UPDATE moderation_clearance SET is_granted = is_granted WHERE id = ANY(%s)"
 _FILE = """
     INSERT INTO moderation_mediafile (key, created_at, sha256, storage_key, mime, n_bytes, pdq)
     VALUES (gen_random_uuid(), now(), %s, %s, 'video/mp4', %s, '') RETURNING id
@@ -124,7 +124,7 @@ def _load(live: Live, url: str) -> Iterator[None]:
     work = [
         threading.Thread(target=_ask_feed, args=(live, stop)),
         threading.Thread(target=_ask_bytes, args=(live, some, stop)),
-        threading.Thread(target=_noise, args=(url, stop)),
+        threading.Thread(target=change_others, args=(url, stop)),
     ]
     for thread in work:
         thread.start()
@@ -148,15 +148,6 @@ def _ask_bytes(live: Live, some: Sequence[str], stop: threading.Event) -> None:
     while not stop.is_set():
         ask(live, some[n % len(some)], {"Range": "bytes=0-65535"})
         n += 1
-
-
-def _noise(url: str, stop: threading.Event) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        ids = [row[0] for row in connection.execute("SELECT id FROM moderation_clearance ORDER BY id LIMIT 1000")]
-        n = 0
-        while not stop.wait(0.05):
-            n = (n + 10) % 1000
-            connection.execute(_OTHERS, (ids[n : n + 10],))
 
 
 def _takedowns(live: Live, url: str) -> list[tuple[float, float]]:

@@ -72,7 +72,7 @@ def _revoke(url: str, load: Load) -> dict[str, float]:
     """Revoke what the feed shows, one item after the other, while other clearances change; return the commits' times."""
     commits: dict[str, float] = {}
     stop = threading.Event()
-    noise = threading.Thread(target=_noise, args=(url, stop))
+    noise = threading.Thread(target=change_others, args=(url, stop))
     noise.start()
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(N_REVOCATIONS):
@@ -85,7 +85,7 @@ def _revoke(url: str, load: Load) -> dict[str, float]:
     return commits
 
 
-def _noise(url: str, stop: threading.Event) -> None:
+def change_others(url: str, stop: threading.Event) -> None:
     """Change other clearances all the time, ten in a transaction."""
     with psycopg.connect(url, autocommit=True) as connection:
         ids = [row[0] for row in connection.execute("SELECT id FROM moderation_clearance ORDER BY id LIMIT 1000")]

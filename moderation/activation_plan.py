@@ -155,7 +155,7 @@ class _New:
         self.territories = codes[inverse]
 
 
-def _narrower(old: _Old, new: _New) -> npt.NDArray[np.bool_]:
+def _narrower(old: _Old | _New, new: _Old | _New) -> npt.NDArray[np.bool_]:
     """Return where something served is served no more, or to fewer."""
     fewer = ~new.is_served | (new.min_age > old.min_age)
     for i in np.flatnonzero(new.is_served & (old.territories != new.territories)).tolist():
@@ -173,11 +173,8 @@ def _other(old: _Old, new: _New) -> npt.NDArray[np.bool_]:
 
 def _wider(old: _Old, new: _New) -> npt.NDArray[np.bool_]:
     """Return where the outcome is milder, or somebody is served who was not."""
-    wider = (new.outcome < old.outcome) | (old.is_served & new.is_served & (new.min_age < old.min_age))
-    for i in np.flatnonzero(old.is_served & new.is_served & (old.territories != new.territories)).tolist():
-        wider[i] |= bool(_codes(old.territories[i]) - _codes(new.territories[i]))
-    found: npt.NDArray[np.bool_] = wider
-    return found
+    wider: npt.NDArray[np.bool_] = (new.outcome < old.outcome) | _narrower(new, old)
+    return wider
 
 
 def _unequal(old: npt.NDArray[np.object_], new: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:

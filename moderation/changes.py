@@ -53,6 +53,11 @@ class Change:
     is_wider: bool = False
     is_unnamed: bool = False
 
+    @property
+    def territories_blocked(self) -> tuple[str, ...]:
+        """The territories, as the decision that is written calls them."""
+        return self.territories
+
 
 def job_for(
     context: Mapping[str, Any], policy: CompiledPolicy, *, category: str, outcome: Outcome, score: float, now: datetime

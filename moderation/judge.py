@@ -144,11 +144,14 @@ def is_new_and_hard(known: Mapping[str, Any], judgement: Judgement) -> bool:
 
 
 class Standing(Protocol):
-    """What a verdict is compared with: a decision."""
+    """What a verdict is compared with: a decision, or one that is to be written."""
 
-    outcome: int
-    min_age: int
-    territories_blocked: list[str]
+    @property
+    def outcome(self) -> int: ...
+    @property
+    def min_age(self) -> int: ...
+    @property
+    def territories_blocked(self) -> Sequence[str]: ...
 
 
 def is_wider(judgement: Judgement, current: Standing) -> bool:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from moderation.bank_selectors import known_clips
 from moderation.deep.places import queue_of, runs_here
-from moderation.detectors.base import Finding, Missing, Result, Subject
+from moderation.detectors.base import Finding, Missing, Result
 from moderation.detectors.deep import DeepDetector
 from moderation.detectors.frames import FramesDetector, match_frames
 from moderation.detectors.ocr import OcrDetector
@@ -34,7 +34,7 @@ from moderation.onpath import bank_index, onpath_run, terms_detector, text_detec
 from moderation.selectors import creator_history
 from moderation.services.decisions import decision_by_machine
 from moderation.services.frame_vectors import FrameVectors
-from moderation.services.list_scan import picture_of, text_scan
+from moderation.services.list_scan import subject_of, text_scan
 from moderation.services.outbox import TOPIC_DETECT, item_joined, message_add, message_done
 from moderation.services.passages import read_result
 from moderation.services.workbench import Workbench
@@ -148,16 +148,7 @@ def context_of(item: Item) -> Context:
 
 
 def _onpath_results(item: Item, policy: CompiledPolicy) -> tuple[Result, ...]:
-    files = {role: file for role, file in (("media", item.media), ("cover", item.cover)) if file}
-    subject = Subject(
-        kind=ItemKind(item.kind),
-        caption=item.caption,
-        language=item.language_detected or "und",
-        region=item.region,
-        file_hashes={role: file.sha256 for role, file in files.items()},
-        pictures=tuple(picture_of(role, file) for role, file in files.items() if file.pdq),
-        history=creator_history(item.creator.external_id, timezone.now()),
-    )
+    subject = subject_of(item, history=creator_history(item.creator.external_id, timezone.now()))
     return onpath_run(subject, policy, deadline_seconds=_UNHURRIED_SECONDS)
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from moderation.campaign_selectors import floors_under
 from moderation.changes import Change
-from moderation.judge import Judgement, is_wider, judge, under_floor
+from moderation.judge import Judgement, is_same, is_wider, judge, under_floor
 from moderation.lists_in_force import ListsChanged, lists_refresh
 from moderation.lists_mark import ListsMark
 from moderation.models import Item, OutboxMessage
@@ -106,15 +106,9 @@ def items_confirm(*, changes: Sequence[Change], judge_with: Judge) -> set[int]:
         part = {change.item_pk: change for change in changes[start : start + _BATCH]}
         for content in contents_of(_loaded(list(part))).values():
             verdict = judge_with.verdict(content)
-            if verdict.is_whole and _says(verdict.judgement, part[content.item.pk]):
+            if verdict.is_whole and is_same(verdict.judgement, part[content.item.pk]):
                 sure.add(content.item.pk)
     return sure
-
-
-def _says(judgement: Judgement, change: Change) -> bool:
-    if judgement.outcome != change.outcome or not judgement.outcome.is_servable:
-        return judgement.outcome == change.outcome
-    return (judgement.min_age, set(judgement.territories)) == (change.min_age, set(change.territories))
 
 
 def _loaded(pks: Sequence[int]) -> list[Item]:

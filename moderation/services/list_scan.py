@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from moderation.bank_selectors import known_clips
-from moderation.detectors.base import Finding, Missing, Picture, Result, Subject
+from moderation.detectors.base import CreatorHistory, Finding, Missing, Picture, Result, Subject
 from moderation.detectors.deep import LOOKS_AT
 from moderation.detectors.frames import match_frames
 from moderation.detectors.ocr import read_findings
@@ -132,22 +132,24 @@ def scan(content: Content, policy: CompiledPolicy, in_use: InUse) -> Scanned:
 
 
 def _lists(content: Content, policy: CompiledPolicy) -> tuple[Result, ...]:
-    item = content.item
+    return lists_run(subject_of(content.item), policy)
+
+
+def subject_of(item: Item, *, history: CreatorHistory | None = None) -> Subject:
+    """Return a stored item as on-path detectors look at it; without a history, `history` is missing."""
     files = {role: file for role, file in (("media", item.media), ("cover", item.cover)) if file}
-    return lists_run(
-        Subject(
-            kind=ItemKind(item.kind),
-            caption=item.caption,
-            language=item.language_detected or "und",
-            region=item.region,
-            file_hashes={role: file.sha256 for role, file in files.items()},
-            pictures=tuple(picture_of(role, file) for role, file in files.items() if file.pdq),
-        ),
-        policy,
+    return Subject(
+        kind=ItemKind(item.kind),
+        caption=item.caption,
+        language=item.language_detected or "und",
+        region=item.region,
+        file_hashes={role: file.sha256 for role, file in files.items()},
+        pictures=tuple(_picture_of(role, file) for role, file in files.items() if file.pdq),
+        history=history,
     )
 
 
-def picture_of(role: str, file: MediaFile) -> Picture:
+def _picture_of(role: str, file: MediaFile) -> Picture:
     """Return a picture by the hash that was computed at upload; its pixels are not needed again."""
     return Picture(role, file.sha256, np.empty((0, 0, 3), np.uint8), (file.pdq, file.pdq_quality or 0))
 
