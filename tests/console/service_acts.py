@@ -312,7 +312,7 @@ READS: dict[str, str] = {
     "reporters.reporters": "lists reporters",
     "list_scan.contents_of": "reads what is known of items",
     "list_scan.contents_seen": "reads what is known of items",
-    "list_scan.picture_of": "reads a stored hash",
+    "list_scan.subject_of": "reads a stored hash",
     "list_scan.scan": "looks through content",
     "list_scan.terms_in": "looks through a text",
     "list_scan.text_scan": "looks through a text",
