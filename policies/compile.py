@@ -16,7 +16,6 @@ from policies.choices import BAND_MIN_AGES, DETECTORS, KIND_KEYS, Band, Outcome,
 from policies.compiled import (
     KIND_SLOTS,
     N_LEVELS,
-    NEVER,
     U16,
     CompiledPolicy,
     CompiledTerm,
@@ -24,8 +23,9 @@ from policies.compiled import (
     Route,
 )
 from policies.exceptions import PolicyError
-from policies.rows import Document, ThresholdRow
-from policies.schema import LEVEL_KEYS, STANDING_KEYS, check_levels, parse_document
+from policies.rows import Document
+from policies.schema import LEVEL_KEYS, STANDING_KEYS, check_levels, languages_of, markets_of, parse_document
+from policies.threshold_tables import threshold_tables, with_unknown
 
 #: Equally restrictive rules are asked in this order: evidence before context, the surest first.
 _FAMILIES = ("hard", "invalid", "missing", "score", "standing", "language", "age", "claim", "territory")
@@ -81,7 +81,7 @@ def compile_parsed(document: Document) -> CompiledPolicy:
     entries = _ordered(_entries(document))
     ranks = {entry.where: rank for rank, entry in enumerate(entries)}
     rules = tuple(dict.fromkeys(entry.rule for entry in entries))
-    tables = {**_rank_tables(entries, rules), **_threshold_tables(document), **_evidence_tables(document, ranks)}
+    tables = {**_rank_tables(entries, rules), **threshold_tables(document), **_evidence_tables(document, ranks)}
     tables |= {**_context_tables(document, ranks), **_territory_tables(document, ranks)}
     for table in tables.values():
         table.flags.writeable = False
@@ -98,8 +98,8 @@ def _names(document: Document) -> dict[str, Any]:
         "categories": tuple(row.slug for row in document.categories),
         "severities": MappingProxyType({row.slug: row.severity for row in document.categories}),
         "child_safety": frozenset(row.slug for row in document.categories if row.is_child_safety),
-        "markets": _markets(document),
-        "languages": _languages(document),
+        "markets": markets_of(document),
+        "languages": languages_of(document),
         "detectors": DETECTORS,
         "age_reasons": MappingProxyType(reasons),
         "territory_groups": tuple(row.regions for row in document.territories),
@@ -108,15 +108,6 @@ def _names(document: Document) -> dict[str, Any]:
         "terms": tuple(CompiledTerm(**asdict(row)) for row in document.terms),
         "routing": tuple(Route(**asdict(row)) for row in document.routing),
     }
-
-
-def _markets(document: Document) -> tuple[str, ...]:
-    named = {row.market for row in document.thresholds} | {row.market for row in document.ages}
-    return tuple(sorted(named - {""}))
-
-
-def _languages(document: Document) -> tuple[str, ...]:
-    return tuple(sorted({row.language for row in document.thresholds} - {""}))
 
 
 def _required(document: Document) -> tuple[frozenset[str], ...]:
@@ -182,28 +173,6 @@ def _rank_tables(entries: list[_Entry], rules: tuple[str, ...]) -> dict[str, Any
     }
 
 
-def _threshold_tables(document: Document) -> dict[str, Any]:
-    """Return the distinct sets of thresholds, and which of them holds in each context.
-
-    A row for a market or a language replaces the base; of several that match, each level takes the strictest. A row for
-    a band only ever adds: a creator's claim must not buy a looser threshold.
-    """
-    markets, languages = (*_markets(document), ""), (*_languages(document), "")
-    shape = (len(markets), len(languages), len(Band), len(_LEVELS), len(document.categories))
-    known = np.full(shape, NEVER, np.float32)
-    for c, category in enumerate(document.categories):
-        rows = [row for row in document.thresholds if row.category == category.slug]
-        for (m, market), (la, language), b in itertools.product(enumerate(markets), enumerate(languages), Band):
-            known[m, la, b, :, c] = _strictest(rows, market, language, b)
-    known = _with_unknown(known, axes=(0, 1, 2))
-    flat = known.reshape(-1, len(_LEVELS) * len(document.categories))
-    profiles, inverse = np.unique(flat, axis=0, return_inverse=True)
-    return {
-        "thresholds": np.ascontiguousarray(profiles.reshape(-1, len(_LEVELS), len(document.categories), 1)),
-        "profile_of": inverse.reshape(-1).astype(np.uint16),
-    }
-
-
 def threshold_variant(
     policy: CompiledPolicy, document: Document, category: str, level: str, threshold: float | None
 ) -> CompiledPolicy:
@@ -218,7 +187,7 @@ def threshold_variant(
     Raises: PolicyError when the levels would be out of order or the category or level is unknown.
     """
     changed = with_threshold(document, category, level, threshold)
-    parts = _threshold_tables(changed)
+    parts = threshold_tables(changed)
     for table in parts.values():
         table.flags.writeable = False
     return replace(policy, digest="", **parts)
@@ -240,30 +209,6 @@ def with_threshold(document: Document, category: str, level: str, threshold: flo
     check_levels(levels, f"thresholds.{category}")
     rows[place] = replace(rows[place], levels=tuple(levels))
     return replace(document, thresholds=tuple(rows))
-
-
-def _strictest(rows: list[ThresholdRow], market: str, language: str, band: int) -> Any:
-    here = [row for row in rows if row.market in {"", market} and row.language in {"", language}]
-    plain = [row for row in here if row.band is None and not row.is_base]
-    plain = plain or [row for row in here if row.is_base]
-    narrower = [row for row in here if row.band == band]
-    return np.min([_filled(row.levels) for row in plain + narrower], axis=0)
-
-
-def _filled(levels: tuple[float | None, ...]) -> list[Any]:
-    """Return the levels with a null taking the next stricter one, so that counting those reached finds the highest."""
-    filled, following = [], NEVER
-    for level in reversed(levels):
-        following = following if level is None else np.float32(level)
-        filled.append(following)
-    return filled[::-1]
-
-
-def _with_unknown(known: Any, axes: tuple[int, ...], strictest: Any = np.min) -> Any:
-    """Return the table with one more slot on each axis, holding the strictest of the known ones."""
-    for axis in axes:
-        known = np.concatenate([known, strictest(known, axis=axis, keepdims=True)], axis=axis)
-    return known
 
 
 _Ranks = Mapping[tuple[Any, ...], int]
@@ -296,7 +241,7 @@ def _missing_table(document: Document, ranks: _Ranks) -> U16:
         if row.when_missing is not None:
             d = DETECTORS.index(row.detector)
             alone[row.kind, d] = ranks["missing", d, row.when_missing]
-    alone = _with_unknown(alone, (0,), np.max)
+    alone = with_unknown(alone, (0,), np.max)
     table = np.zeros((KIND_SLOTS, 2 ** len(DETECTORS)), np.uint16)
     for mask, d in itertools.product(range(table.shape[1]), range(len(DETECTORS))):
         if mask >> d & 1:
@@ -308,11 +253,11 @@ def _context_tables(document: Document, ranks: _Ranks) -> dict[str, Any]:
     standing = np.zeros(len(Standing), np.uint16)
     for value, outcome in document.standings.items():
         standing[value] = ranks["standing", value] if outcome else 0
-    standing = _with_unknown(standing, (0,), np.max)
-    claim = _with_unknown(np.array([0] + [ranks["claim", b] for b in Band if b], np.uint16), (0,), np.max)
+    standing = with_unknown(standing, (0,), np.max)
+    claim = with_unknown(np.array([0] + [ranks["claim", b] for b in Band if b], np.uint16), (0,), np.max)
     age, years = _age_tables(document, ranks)
-    claim_years = _with_unknown(np.array(BAND_MIN_AGES, np.uint8), (0,), np.max)
-    language = np.zeros(len(_languages(document)) + 2, np.uint16)
+    claim_years = with_unknown(np.array(BAND_MIN_AGES, np.uint8), (0,), np.max)
+    language = np.zeros(len(languages_of(document)) + 2, np.uint16)
     language[-1] = ranks.get(("language",), 0)
     context = np.maximum(np.maximum(age[:, :, None], claim)[..., None], standing)
     context_years = np.broadcast_to(np.maximum(years[:, :, None], claim_years)[..., None], context.shape)
@@ -327,15 +272,15 @@ def _context_tables(document: Document, ranks: _Ranks) -> dict[str, Any]:
 
 
 def _age_tables(document: Document, ranks: _Ranks) -> tuple[Any, Any]:
-    markets = (*_markets(document), "")
-    shape = (len(KIND_KEYS), len(markets))
+    places = {market: m for m, market in enumerate(markets_of(document))}
+    shape = (len(KIND_KEYS), len(places) + 1)
     rank, years = np.zeros(shape, np.uint16), np.zeros(shape, np.uint8)
     for row in document.ages:
-        for kind, (m, market) in itertools.product(range(len(KIND_KEYS)), enumerate(markets)):
-            if row.kind in {None, kind} and row.market in {"", market}:
-                rank[kind, m] = max(rank[kind, m], ranks["age", row.rule])
-                years[kind, m] = max(years[kind, m], row.min_age)
-    return _with_unknown(rank, (0, 1), np.max), _with_unknown(years, (0, 1), np.max)
+        # A rule without a kind or a market holds for all of them.
+        where = (slice(None) if row.kind is None else row.kind, places[row.market] if row.market else slice(None))
+        rank[where] = np.maximum(rank[where], ranks["age", row.rule])
+        years[where] = np.maximum(years[where], row.min_age)
+    return with_unknown(rank, (0, 1), np.max), with_unknown(years, (0, 1), np.max)
 
 
 def _territory_tables(document: Document, ranks: _Ranks) -> dict[str, Any]:

@@ -310,8 +310,8 @@ def _routing(old: Document, new: Document, names: Mapping[str, str]) -> list[Cha
         for row in (after or before,)
         if row is not None
     ]
-    stay_old = [key(row) for row in old.routing if key(row) in {key(other) for other in new.routing}]
-    stay_new = [key(row) for row in new.routing if key(row) in set(stay_old)]
+    stay = {key(row) for row in old.routing} & {key(row) for row in new.routing}
+    stay_old, stay_new = ([key(row) for row in rows if key(row) in stay] for rows in (old.routing, new.routing))
     if stay_old != stay_new:
         orders = _order(old.routing, names), _order(new.routing, names)
         changes.append(Change("routing", "Order in which the rules are asked", *orders))

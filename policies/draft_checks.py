@@ -5,6 +5,7 @@ Published versions are not asked: they decide as they were approved. Pure: no OR
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,8 +13,9 @@ from policies.exceptions import PolicyError
 from policies.regions import REGIONS
 from policies.rows import Document, RouteRow, TermRow
 
-#: Signs that people use in patterns; a term is looked for as it stands, so such a one would silently find nothing.
-_PATTERN = re.compile(r"\\[a-zA-Z]|\.[*+?]|\[[^\]]*\]|\([^)]*\|[^)]*\)|^\^|^\*|\*$|\{\d+(,\d*)?\}")
+#: Signs that people use in patterns; a term is looked for as it stands, so such a one would silently find nothing. What
+#: has an end somewhere behind its beginning is looked for without this: a search begins anew at each beginning.
+_SIGNS = re.compile(r"\\[a-zA-Z]|\.[*+?]|^\^|^\*|\*$|\{\d+(,\d*)?\}")
 _WORDS = re.compile(r"[^\W\d_]+")
 #: Words that stand in almost every caption of their language: a term of only these matches nearly everything.
 _COMMON_WORDS = """
@@ -90,7 +92,7 @@ def check_term(row: TermRow, where: str) -> None:
 
     Raises: PolicyError when it is written like a pattern or consists only of words that nearly every caption has.
     """
-    if _PATTERN.search(row.text):
+    if _is_pattern(row.text):
         raise PolicyError(
             f"{where}.text",
             f"{row.text!r} is written like a pattern; terms are words, found in all their disguises by themselves",
@@ -100,19 +102,24 @@ def check_term(row: TermRow, where: str) -> None:
         raise PolicyError(f"{where}.text", f"{row.text!r} has only common words and would match nearly everything")
 
 
+def _is_pattern(text: str) -> bool:
+    """Tell whether a text has a sign of patterns, a set [ab] or a choice (a|b)."""
+    has_choice = any("|" in part.partition("(")[2] for part in text.split(")")[:-1])
+    return has_choice or "]" in text.partition("[")[2] or _SIGNS.search(text) is not None
+
+
 def check_routing(rows: Sequence[RouteRow]) -> None:
     """Check that each rule can be reached.
 
     Raises: PolicyError naming the first rule whose items an earlier one takes all.
     """
+    first: dict[tuple[str, str, int | None], int] = {}
     for i, row in enumerate(rows):
-        for j, earlier in enumerate(rows[:i]):
-            if (
-                earlier.category in {"", row.category}
-                and earlier.language in {"", row.language}
-                and earlier.kind in {None, row.kind}
-            ):
-                raise PolicyError(f"routing[{i}]", f"nothing reaches this rule: rule {j + 1} takes all it would match")
+        wider = itertools.product({"", row.category}, {"", row.language}, {None, row.kind})
+        if takers := [first[condition] for condition in wider if condition in first]:
+            place = min(takers) + 1
+            raise PolicyError(f"routing[{i}]", f"nothing reaches this rule: rule {place} takes all it would match")
+        first[row.category, row.language, row.kind] = i
 
 
 _CHECKS: Mapping[str, Callable[[Document], None]] = {

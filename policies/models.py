@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from policies.choices import BAND_MIN_AGES, DETECTORS, Band, ItemKind, Outcome, Standing
+from policies.rows import LIST_CHARS, NAME_CHARS, REASON_CHARS, SLUG_CHARS, TERM_CHARS, TITLE_CHARS
 from policies.triggers import (
     BANK_BLOCKS,
     four_eyes,
@@ -51,8 +52,8 @@ def _category(*, null: bool = False) -> "models.ForeignKey[Category, Category]":
 class Category(models.Model):
     """One kind of harm, with the guideline that reviewers read beside the item."""
 
-    slug = models.SlugField(max_length=40, unique=True)
-    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=SLUG_CHARS, unique=True)
+    name = models.CharField(max_length=NAME_CHARS)
     severity = models.PositiveSmallIntegerField()  # 1 (a nuisance) to 5 (a life)
     guideline = models.TextField(blank=True)
     is_mild = models.BooleanField(default=False)
@@ -100,7 +101,7 @@ class PolicyVersion(models.Model):
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     number = models.PositiveIntegerField(unique=True)
-    title = models.CharField(max_length=120)
+    title = models.CharField(max_length=TITLE_CHARS)
     change_note = models.TextField(blank=True)
     state = models.CharField(max_length=12, choices=VersionState.choices, default=VersionState.DRAFT)
     canary_percent = models.PositiveSmallIntegerField(default=0)
@@ -279,7 +280,7 @@ class AgeRule(VersionPart):
     kind = models.PositiveSmallIntegerField(choices=ItemKind.choices, null=True, blank=True)  # null: any kind
     market = _market()
     min_age = models.PositiveSmallIntegerField()  # years
-    reason = models.CharField(max_length=200)
+    reason = models.CharField(max_length=REASON_CHARS)
 
     class Meta(VersionPart.Meta):
         constraints = [
@@ -299,7 +300,7 @@ class TerritoryRule(VersionPart):
     category = _category()
     at = models.FloatField()
     regions = ArrayField(models.CharField(max_length=2, validators=[MARKET]))
-    reason = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=REASON_CHARS, blank=True)
 
     class Meta(VersionPart.Meta):
         constraints = [
@@ -334,7 +335,7 @@ class StandingRule(VersionPart):
 class TermList(VersionPart):
     """A named list of terms."""
 
-    name = models.SlugField(max_length=60)
+    name = models.SlugField(max_length=LIST_CHARS)
 
     class Meta(VersionPart.Meta):
         constraints = [models.UniqueConstraint(fields=["version", "name"], name="policies_termlist_once")]
@@ -348,7 +349,7 @@ class Term(models.Model):
 
     key = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
     list = models.ForeignKey(TermList, on_delete=models.CASCADE, related_name="terms")
-    text = models.CharField(max_length=120)
+    text = models.CharField(max_length=TERM_CHARS)
     category = _category()
     language = _language()
     score = _score()
@@ -419,7 +420,7 @@ class RoutingRule(VersionPart):
     category = _category(null=True)
     language = _language()
     kind = models.PositiveSmallIntegerField(choices=ItemKind.choices, null=True, blank=True)
-    queue = models.SlugField(max_length=60)
+    queue = models.SlugField(max_length=LIST_CHARS)
     severity = models.PositiveSmallIntegerField()
     sla_minutes = models.PositiveIntegerField()
 

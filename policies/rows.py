@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from policies.choices import KIND_KEYS
 
+#: Characters that the columns of these texts have room for: the schema refuses more before anything looks at a text.
+TITLE_CHARS, NAME_CHARS, SLUG_CHARS = 120, 80, 40
+REASON_CHARS, TERM_CHARS, LIST_CHARS = 200, 120, 60
+
 
 @dataclass(frozen=True, slots=True)
 class CategoryRow:

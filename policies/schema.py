@@ -14,6 +14,12 @@ from typing import Any, TypeVar
 from policies.choices import BAND_KEYS, BAND_MIN_AGES, DETECTORS, KIND_KEYS, Outcome, Standing
 from policies.exceptions import PolicyError
 from policies.rows import (
+    LIST_CHARS,
+    NAME_CHARS,
+    REASON_CHARS,
+    SLUG_CHARS,
+    TERM_CHARS,
+    TITLE_CHARS,
     AgeRow,
     CategoryRow,
     DetectorRow,
@@ -29,7 +35,18 @@ from policies.untrusted import shown, text_fault
 LEVEL_KEYS = ("restrict_13", "restrict_16", "restrict_18", "escalate", "block")
 OUTCOME_KEYS = tuple(outcome.name.lower() for outcome in Outcome)
 STANDING_KEYS = tuple(standing.name.lower() for standing in Standing)
+#: Rules are numbered by 16 bits, of which a category takes ten.
+MAX_CATEGORIES = 1_000
+#: Pairs of a market and a language that have thresholds of their own, "any other" among both: 250 markets x 260 languages.
+MAX_PLACES = 2**16
+#: The same for each category: what a version takes of memory and of the time to compile it. Nine categories in 250
+#: markets and 220 languages.
+MAX_CELLS = 500_000
+#: A rule's position is kept in 16 bits with a sign.
+MAX_ROUTES = 2**15 - 1
+MAX_TERRITORIES = 64
 
+_GRAVEST = 5
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
 _QUEUE = re.compile(r"[a-z][a-z0-9_-]*")
 _MARKET = re.compile(r"[A-Z]{2}")
@@ -72,11 +89,18 @@ def _text(value: object, where: str) -> str:
     return value.strip()
 
 
-def _full_text(value: object, where: str) -> str:
-    text = _text(value, where)
-    if not text:
-        raise PolicyError(where, "must not be empty")
-    return text
+def _bounded(most: int, *, empty: bool = False) -> Callable[[object, str], str]:
+    """Return the checker of a text that has a column of `most` characters."""
+
+    def check(value: object, where: str) -> str:
+        text = _text(value, where)
+        if not text and not empty:
+            raise PolicyError(where, "must not be empty")
+        if len(text) > most:
+            raise PolicyError(where, f"has {len(text)} characters, more than {most}")
+        return text
+
+    return check
 
 
 def _flag(value: object, where: str) -> bool:
@@ -85,9 +109,13 @@ def _flag(value: object, where: str) -> bool:
     return value
 
 
-def _pattern(pattern: re.Pattern[str], what: str, *, empty: bool) -> Callable[[object, str], str]:
+def _pattern(
+    pattern: re.Pattern[str], what: str, *, empty: bool, most: int = SLUG_CHARS
+) -> Callable[[object, str], str]:
+    bounded = _bounded(most, empty=True)
+
     def check(value: object, where: str) -> str:
-        text = _text(value, where)
+        text = bounded(value, where)
         if (text or not empty) and not pattern.fullmatch(text):
             raise PolicyError(where, f"must be {what}, not {shown(text)}")
         return text
@@ -95,8 +123,9 @@ def _pattern(pattern: re.Pattern[str], what: str, *, empty: bool) -> Callable[[o
     return check
 
 
+_name = _bounded(SLUG_CHARS)
 _slug = _pattern(_SLUG, "a slug", empty=False)
-_queue = _pattern(_QUEUE, "a queue's slug", empty=False)
+_queue = _pattern(_QUEUE, "a queue's slug", empty=False, most=LIST_CHARS)
 _market = _pattern(_MARKET, "two capital letters", empty=True)
 _region = _pattern(_MARKET, "two capital letters", empty=False)
 _language = _pattern(_LANGUAGE, "two or three small letters", empty=True)
@@ -179,7 +208,7 @@ def _document(fields: _Fields) -> Document:
     return Document(
         number=fields.take("number", _number(1, 2**31 - 1)),
         key=fields.take("key", _text, ""),
-        title=fields.take("title", _full_text),
+        title=fields.take("title", _bounded(TITLE_CHARS)),
         change_note=fields.take("change_note", _text, ""),
         unknown_language=fields.take("unknown_language", _language_outcome, "clear"),
         categories=fields.take("categories", _categories),
@@ -205,8 +234,8 @@ def _category(slug: str) -> Callable[[_Fields], CategoryRow]:
     def parse(fields: _Fields) -> CategoryRow:
         return CategoryRow(
             slug=slug,
-            name=fields.take("name", _full_text),
-            severity=fields.take("severity", _number(1, 5)),
+            name=fields.take("name", _bounded(NAME_CHARS)),
+            severity=fields.take("severity", _number(1, _GRAVEST)),
             guideline=fields.take("guideline", _text, ""),
             is_mild=fields.take("is_mild", _flag, False),
             is_child_safety=fields.take("is_child_safety", _flag, False),
@@ -247,7 +276,7 @@ def _uses(kind: int) -> Callable[[object, str], list[DetectorRow]]:
 def _names(value: object, where: str) -> list[str]:
     if not isinstance(value, list | tuple):
         raise PolicyError(where, "must be a list of names")
-    return [_full_text(name, where) for name in value]
+    return [_name(name, where) for name in value]
 
 
 def _threshold(fields: _Fields) -> ThresholdRow:
@@ -275,7 +304,7 @@ def _age(fields: _Fields) -> AgeRow:
         kind=fields.take("kind", _maybe(_kind), None),
         market=fields.take("market", _market, ""),
         min_age=fields.take("min_age", _min_age),
-        reason=fields.take("reason", _full_text),
+        reason=fields.take("reason", _bounded(REASON_CHARS)),
     )
 
 
@@ -287,7 +316,7 @@ def _territory(fields: _Fields) -> TerritoryRow:
         category=fields.take("category", _slug),
         at=fields.take("at", _score),
         regions=tuple(sorted({_region(region, f"{fields.path}.regions") for region in regions})),
-        reason=fields.take("reason", _text, ""),
+        reason=fields.take("reason", _bounded(REASON_CHARS, empty=True), ""),
     )
 
 
@@ -319,7 +348,7 @@ def _term(list_name: str) -> Callable[[_Fields], TermRow]:
     def parse(fields: _Fields) -> TermRow:
         row = TermRow(
             list_name=list_name,
-            text=fields.take("text", _full_text),
+            text=fields.take("text", _bounded(TERM_CHARS)),
             category=fields.take("category", _slug),
             language=fields.take("language", _language, ""),
             score=fields.take("score", _maybe(_score), None),
@@ -376,20 +405,53 @@ def check_consistency(document: Document) -> None:
     known = {row.slug for row in document.categories}
     if not known:
         raise PolicyError("categories", "must name one")
+    _check_size(document)
     _check_unique(document)
     _check_categories_known(document, known)
     based = {row.category for row in document.thresholds if row.is_base}
     if known - based:
         raise PolicyError("thresholds", f"{shown(min(known - based))} has no row without market, language and band")
     for row in document.categories:
-        if row.is_child_safety and document.banks.get(row.slug) != Outcome.BLOCK:
-            raise PolicyError(f"banks.{row.slug}", "a child-safety match must block")
+        if row.is_child_safety:
+            _check_child_safety(row, document.banks)
     if not document.routing or (document.routing[-1].category or document.routing[-1].language):
         raise PolicyError("routing", "the last rule must match everything")
     if document.routing[-1].kind is not None:
         raise PolicyError("routing", "the last rule must match everything")
-    if len(document.territories) > 64:
-        raise PolicyError("territories", "there can be 64 at most")
+
+
+def _check_child_safety(row: CategoryRow, banks: Mapping[str, int]) -> None:
+    if banks.get(row.slug) != Outcome.BLOCK:
+        raise PolicyError(f"banks.{row.slug}", "a child-safety match must block")
+    if row.severity != _GRAVEST or row.is_mild:
+        raise PolicyError(f"categories.{row.slug}", f"a child-safety category has severity {_GRAVEST} and is not mild")
+
+
+def _check_size(document: Document) -> None:
+    """Refuse what would take minutes to compile, or more numbers than the tables have."""
+    for field, rows, most in (
+        ("categories", document.categories, MAX_CATEGORIES),
+        ("territories", document.territories, MAX_TERRITORIES),
+        ("routing", document.routing, MAX_ROUTES),
+    ):
+        if len(rows) > most:
+            raise PolicyError(field, f"there can be {most} at most")
+    n_markets, n_languages = len(markets_of(document)), len(languages_of(document))
+    places = (n_markets + 1) * (n_languages + 1)
+    if places > MAX_PLACES or places * len(document.categories) > MAX_CELLS:
+        named = f"{n_markets} markets, {n_languages} languages and {len(document.categories)} categories"
+        raise PolicyError("thresholds", f"{named} are more than one version can have")
+
+
+def markets_of(document: Document) -> tuple[str, ...]:
+    """Return the markets that some rule names, sorted."""
+    named = {row.market for row in document.thresholds} | {row.market for row in document.ages}
+    return tuple(sorted(named - {""}))
+
+
+def languages_of(document: Document) -> tuple[str, ...]:
+    """Return the languages that some threshold names, sorted."""
+    return tuple(sorted({row.language for row in document.thresholds} - {""}))
 
 
 def _check_unique(document: Document) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -137,6 +138,17 @@ def test_a_file_is_taken_whole_or_not_at_all(editor: Client) -> None:
     assert "green banana,hate,0.6" in page, "what was sent is there to be mended"
     assert not Term.objects.filter(list__name="other").exists()
     assert editor.post(url, {"file-list_name": "wave"}).status_code == 422
+
+
+@pytest.mark.parametrize("length", [121, 3_000, 20_000])
+def test_a_term_that_is_too_long_is_refused_before_anything_looks_at_it(editor: Client, length: int) -> None:
+    half = length // 2  # opening brackets and bars without an end, which a search for patterns took minutes over
+    text = f"text,category,score\nzorblat{'(' * half}{'|' * half},hate,0.5\n"
+    began = time.process_time()
+    response = editor.post(reverse("terms_take", args=[2]), {"file-list_name": "wave", "file-text": text})
+    assert response.status_code == 422
+    assert "more than 120" in response.content.decode()
+    assert time.process_time() - began < 3
 
 
 def test_nothing_is_changed_in_a_published_version(editor: Client) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from policies.draft_checks import check_draft, check_section
+from policies.choices import KIND_KEYS
+from policies.draft_checks import check_draft, check_routing, check_section, check_term
 from policies.exceptions import PolicyError
-from policies.schema import parse_document
+from policies.rows import RouteRow
+from policies.schema import parse_document, parse_terms
 from tests.policies.builders import seed_document, small_document
 
 
@@ -59,6 +66,28 @@ def test_it_refuses_a_term_that_is_written_like_a_pattern(text: str) -> None:
     assert "pattern" in error.message
 
 
+#: What a pattern is, said in one expression, which takes the cube of a text's length.
+PATTERN = re.compile(r"\\[a-zA-Z]|\.[*+?]|\[[^\]]*\]|\([^)]*\|[^)]*\)|^\^|^\*|\*$|\{\d+(,\d*)?\}")
+[WORD] = parse_terms("wave", [{"text": "zorblat", "category": "hate", "score": 0.5}])
+
+
+@given(text=st.text(st.sampled_from("ab1()|[]{},.*^\\"), max_size=16))
+def test_a_pattern_is_what_the_slow_expression_finds(text: str) -> None:
+    try:
+        check_term(replace(WORD, text=f"zorblat {text}"), "terms.wave[0]")
+        is_refused = False
+    except PolicyError:
+        is_refused = True
+    assert is_refused is (PATTERN.search(f"zorblat {text}") is not None)
+
+
+@pytest.mark.parametrize("text", ["(" * 60_000 + "|" * 60_000, "[" * 120_000, "(|" * 60_000, "{1" * 60_000])
+def test_looking_for_a_pattern_takes_no_longer_than_reading(text: str) -> None:
+    began = time.process_time()
+    check_term(replace(WORD, text=f"zorblat{text}"), "terms.wave[0]")
+    assert time.process_time() - began < 0.5
+
+
 @pytest.mark.parametrize("text", ["the", "to be or not to be", "und die", "pour vous"])
 def test_it_refuses_a_term_of_common_words_alone(text: str) -> None:
     error = refused(terms={"wave": [{"text": text, "category": "hate", "score": 0.5}]})
@@ -86,6 +115,46 @@ def test_it_refuses_a_route_that_nothing_reaches(first: dict[str, Any], second: 
     error = refused(routing=[plain | first, plain | second, plain])
     assert error.field == "routing[1]"
     assert "rule 1 takes all" in error.message
+
+
+_ROUTE = st.builds(
+    RouteRow,
+    category=st.sampled_from(["", "hate", "drugs"]),
+    language=st.sampled_from(["", "de", "tr"]),
+    kind=st.sampled_from([None, 0, 1]),
+    queue=st.just("general"),
+    severity=st.just(3),
+    sla_minutes=st.just(60),
+)
+
+
+def _unreached(rows: list[RouteRow]) -> tuple[int, int] | None:
+    """Return the first rule that nothing reaches and the first that takes all of it, by comparing each with each."""
+    for i, row in enumerate(rows):
+        for j, by in enumerate(rows[:i]):
+            if by.category in {"", row.category} and by.language in {"", row.language} and by.kind in {None, row.kind}:
+                return i, j
+    return None
+
+
+@given(rows=st.lists(_ROUTE, max_size=8))
+def test_a_route_that_nothing_reaches_is_the_one_that_comparing_each_with_each_finds(rows: list[RouteRow]) -> None:
+    expected = _unreached(rows)
+    if expected is None:
+        check_routing(rows)
+        return
+    with pytest.raises(PolicyError) as error:
+        check_routing(rows)
+    assert error.value.field == f"routing[{expected[0]}]"
+    assert f"rule {expected[1] + 1} takes all" in error.value.message
+
+
+def test_very_many_routes_are_checked_in_time() -> None:
+    codes = [f"{a}{b}{c}" for a in "abcdefghijklm" for b in "abcdefghijklmnopqrstuvwxyz" for c in "abcdefghijklmnopqrstuvwxyz"]  # fmt: skip
+    rows = [RouteRow("hate", code, kind, "general", 3, 60) for code in codes for kind in range(len(KIND_KEYS))]
+    began = time.process_time()
+    check_routing(rows)
+    assert time.process_time() - began < 2
 
 
 def test_a_section_is_checked_alone() -> None:
