@@ -33,7 +33,7 @@ from policies.models import (
 )
 from policies.schema import LEVEL_KEYS, OUTCOME_KEYS, STANDING_KEYS
 from policies.untrusted import UntrustedError, checked_lines, decimal_number, shown
-from policies.yaml_reading import Lines, YamlRefused, read_yaml
+from policies.yaml_reading import Lines, read_yaml
 
 #: Columns of a term file; only `text` and `category` have to be there.
 TERM_COLUMNS = ("text", "category", "language", "score", "outcome", "exception", "whole_word")
@@ -48,6 +48,14 @@ def load_yaml(text: str, folder: Path | None = None) -> dict[str, Any]:
     Raises: PolicyError when it is not YAML, not a mapping, or a term file is missing or lies outside the folder.
     """
     data, _ = read_yaml(text)
+    return as_document(data, folder)
+
+
+def as_document(data: Any, folder: Path | None = None) -> dict[str, Any]:
+    """Return what was read of a YAML text as a document.
+
+    Raises: PolicyError as `load_yaml`.
+    """
     if not isinstance(data, dict):
         raise PolicyError("document", "must be a mapping")
     terms = data.get("terms")
@@ -75,13 +83,12 @@ def _text_of(path: Path, where: str) -> str:
         raise PolicyError(where, "is not text in UTF-8") from error
 
 
-def line_of(text: str, field: str) -> int | None:
-    """Return the line, from 1, of a YAML text where a field of a `PolicyError` stands; of what holds it where it is
-    absent; None where the text is no YAML."""
-    try:
-        _, lines = read_yaml(text)
-    except YamlRefused as error:
-        return error.line
+def line_of(lines: Lines, field: str) -> int:
+    """Return the line, from 1, where a field of a `PolicyError` stands; of what holds it where it is absent.
+
+    Args:
+        lines: as `read_yaml` gives them, so that what is wrong with a document costs no second reading.
+    """
     line = 1
     for name, index in _STEP.findall(field):
         found = _below(lines, name, int(index[:9]) if index else 0)

@@ -1,7 +1,7 @@
 """Reading YAML that anybody may have written: a small part of the language, with bounds that hold before anything is made.
 
 Mappings, lists, and plain or quoted texts. No anchors and aliases (a page of them is a billion values), no tags, no merge
-keys, one document. A plain text is a number, true, false or null where it is written as in JSON, and a text otherwise: `no` is
+keys, no directives, one document. A plain text is a number, true, false or null where it is written as in JSON, and a text otherwise: `no` is
 Norwegian, 1:30 is no number of seconds, and 2026-11-30 no date.
 """
 
@@ -28,6 +28,9 @@ MAX_SECONDS = 10.0
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+([eE][-+]?[0-9]{1,3})?")
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
+#: What ends a line in YAML 1.1, and a line that the parser takes for a directive; content of a mapping is never so far left.
+_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+_DIRECTIVE = re.compile(rf"(?:\A|{_BREAK.pattern})\ufeff*%")
 #: libyaml where the package was built with it: many times faster, with the same events.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -158,6 +161,7 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
         raise YamlRefused(f"has more than {MAX_BYTES // 2**20} MiB")
     if fault := text_fault(text):
         raise YamlRefused(fault)
+    _check_directives(text)
     builder = _Builder()
     try:
         for event in _in_time(yaml.parse(text, Loader=_LOADER)):
@@ -171,6 +175,14 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
     except RecursionError as error:
         raise YamlRefused("is nested too deeply") from error
     return builder.root, builder.root_lines
+
+
+def _check_directives(text: str) -> None:
+    """Refuse directives before the parser meets one: it compares each with all before it, in one step that holds the whole
+    process and that no clock of ours can end."""
+    if found := _DIRECTIVE.search(text):
+        line = 1 + sum(1 for _ in _BREAK.finditer(text, 0, found.end()))
+        raise YamlRefused("has a directive (a line that begins with %)", line)
 
 
 def _in_time(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:

@@ -1,9 +1,8 @@
 """Reading policy versions: the list, one version with what it changes and what can be done next, its content, two compared."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
@@ -16,12 +15,14 @@ from console.policy_pages import head, in_groups, offers_to
 from console.views import rollouts
 from moderation.rollout_selectors import activation_current
 from moderation.services.audit import audit_write
-from policies.documents import document_of, dump_yaml, line_of, load_yaml
+from policies.documents import as_document, document_of, dump_yaml, line_of
 from policies.exceptions import PolicyError
+from policies.models import PolicyVersion
 from policies.selectors import version_list
 from policies.selectors_versions import base_of, term_lists, version_content, version_diff, version_steps, writers_in
 from policies.services import version_create
 from policies.services_drafts import version_copy
+from policies.yaml_reading import YamlRefused, read_yaml
 
 
 @require_GET
@@ -123,12 +124,24 @@ def policy_take(request: HtmxRequest) -> HttpResponse:
         return render_page(request, "policies/import.html", {"form": form}, status=422)
     text = form.cleaned_data["text"]
     try:
-        version = version_create(actor=request.user, document=load_yaml(text))
-    except PolicyError as error:
-        context = {"form": _with_text(text), "problem": error, "line": line_of(text, error.field), **_near(text, error)}
+        version = _draft_of(request.user, text)
+    except YamlRefused as error:
+        context = {"form": _with_text(text), "problem": error, "line": error.line, "near": _near(text, error.line)}
         return render_page(request, "policies/import.html", context, status=422)
     messages.success(request, f"Version {version.number} is a draft with what the file says.")
     return redirect("policy_page", version.number)
+
+
+def _draft_of(actor: User, text: str) -> PolicyVersion:
+    """Make a draft of a version written as YAML, which is read once, whatever is wrong with it.
+
+    Raises: YamlRefused with the field and the line that are wrong.
+    """
+    data, lines = read_yaml(text)
+    try:
+        return version_create(actor=actor, document=as_document(data))
+    except PolicyError as error:
+        raise YamlRefused(error.message, line_of(lines, error.field), error.field) from error
 
 
 def _with_text(text: str) -> forms.Form:
@@ -140,11 +153,10 @@ def _with_text(text: str) -> forms.Form:
 _NEAR = 200
 
 
-def _near(text: str, error: PolicyError) -> dict[str, Any]:
+def _near(text: str, line: int | None) -> list[tuple[int, str, bool]]:
     """Return the lines around the one that is wrong, numbered."""
-    line = line_of(text, error.field)
     if line is None:
-        return {"near": []}
+        return []
     lines = text.splitlines()
     first = max(line - 2, 1)
-    return {"near": [(n, lines[n - 1][:_NEAR], n == line) for n in range(first, min(line + 2, len(lines)) + 1)]}
+    return [(n, lines[n - 1][:_NEAR], n == line) for n in range(first, min(line + 2, len(lines)) + 1)]

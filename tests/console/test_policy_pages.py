@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+import yaml
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -12,6 +17,7 @@ from pytest_django import DjangoAssertNumQueries
 from policies.compile import compile_document
 from policies.documents import document_of, dump_yaml
 from policies.models import PolicyVersion, Term
+from policies.regions import REGIONS
 from policies.services import version_add_terms
 from policies.services_drafts import version_copy
 from tests.console import policy_scenes as policies
@@ -172,6 +178,69 @@ def test_a_wrong_file_is_refused_with_field_and_line(editor: Client, old: str, n
     assert "Line " in shown
     assert "title: First policy" in shown, "the text is there to be mended"
     assert PolicyVersion.objects.count() == 2
+
+
+_LONG_TERM = {"text": "x" * 121, "category": "hate", "score": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda document: document.update(title="x" * 121), "title"),
+        (lambda document: document["categories"]["hate"].update(name="x" * 81), "categories.hate.name"),
+        (lambda document: document["categories"].update({"x" * 41: dict(document["categories"]["hate"])}), "categories"),
+        (lambda document: document["age_rules"][0].update(reason="x" * 201), "age_rules[0].reason"),
+        (lambda document: document["territories"][0].update(reason="x" * 201), "territories[0].reason"),
+        (lambda document: document["routing"][0].update(queue="x" * 61), "routing[0].queue"),
+        (lambda document: document["terms"].update({"x" * 61: []}), "terms"),
+        (lambda document: document["terms"].update(wave=[_LONG_TERM]), "terms.wave[0].text"),
+    ],
+)
+def test_what_the_database_has_no_room_for_is_refused_with_its_field(
+    editor: Client, change: Callable[[dict[str, Any]], None], field: str
+) -> None:
+    document = document_of(PolicyVersion.objects.get(number=1)) | {"terms": {}}
+    change(document)
+    response = editor.post(reverse("policy_take"), {"text": dump_yaml(document)})
+    assert response.status_code == 422
+    assert f"<code>{field}</code>" in response.content.decode()
+
+
+def test_a_child_safety_category_that_is_not_the_gravest_is_refused(editor: Client) -> None:
+    document = document_of(PolicyVersion.objects.get(number=1))
+    document["categories"]["other"] = {"name": "Other", "severity": 4, "is_child_safety": True}
+    document["thresholds"].append({"category": "other", "block": 0.5})
+    document["banks"]["other"] = "block"
+    response = editor.post(reverse("policy_take"), {"text": dump_yaml(document)})
+    assert response.status_code == 422
+    assert "<code>categories.other</code>" in response.content.decode()
+
+
+def test_a_few_kilobytes_of_thresholds_do_not_hold_the_process(editor: Client) -> None:
+    document = document_of(PolicyVersion.objects.get(number=1)) | {"terms": {}}
+    codes = sorted(REGIONS)[:65]
+    document["thresholds"] += [
+        {"category": "hate", "market": code, "language": code.lower(), "block": 0.9} for code in codes if code != "DE"
+    ]
+    began = time.process_time()
+    response = editor.post(reverse("policy_take"), {"text": dump_yaml(document)})
+    assert response.status_code == 302
+    assert time.process_time() - began < 4
+    assert document_of(PolicyVersion.objects.get(number=3))["thresholds"] == document["thresholds"]
+
+
+def test_a_file_that_is_wrong_is_read_once(editor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def counted(text: str, **options: Any) -> Any:
+        read.append(text)
+        return parse(text, **options)
+
+    parse = yaml.parse
+    monkeypatch.setattr("policies.yaml_reading.yaml.parse", counted)
+    text = dump_yaml(document_of(PolicyVersion.objects.get(number=1))).replace("block: 0.92", "block: 1.92", 1)
+    assert editor.post(reverse("policy_take"), {"text": text}).status_code == 422
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize(
