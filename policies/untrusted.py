@@ -6,6 +6,7 @@ digits and nothing else: `int` also takes blanks, signs, underscores and the dig
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -19,6 +20,8 @@ MAX_DEPTH = 32
 MAX_DIGITS, MAX_FLOAT = 19, 64
 #: Characters of what a message repeats of what was sent.
 MAX_SHOWN = 60
+#: Faults of one document that are told. Each has a place of up to MAX_DEPTH names, and a body has room for very many.
+MAX_FAULTS = 100
 
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _DECIMAL = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,3})?")
@@ -45,28 +48,39 @@ def text_fault(text: str) -> str:
 
 
 def faults(document: object) -> Iterator[tuple[str, str]]:
-    """Yield (place, what is wrong) for every text of a document, names included: `events.3.viewer`.
+    """Yield (place, what is wrong) for the texts of a document, names included: `events.3.viewer`; the first MAX_FAULTS.
+
+    What it takes of memory is the depth, not the size: it waits in each container that it is in, and puts a place into
+    words only where something is wrong.
 
     Raises:
         UntrustedError: it is nested deeper than MAX_DEPTH.
     """
-    waiting: list[tuple[str, object, int]] = [("", document, 0)]
-    while waiting:
-        place, value, depth = waiting.pop()
-        if isinstance(value, str):
-            if fault := text_fault(value):
-                yield place or "body", fault
-            continue
-        if isinstance(value, dict | list) and depth >= MAX_DEPTH:
-            raise UntrustedError(f"It is nested more than {MAX_DEPTH} deep")
-        if isinstance(value, dict):
-            for name, inner in value.items():
-                if fault := text_fault(str(name)):
-                    yield place or "body", f"The name of a field: {fault}"
-                else:
-                    waiting.append((f"{place}.{name[:MAX_SHOWN]}".lstrip("."), inner, depth + 1))
-        elif isinstance(value, list):
-            waiting.extend((f"{place}.{i}".lstrip("."), inner, depth + 1) for i, inner in enumerate(value))
+    return itertools.islice(_faults(document), MAX_FAULTS)
+
+
+def _faults(document: object) -> Iterator[tuple[str, str]]:
+    names: list[object] = []  # of where we are: one less than there are walks
+    walks: list[Iterator[tuple[object, object]]] = [iter([("", document)])]
+    while walks:
+        for name, value in walks[-1]:
+            if isinstance(name, str) and (fault := text_fault(name)):
+                yield _place(names), f"The name of a field: {fault}"
+            elif isinstance(value, str) and (fault := text_fault(value)):
+                yield _place([*names, name]), fault
+            elif isinstance(value, dict | list):
+                if len(walks) > MAX_DEPTH:
+                    raise UntrustedError(f"It is nested more than {MAX_DEPTH} deep")
+                names.append(name)
+                walks.append(iter(value.items() if isinstance(value, dict) else enumerate(value)))
+                break
+        else:
+            walks.pop()
+            del names[-1:]
+
+
+def _place(names: Iterable[object]) -> str:
+    return ".".join(str(name)[:MAX_SHOWN] for name in names).lstrip(".") or "body"
 
 
 def checked_lines(lines: Iterable[str]) -> Iterator[str]:

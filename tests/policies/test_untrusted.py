@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from policies.untrusted import (
     MAX_DEPTH,
+    MAX_FAULTS,
     MAX_SHOWN,
     UntrustedError,
     checked_lines,
@@ -68,6 +70,35 @@ def test_nesting_is_bounded_without_recursion() -> None:
         deep = [deep]
     with pytest.raises(UntrustedError, match="deep"):
         list(faults(deep))
+
+
+def test_looking_for_faults_takes_memory_for_the_depth_and_not_for_the_size() -> None:
+    """Thirty names of sixty letters, and many zeros below them: a place for each of a million was two gigabytes."""
+    wide: object = [0] * 40_000 + [[0]] * 40_000
+    for _ in range(MAX_DEPTH - 2):
+        wide = {"x" * 60: wide}
+    tracemalloc.start()
+    try:
+        assert list(faults(wide)) == []
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2**20
+
+
+def test_of_very_many_faults_the_first_are_told() -> None:
+    wide: object = ["\0"] * 40_000
+    for _ in range(MAX_DEPTH - 1):
+        wide = {"x" * 60: wide}
+    tracemalloc.start()
+    try:
+        found = list(faults(wide))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == MAX_FAULTS
+    assert found[-1][0] == ".".join(["x" * 60] * (MAX_DEPTH - 1) + [str(MAX_FAULTS - 1)])
+    assert most < 2**20
 
 
 @given(document=_JSON)
