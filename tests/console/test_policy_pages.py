@@ -188,7 +188,10 @@ _LONG_TERM = {"text": "x" * 121, "category": "hate", "score": 0.5}
     [
         (lambda document: document.update(title="x" * 121), "title"),
         (lambda document: document["categories"]["hate"].update(name="x" * 81), "categories.hate.name"),
-        (lambda document: document["categories"].update({"x" * 41: dict(document["categories"]["hate"])}), "categories"),
+        (
+            lambda document: document["categories"].update({"x" * 41: dict(document["categories"]["hate"])}),
+            "categories",
+        ),
         (lambda document: document["age_rules"][0].update(reason="x" * 201), "age_rules[0].reason"),
         (lambda document: document["territories"][0].update(reason="x" * 201), "territories[0].reason"),
         (lambda document: document["routing"][0].update(queue="x" * 61), "routing[0].queue"),

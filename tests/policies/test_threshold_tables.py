@@ -105,8 +105,9 @@ def test_the_tables_say_what_a_slow_search_says(base: Any, rows: Any, ages: Any,
     profiles, where = slow_thresholds(document)
     np.testing.assert_array_equal(policy.thresholds, profiles)
     np.testing.assert_array_equal(policy.profile_of, where)
-    claim_years = np.array([0, 13, 16, 18, 18])
-    said = np.maximum(slow_age_years(document)[:, :, None], claim_years)
+    years, claim_years = slow_age_years(document), np.array([0, 13, 16, 18, 18])
+    np.testing.assert_array_equal(policy.rank_min_age[policy.age_rank], years)
+    said = np.maximum(years[:, :, None], claim_years)
     np.testing.assert_array_equal(policy.context_age, np.broadcast_to(said[..., None], policy.context_age.shape))
     assert (str(policy.thresholds.dtype), str(policy.profile_of.dtype)) == ("float32", "uint16")
 
