@@ -27,7 +27,8 @@ def lists_mark() -> ListsMark:
     read_at = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(_MARK)
-        return ListsMark(*cursor.fetchone(), read_at=read_at)
+        n, newest = cursor.fetchone()
+    return ListsMark(n, newest, read_at)
 
 
 def lists_refresh() -> ListsMark:
