@@ -3,6 +3,8 @@
 Terms, banks and domains are held in memory by every process, at most LISTS_MAX_AGE_SECONDS old (ADR 25).
 """
 
+import time
+
 from django.db import connection
 
 from moderation import bank_follower, domain_source, emergency_source
@@ -22,9 +24,11 @@ class ListsChanged(ModerationError):
 
 def lists_mark() -> ListsMark:
     """Return the mark of now, as the caller's transaction sees it."""
+    read_at = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(_MARK)
-        return ListsMark(*cursor.fetchone())
+        n, newest = cursor.fetchone()
+    return ListsMark(n, newest, read_at)
 
 
 def lists_refresh() -> ListsMark:

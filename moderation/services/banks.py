@@ -8,6 +8,7 @@ from itertools import islice
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from moderation.exceptions import BankInvalid
@@ -16,7 +17,6 @@ from moderation.models.bank import ShareLevel
 from moderation.models.lists import ListKind
 from moderation.services.audit import Actor, audit_write
 from moderation.services.list_changes import list_changed
-from moderation.services.transactions import own_txid
 from policies.choices import Outcome
 from policies.models import Category
 
@@ -80,16 +80,22 @@ def bank_add_entries(*, actor: Actor, bank: HashBank, entries: Iterable[NewEntry
         BankInvalid: a hash that is not 64 hexadecimal digits, or an unknown algorithm; then none is added.
     """
     HashBank.objects.select_for_update().get(pk=bank.pk)  # or two that add at once would count each other's
-    before = bank.entries.count()
+    after = _newest(HashEntry.objects.all())
     rows = (_entry(bank, entry) for entry in entries)
     while batch := list(islice(rows, _BATCH)):
         HashEntry.objects.bulk_create(batch, ignore_conflicts=True)
-    n_new = bank.entries.count() - before
+    new = bank.entries.filter(pk__gt=after)
+    n_new = new.count()
     if n_new:
         bank.save(update_fields=["updated_at"])
-        list_changed(kind=ListKind.BANKS, subject={"bank": bank.pk, "txid": own_txid()}, now=timezone.now())
+        subject = {"bank": bank.pk, "after": after, "until": _newest(new)}
+        list_changed(kind=ListKind.BANKS, subject=subject, now=timezone.now())
         audit_write(actor=actor, action="bank.extended", object_type="bank", object_key=bank.slug, n=n_new)
     return n_new
+
+
+def _newest(entries: QuerySet[HashEntry]) -> int:
+    return entries.aggregate(pk=Max("pk"))["pk"] or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,9 +98,12 @@ def decision_by_machine(
         is_final: no further evidence is under way, so a held item needs a person.
 
     Raises:
-        ListsChanged: a list changed since the content was looked through, or that is not known. Look through it again.
+        ListsChanged: a list changed since the content was looked through, or that is not known, or it was looked through so
+            long ago that whoever changed one since does not find the item any more. Look through it again.
     """
     item = item_locked(pk=item.pk)
+    if judgement.lists and judgement.lists.is_overdue:
+        raise ListsChanged("The lists that this item was judged with were read too long ago.")
     current = item.current_decision
     judgement = under_floor(judgement, floor_under(item), policy)
     if current is None:

@@ -116,9 +116,13 @@ def _check_share(text: str, category: str, language: str) -> None:
 def emergency_term_confirm(*, actor: User, key: str, note: str = "", now: datetime) -> EmergencyTerm:
     """Keep a live term in force until a version that contains it is active.
 
+    It is a change of the list: where the term's time is over before this is committed, processes have dropped it meanwhile,
+    and what they judged without it is looked through.
+
     Raises: PermissionDenied; PolicyError when it is not live any more, or the actor wrote it (four eyes).
     """
     term = _reviewable(actor, key, now)
+    _changed(term, now)
     return _reviewed(term, actor, EmergencyState.CONFIRMED, note, now)
 
 
@@ -162,7 +166,7 @@ def _reviewable(actor: User, key: str, now: datetime, *, may_be_confirmed: bool 
         raise PolicyError("reviewer", "the author of an emergency term cannot review it")
     if term.state == EmergencyState.CONFIRMED and not may_be_confirmed:
         raise PolicyError("state", "this term is confirmed already")
-    if not term.is_matching(now):
+    if not term.is_matching(max(now, timezone.now())):  # the row's lock may have been waited for
         raise PolicyError("state", "this term has expired; add it again if it is still needed")
     return term
 

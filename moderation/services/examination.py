@@ -25,6 +25,7 @@ from moderation.detectors.speech import SpeechDetector
 from moderation.detectors.vision import VisionDetector, shown_findings
 from moderation.judge import Context, Judgement, judge
 from moderation.lists_in_force import ListsChanged, lists_refresh
+from moderation.lists_mark import ListsMark
 from moderation.media.limits import MediaRejected
 from moderation.metrics import deep_age_seconds, verdict_total
 from moderation.models import DetectorResult, Item, MediaFile, OutboxMessage
@@ -59,6 +60,10 @@ class EvidenceIncomplete(Exception):
     """A required detector is missing for a reason that may pass; the message is tried again."""
 
 
+class ContentOutdated(Exception):
+    """The content was looked at by another version of a detector than is in use now: other prompts, say. Look again."""
+
+
 class VersionDiffers(Exception):
     """The workers do not all have the same version of a detector; the message is tried again."""
 
@@ -68,40 +73,62 @@ def item_examine(message: OutboxMessage) -> None:
 
     1. run or find the deep detectors' results, outside any transaction; one that runs elsewhere gets a task of its own,
        and the last of these to end promises this work again (item_joined), which then finds all results,
-    2. read the lists anew; run the on-path detectors again, without hurry: what was late at upload is there now,
-    3. before the last attempt, what may still come is waited for,
-    4. decide, mark the item and finish the message, in one transaction; where a list changed meanwhile, from 2 on again.
+    2. read the lists anew, and the item after them: 1 may have taken minutes, in which its creator was suspended; where it
+       looked with other prompts than are in force now, from 1 on again,
+    3. run the on-path detectors again, without hurry: what was late at upload is there now,
+    4. before the last attempt, what may still come is waited for,
+    5. decide, mark the item and finish the message, in one transaction; where a list changed meanwhile, from 2 on again.
 
     Raises:
         EvidenceIncomplete, MediaExaminationFailed, OSError: the attempt failed and is repeated by the outbox, as is one
             whose policy version was replaced while the detectors ran (IntegrityError).
     """
-    item = _item_of(message)
-    looked = _looked(item, message)
-    if looked is None:
-        return
-    policy = policy_for(item.creator.external_id)
+    looked = _looked(_item_of(message), message)
     for _ in range(_MAX_TRIES):
-        judgement = _judged(item, policy, looked, message)
+        if looked is None:
+            return
         try:
-            _decide(item, judgement, policy, message)
-            break
+            _judge_and_decide(looked, message)
+            return
+        except ContentOutdated:
+            looked = _looked(_item_of(message), message)
         except ListsChanged:
             continue  # while it was judged; what was made of the content stands
-    else:
-        raise ListsChanged("The lists keep changing; the item is judged again later.")
+    raise ListsChanged("The lists keep changing; the item is judged again later.")
+
+
+def _judge_and_decide(looked: Sequence[Result], message: OutboxMessage) -> None:
+    """Decide on what was made of the content, by the lists, the prompts, the version and the creator's standing of now.
+
+    Raises:
+        ListsChanged, ContentOutdated: something of this changed meanwhile.
+        EvidenceIncomplete; ListsUnavailable: the lists cannot be read.
+    """
+    mark = lists_refresh()  # before all that it vouches for is read
+    _check_versions(looked)
+    item = _item_of(message)
+    policy = policy_for(item.creator.external_id)
+    judgement = _judged(item, policy, looked, message, mark)
+    _decide(item, judgement, policy, message)
     now = timezone.now()
     deep_age_seconds.labels("decided").observe((now - item.created_at).total_seconds())
     verdict_total.labels(judgement.outcome.name, judgement.decided_by).inc()
 
 
-def _judged(item: Item, policy: CompiledPolicy, deep: Sequence[Result], message: OutboxMessage) -> Judgement:
-    """Return the verdict on what was made of the content, by the lists of now.
+def _check_versions(looked: Sequence[Result]) -> None:
+    in_use = {detector.name: detector.version for detector in deep_detectors()}
+    if any(result.version != in_use[result.detector] for result in looked):
+        raise ContentOutdated("A detector that looked at the content was replaced meanwhile.")
+
+
+def _judged(
+    item: Item, policy: CompiledPolicy, deep: Sequence[Result], message: OutboxMessage, mark: ListsMark
+) -> Judgement:
+    """Return the verdict on what was made of the content.
 
     Raises:
-        EvidenceIncomplete; ListsUnavailable: the lists cannot be read.
+        EvidenceIncomplete.
     """
-    mark = lists_refresh()
     results = [*_onpath_results(item, policy), *(_interpreted(result, policy, item) for result in deep)]
     if message.attempts < settings.OUTBOX_MAX_ATTEMPTS:
         _check_complete(results, policy, item.kind)

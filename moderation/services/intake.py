@@ -27,7 +27,7 @@ from moderation.ensemble import CanMatter, Run
 from moderation.exceptions import ItemConflict, JudgementOverdue, MediaGone
 from moderation.judge import Context, Judgement, could_change, judge, under_floor
 from moderation.language import detect
-from moderation.list_ages import JUDGEMENT_MAX_SECONDS
+from moderation.list_ages import is_overdue
 from moderation.media.storing import content_lock, is_stored
 from moderation.metrics import verdict_total
 from moderation.models import CampaignMember, Creator, Item, MediaFile
@@ -142,7 +142,7 @@ class Begun:
     @property
     def is_overdue(self) -> bool:
         """Whether its lists may have changed so long ago that nobody looks for verdicts by the old ones any more."""
-        return time.monotonic() - self.at > JUDGEMENT_MAX_SECONDS
+        return is_overdue(self.at)
 
     @property
     def is_held(self) -> bool:

@@ -47,11 +47,16 @@ class Verdict:
 
 
 class Judge:
-    """Judges stored content by what is in force. One for a batch: what it knows of lists is as old as `mark`, or newer."""
+    """Judges stored content by what is in force. One for a batch: what it knows of lists is as old as `mark`, or newer.
+
+    Content has to be read after the mark was taken, or the mark would speak for what it is older than.
+    """
+
+    mark: ListsMark
+    _in_use: InUse
 
     def __init__(self) -> None:
-        self.mark: ListsMark = lists_refresh()
-        self._in_use = _in_use()
+        self.refresh()
 
     def verdict(self, content: Content) -> Verdict:
         """Return the verdict on an item's content under the version that decides on its creator.
@@ -66,8 +71,9 @@ class Judge:
         return Verdict(judgement, policy, scanned.is_whole)
 
     def refresh(self) -> None:
-        """Read the lists again."""
+        """Read the lists again, and which prompts and models look at content: the mark vouches for those as well."""
         self.mark = lists_refresh()
+        self._in_use = _in_use()
 
 
 def _in_use() -> InUse:
@@ -116,7 +122,7 @@ def _loaded(pks: Sequence[int]) -> list[Item]:
 
 
 def _judge_again(content: Content, stage: DecisionStage, judges: Judge) -> bool:
-    """Decide one item again; where a list changes meanwhile, once more with the new one."""
+    """Decide one item again; where a list changes meanwhile, once more with the new one, and with what the item is then."""
     for _ in range(_MAX_TRIES):
         try:
             return _decide(content, stage, judges)
@@ -127,7 +133,7 @@ def _judge_again(content: Content, stage: DecisionStage, judges: Judge) -> bool:
 
 @transaction.atomic
 def _decide(content: Content, stage: DecisionStage, judges: Judge) -> bool:
-    """Lock an item, judge it, and decide where that changes something; return whether it did.
+    """Lock an item, judge it as it is then, and decide where that changes something; return whether it did.
 
     A milder verdict needs the whole content. Where a detector was exchanged since it was looked at, what stands stays until the
     item was examined again, which is promised.
@@ -136,7 +142,7 @@ def _decide(content: Content, stage: DecisionStage, judges: Judge) -> bool:
     before = item.current_decision
     if before is None or item.withdrawn_at:
         return False
-    verdict = judges.verdict(content)
+    verdict = judges.verdict(_as_locked(content, item))
     judgement = under_floor(verdict.judgement, floors_under([item]).get(item.pk), verdict.policy)
     if is_wider(judgement, before) and not verdict.is_whole:
         message_add(topic=TOPIC_EXAMINE, item=item, rank_at=timezone.now())
@@ -152,6 +158,14 @@ def _decide(content: Content, stage: DecisionStage, judges: Judge) -> bool:
     if verdict.judgement.awaits_detector:  # it could not matter then; now it may
         message_add(topic=TOPIC_REEXAMINE, item=item, rank_at=timezone.now())
     return decision.pk != before.pk
+
+
+def _as_locked(content: Content, item: Item) -> Content:
+    """Return what is known of a locked item: its creator's standing of now, and what machines saw since the batch was read."""
+    if content.item.current_decision_id != item.current_decision_id:
+        return contents_of(_loaded([item.pk])).get(item.pk, content)
+    content.item.creator = item.creator
+    return content
 
 
 # --- clearances that expired -----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from prometheus_client import Counter
 
@@ -89,11 +89,14 @@ def list_change_settle(message: OutboxMessage) -> None:
 
 
 def _tell_term(change: ListChange) -> None:
-    """Note on an emergency term in force what it did to what was stored, for its page."""
+    """Note on an emergency term in force what it did to what was stored, for its page: by all its changes, put in force or kept."""
     if change.kind == ListKind.TERMS:
+        key = change.subject["term"]
+        changes = ListChange.objects.filter(kind=ListKind.TERMS, subject__term=key)
+        n_caught = changes.aggregate(n=Sum("n_changed"))["n"]
         change.refresh_from_db()
-        terms = EmergencyTerm.objects.filter(key=change.subject["term"], ended_at=None)
-        terms.update(n_rechecked=change.n_looked_at, n_caught=change.n_changed)
+        terms = EmergencyTerm.objects.filter(key=key, ended_at=None)
+        terms.update(n_rechecked=change.n_looked_at, n_caught=n_caught)
 
 
 def _change_of(message: OutboxMessage) -> ListChange:

@@ -1,7 +1,7 @@
 """Which stored items a change of a list may concern: those that hold its subject, whether it was added or taken away.
 
 A subject by kind: terms `{"term": key}`; banks `{"bank": pk, "entries": [pk, ...]}`, or without entries all of the bank, or
-`{"bank": pk, "txid": id}` for the entries that a transaction wrote; domains `{"domain": name}`; prompts `{"set": number}`;
+`{"bank": pk, "after": pk, "until": pk}` for the entries that came after one, up to another; domains `{"domain": name}`; prompts `{"set": number}`;
 standing `{"creator": pk}`.
 """
 
@@ -94,12 +94,16 @@ def _by_hashes(subject: Mapping[str, Any]) -> Concerned:
 
 
 def _index_of(subject: Mapping[str, Any]) -> BankIndex:
-    """Return an index of what changed alone, all of it in force."""
+    """Return an index of what changed alone, all of it in force.
+
+    Entries are named by what never changes of them: whoever writes on one before the look leaves it among what is looked for.
+    An earlier release named them by their transaction, which the next one replaced; of its changes all of the bank is looked for.
+    """
     entries = HashEntry.objects.filter(bank=subject["bank"])
     if "entries" in subject:
         entries = entries.filter(pk__in=subject["entries"])
-    elif "txid" in subject:
-        entries = entries.filter(txid=subject["txid"])
+    elif "after" in subject:
+        entries = entries.filter(pk__gt=subject["after"], pk__lte=subject["until"])
     else:
         entries = entries.filter(retired_at=None)
     if entries.count() > _MAX_ENTRIES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -192,6 +193,50 @@ def test_another_person_confirms_and_then_it_stays() -> None:
     assert text_item("later", CAPTION).state == "blocked"
     with pytest.raises(PolicyError, match="confirmed already"):
         emergency_term_confirm(actor=people()[1], key=str(term.key), now=timezone.now())
+
+
+def test_a_confirmation_that_comes_too_late_is_refused_also_where_its_request_began_in_time() -> None:
+    """The row's lock, or the machine, may have made it wait: what came meanwhile was judged without the term."""
+    term = add()
+    over = timezone.now()
+    EmergencyTerm.objects.update(expires_at=over)
+    with pytest.raises(PolicyError, match="expired"):
+        emergency_term_confirm(actor=people()[1], key=str(term.key), now=over - timedelta(milliseconds=5))
+
+
+def test_a_term_confirmed_in_its_last_moment_reaches_what_came_before_that_was_stored() -> None:
+    """It is confirmed in time; its time is over, and everybody drops it, before the confirmation is committed."""
+    term = add()
+    work(service.TOPIC_LOOK, list_change_look)
+    EmergencyTerm.objects.update(expires_at=timezone.now() + timedelta(seconds=0.5))
+    made: list[Item] = []
+
+    def uploads() -> None:
+        made.append(text_item("meanwhile", CAPTION))
+        connection.close()
+
+    with transaction.atomic():
+        emergency_term_confirm(actor=people()[1], key=str(term.key), now=timezone.now())
+        time.sleep(0.6)
+        emergency_source.forget()
+        thread = threading.Thread(target=uploads)
+        thread.start()
+        thread.join(30)
+        assert made[0].state == "cleared"
+    work(service.TOPIC_LOOK, list_change_look)
+    made[0].refresh_from_db()
+    assert made[0].state == "blocked"
+
+
+def test_what_a_term_did_is_still_told_once_it_is_confirmed() -> None:
+    text_item("served", CAPTION)
+    text_item("other")
+    term = add()
+    work(service.TOPIC_LOOK, list_change_look)
+    emergency_term_confirm(actor=people()[1], key=str(term.key), now=timezone.now())
+    work(service.TOPIC_LOOK, list_change_look)
+    term.refresh_from_db()
+    assert (term.n_rechecked, term.n_caught) == (2, 1)
 
 
 def test_unconfirmed_it_ends_by_itself_and_lets_go_what_it_stopped(settings: Any) -> None:

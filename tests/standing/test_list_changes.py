@@ -17,11 +17,13 @@ from moderation.exceptions import JudgementOverdue
 from moderation.lists_in_force import ListsUnavailable
 from moderation.models import Clearance, ListChange, OutboxMessage
 from moderation.models.decision import DecisionStage
+from moderation.models.lists import ListKind
 from moderation.selectors import item_status
-from moderation.services import intake
+from moderation.services import banks, intake
 from moderation.services.clearances import clearances_expire
 from moderation.services.judging_again import items_judge_again
 from moderation.services.list_changes import NotSettledYet, list_change_look, list_change_settle
+from moderation.services.list_subjects import concerned_by
 from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_RENEW
 from policies.choices import Outcome, Standing
 from tests.standing.world import DOMAINS, OWN_TERM, World
@@ -133,6 +135,48 @@ def test_a_term_reaches_what_is_written_in_pictures_and_what_was_examined_long_a
     assert state(world) == "cleared"
     world.term("quuxwort")
     assert state(world) == "blocked"
+
+
+@pytest.mark.parametrize("is_doubted", [False, True])
+@pytest.mark.parametrize("in_batches", [False, True])
+def test_a_hash_whose_retirement_is_only_asked_for_is_looked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_doubted: bool, in_batches: bool
+) -> None:
+    """Added to a bank of child safety; before anybody looks for it, one person asks to retire it, and a second never agrees."""
+    if in_batches:
+        monkeypatch.setattr("moderation.services.banks._BATCH", 1)
+    world.upload("ada", NOTHING, "known")
+    world.examine(next(iter(world.things)))
+    assert state(world) == "cleared"
+    bank = banks.bank_upsert(actor="test", slug="opaque", category="child_safety", outcome=Outcome.BLOCK)
+    values = ["0" * 64, world.stage.files["known"].sha256, "f" * 64]
+    banks.bank_add_entries(actor="test", bank=bank, entries=[banks.NewEntry("sha256", value) for value in values])
+    if is_doubted:
+        key = str(bank.entries.get(value=values[1]).key)
+        banks.entry_retire(actor=world.stage.author, key=key, reason="I doubt it", now=timezone.now())
+    world.look()
+    assert state(world) == "blocked"
+
+
+def test_a_look_for_new_hashes_looks_for_no_others(world: World) -> None:
+    """What is added is told apart from what the bank had, also where the bank has some of it already."""
+    world.upload("ada", NOTHING, "known")
+    bank, entry = world.stage.bank, banks.NewEntry("sha256", world.stage.files["known"].sha256)
+    banks.bank_add_entries(actor="test", bank=bank, entries=[entry])
+    banks.bank_add_entries(actor="test", bank=bank, entries=[entry, banks.NewEntry("sha256", "0" * 64)])
+    first, second = ListChange.objects.order_by("pk")
+    item = world.item(next(iter(world.things)))
+    assert concerned_by(first)([item]) == [item.pk]
+    assert concerned_by(second)([item]) == []
+
+
+def test_a_change_of_a_bank_as_an_earlier_release_noted_it_is_looked_for_in_all_of_the_bank(world: World) -> None:
+    world.upload("ada", NOTHING, "known")
+    entry = banks.NewEntry("sha256", world.stage.files["known"].sha256)
+    banks.bank_add_entries(actor="test", bank=world.stage.bank, entries=[entry])
+    old = ListChange(kind=ListKind.BANKS, subject={"bank": world.stage.bank.pk, "txid": 1})
+    item = world.item(next(iter(world.things)))
+    assert concerned_by(old)([item]) == [item.pk]
 
 
 def test_nothing_gets_wider_while_a_list_cannot_be_read(world: World) -> None:
