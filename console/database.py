@@ -38,8 +38,8 @@ _SHOULD_IGNORE = """
 # A session may have temporary tables, which come first in its search path: a trigger must not look into one of the same name.
 _FUNCTIONS = """
     SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname = 'public' AND starts_with(p.proname, 'pgtrigger_') AND pg_has_role(current_user, p.proowner, 'USAGE')
-        AND p.proconfig IS NULL
+    WHERE n.nspname = 'public' AND (starts_with(p.proname, 'pgtrigger_') OR starts_with(p.proname, 'gatehouse_'))
+        AND pg_has_role(current_user, p.proowner, 'USAGE') AND p.proconfig IS NULL
 """
 
 

@@ -34,7 +34,7 @@ OPEN_TO_SET_UP = _LEAVE | {"mfa_index", _SET_UP, "account_reauthenticate"}
 #: that must not see recovery codes, make new ones, or set up another factor.
 OPEN_TO_SHOW = _LEAVE | {"mfa_authenticate", _SHOW}
 #: Pages on which somebody changes their own sign-in. Who has set a second factor up shows it first, needed or not.
-_OF_SIGN_IN = frozenset({"account_reauthenticate"})
+_OF_SIGN_IN = frozenset({"account_reauthenticate", "account_change_password"})
 #: Whoever must have one does not take it off; an administrator does, in the admin site.
 REMOVAL = frozenset({"mfa_deactivate_totp"})
 
@@ -63,7 +63,8 @@ def is_required(user: AbstractUser) -> bool:
 def set_up_at(user: AbstractUser) -> datetime | None:
     """Return since when somebody has had a second factor; None where they have none."""
     own = Authenticator.objects.filter(user=user, type__in=KINDS)
-    return own.order_by("created_at").values_list("created_at", flat=True).first()
+    since: datetime | None = own.order_by("created_at").values_list("created_at", flat=True).first()
+    return since
 
 
 def has_shown(request: HttpRequest, user: AbstractUser, *, since: datetime) -> bool:

@@ -68,8 +68,8 @@ def address_of(request: HttpRequest | Request) -> str:
     The one place that reads X-Forwarded-For, for sign-in too: two that disagree would count everybody behind a proxy as one, and
     a stranger's guesses would lock all of them out.
     """
-    told: str | None = BaseThrottle().get_ident(request)  # heeds NUM_PROXIES
-    return clean_client_ip(told or "") or request.META.get("REMOTE_ADDR", "")
+    told = BaseThrottle().get_ident(request)  # type: ignore[arg-type] # it reads headers; and it heeds NUM_PROXIES
+    return clean_client_ip(told or "") or str(request.META.get("REMOTE_ADDR", ""))
 
 
 def calls_in_window(caller: str) -> int:
