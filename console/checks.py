@@ -11,8 +11,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
+from rest_framework.settings import api_settings
 
+from console.database import excess
 from console.roles import ROLES
 from moderation.media.confinement import MEANS
 from moderation.media.decoders import confinement
@@ -20,6 +22,8 @@ from moderation.serving import TAG
 
 #: Those who can harm: what they decide is not looked at by anybody else, or changes what everybody is shown.
 ROLES_THAT_CAN_HARM = frozenset({"senior", "policy-editor", "policy-approver", "admin"})
+#: So much of what a database role may do too much is named in one message.
+_MAX_NAMED = 5
 _MIN_SECRET, _MIN_PASSWORD, _MIN_DISTINCT = 32, 12, 8
 #: What stands in examples, in code or in everybody's list of first tries.
 _PUBLISHED = frozenset(
@@ -100,6 +104,7 @@ def _check_insecure() -> Iterator[CheckMessage]:
     yield from _check_mail()
     yield from _check_second_factor()
     yield from _check_metrics()
+    yield from _check_proxies()
     yield from _check_confinement()
     yield from _check_passwords()
 
@@ -151,6 +156,16 @@ def _check_metrics() -> Iterator[CheckMessage]:
         yield _error(18, "/metrics has no token behind a proxy.", hint)
 
 
+def _check_proxies() -> Iterator[CheckMessage]:
+    hint = "Set BEHIND_PROXY, and NUM_PROXIES where there is more than one."
+    believed = api_settings.NUM_PROXIES
+    if bool(believed) != settings.BEHIND_PROXY:
+        said = (
+            "X-Forwarded-For is believed of anybody" if believed else "Everybody is counted as one address, the proxy's"
+        )
+        yield _error(21, f"{said}: NUM_PROXIES={believed} and BEHIND_PROXY={settings.BEHIND_PROXY}.", hint)
+
+
 def _check_confinement() -> Iterator[CheckMessage]:
     if not settings.MEDIA_CONFINEMENT_REQUIRED:
         yield _error(19, "Decoders may run without confinement.", "Leave MEDIA_CONFINEMENT_REQUIRED as it is.")
@@ -188,15 +203,15 @@ def _is_local(url: str) -> bool:
 
 def _check_role(alias: str) -> Iterator[CheckMessage]:
     try:
-        with connections[alias].cursor() as cursor:
-            cursor.execute(
-                "SELECT rolname, rolsuper, rolcreaterole, rolbypassrls FROM pg_roles WHERE rolname = current_user"
-            )
-            role, *rights = cursor.fetchone()
+        found = [one.what for one in excess(alias)]
     except DatabaseError as error:
         said = f"The database cannot be asked what its role may do ({type(error).__name__})."
         yield CheckWarning(said, hint="It is asked again at the next start.", id="gatehouse.W003")
         return
-    if any(rights):
-        hint = "Serve as a role that may neither change the schema nor undo the record; migrate as another."
-        yield _error(16, f"The database role {role} is a superuser, or can become one.", hint)
+    if found:
+        more = f", and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
+        hint = (
+            "Serve as a role that may neither change the schema nor undo the record, and migrate as another: set DATABASE_OWNER_URL, "
+            "run `manage.py db_roles`; with --check it names all of this."
+        )
+        yield _error(16, f"The database role {', '.join(found[:_MAX_NAMED])}{more}.", hint)

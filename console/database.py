@@ -38,8 +38,8 @@ _SHOULD_IGNORE = """
 # A session may have temporary tables, which come first in its search path: a trigger must not look into one of the same name.
 _FUNCTIONS = """
     SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname = 'public' AND starts_with(p.proname, 'pgtrigger_') AND pg_has_role(current_user, p.proowner, 'USAGE')
-        AND p.proconfig IS NULL
+    WHERE n.nspname = 'public' AND (starts_with(p.proname, 'pgtrigger_') OR starts_with(p.proname, 'gatehouse_'))
+        AND pg_has_role(current_user, p.proowner, 'USAGE') AND p.proconfig IS NULL
 """
 
 
@@ -130,22 +130,31 @@ _ROLE_EXCESS = """
         CASE WHEN rolsuper THEN 'is a superuser' END, CASE WHEN rolcreatedb THEN 'may create databases' END,
         CASE WHEN rolcreaterole THEN 'may create roles' END, CASE WHEN rolreplication THEN 'may replicate' END,
         CASE WHEN rolbypassrls THEN 'bypasses row security' END,
-        CASE WHEN has_schema_privilege(oid, 'public', 'CREATE') THEN 'may create in the schema' END
+        CASE WHEN has_database_privilege(oid, current_database(), 'CREATE') THEN 'may create schemas' END,
+        CASE WHEN has_schema_privilege(oid, 'public', 'CREATE') THEN 'may create in the schema' END,
+        CASE WHEN has_parameter_privilege(oid, 'session_replication_role', 'SET') THEN 'may switch all triggers off' END
     ]) FROM pg_roles WHERE rolname = current_user
 """
-_MEMBER_EXCESS = """
+_OWNER_EXCESS = """
     SELECT 'is a member of ' || r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid
     WHERE m.member = current_user::regrole
+    UNION ALL
+    SELECT 'owns ' || relname FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm')
+        AND pg_has_role(current_user, relowner, 'USAGE')
+    UNION ALL
+    SELECT 'owns ' || proname || '()' FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace AND pg_has_role(current_user, proowner, 'USAGE')
+    ORDER BY 1
 """
+# What may be changed in one column of a table may undo the record as well.
 _TABLE_EXCESS = """
     SELECT p.name || ' on ' || c.relname FROM pg_class c
     CROSS JOIN unnest(ARRAY['TRUNCATE', 'TRIGGER', 'REFERENCES', 'UPDATE', 'DELETE']) p (name)
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-        AND has_table_privilege(c.oid, p.name)
+        AND CASE WHEN p.name IN ('REFERENCES', 'UPDATE') THEN has_any_column_privilege(c.oid, p.name)
+            ELSE has_table_privilege(c.oid, p.name) END
         AND NOT (p.name IN ('UPDATE', 'DELETE') AND p.name = ANY(string_to_array(%s::jsonb ->> c.relname, ' ')))
-    UNION ALL
-    SELECT 'owns ' || relname FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND pg_has_role(current_user, relowner, 'USAGE')
     UNION ALL
     SELECT 'sets ' || relname FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND CASE WHEN relkind = 'S' THEN has_sequence_privilege(oid, 'UPDATE') ELSE false END
@@ -158,7 +167,7 @@ def excess(alias: str = DEFAULT_DB_ALIAS) -> list[Excess]:
     allowed = json.dumps({table: " ".join(names) for table, names in privileges_by_table().items()})
     with connections[alias].cursor() as cursor:
         found: list[str] = []
-        for statement, values in ((_ROLE_EXCESS, []), (_MEMBER_EXCESS, []), (_TABLE_EXCESS, [allowed])):
+        for statement, values in ((_ROLE_EXCESS, []), (_OWNER_EXCESS, []), (_TABLE_EXCESS, [allowed])):
             cursor.execute(statement, values)
             found += [what for (what,) in cursor.fetchall() if what]
     return [Excess(what) for what in found]

@@ -5,8 +5,11 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, logout
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 #: What a page sends along that asks for news by itself: nobody needs to be there for it.
 POLL_HEADER = "X-Poll"
@@ -32,17 +35,31 @@ def session_begin(session: SessionBase) -> None:
     session[_BEGAN] = session[_SEEN] = time.time()
 
 
+def session_is_over(session: SessionBase, now: float) -> bool:
+    """Return whether a session has ended, by idleness or by its age. One of before there were such notes has not."""
+    began, seen = session.get(_BEGAN), session.get(_SEEN)
+    if began is None or seen is None:
+        return False
+    return bool(now - seen > settings.SESSION_IDLE_SECONDS or now - began > settings.SESSION_LIFE_SECONDS)
+
+
+def sessions_end(user: AbstractBaseUser, *, but: str | None) -> None:
+    """End all sessions of somebody except one. Whose a session is stands inside it, so each is looked at: they are few."""
+    for row in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+        if row.session_key != but and row.get_decoded().get(SESSION_KEY) == str(user.pk):
+            row.delete()
+
+
 def _follow(request: HttpRequest, now: float) -> None:
     session = request.session
     if SESSION_KEY not in session:
         return
-    began, seen = session.get(_BEGAN), session.get(_SEEN)
-    if began is None or seen is None:  # of before there were such notes
+    if _BEGAN not in session or _SEEN not in session:
         session_begin(session)
-    elif now - seen > settings.SESSION_IDLE_SECONDS or now - began > settings.SESSION_LIFE_SECONDS:
+    elif session_is_over(session, now):
         logout(request)
         request.session_ended = True  # type: ignore[attr-defined] # access says so where it sends them to sign in
-    elif now - seen > min(_NOTE_SECONDS, settings.SESSION_IDLE_SECONDS / 4) and is_activity(request):
+    elif now - session[_SEEN] > min(_NOTE_SECONDS, settings.SESSION_IDLE_SECONDS / 4) and is_activity(request):
         session[_SEEN] = now
 
 

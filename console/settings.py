@@ -297,7 +297,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "console.api.problems.problem_handler",
     "UNAUTHENTICATED_USER": None,
-    # How many proxies of ours stand in front: only so many entries of X-Forwarded-For are believed.
+    # How many proxies of ours stand in front: only so many entries of X-Forwarded-For are believed; see console/api/throttling.py.
     "NUM_PROXIES": env_int("NUM_PROXIES", 1 if BEHIND_PROXY else 0, minimum=0),
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -19,6 +19,7 @@ from django.utils.crypto import salted_hmac
 
 from console.access import ClosedSignupAdapter
 from console.acting import via_of
+from console.api.throttling import address_of
 from moderation.models import AuditTally
 from moderation.services.audit import Actor, audit_counted, audit_write
 
@@ -32,7 +33,14 @@ _OTHERS = "unknown:others"
 
 
 class TellingAdapter(ClosedSignupAdapter):
-    """Sign-in that also tells of those who tried too often: allauth turns them away before it asks anybody."""
+    """Sign-in that also tells of those who tried too often: allauth turns them away before it asks anybody.
+
+    They are counted by the same address as callers of the API.
+    """
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the address that somebody signs in from."""
+        return address_of(request)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Let somebody try, or refuse for now and record it.

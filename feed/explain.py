@@ -1,6 +1,8 @@
 """Why an item was or was not shown: from the kept trace of a request, and by asking every stage about it now.
 
-Whoever has a trace id learns of that request, and nothing of the viewer beyond it: no band, no region, no other request.
+Whoever has a trace id learns what that request did, and nothing of the viewer beyond it: no band, no region, no other request.
+So what is asked *now* is asked for somebody whom the item is for, never for the viewer: three items of known ages would tell the
+band, however the refusals are worded.
 """
 
 from dataclasses import replace
@@ -13,7 +15,9 @@ from feed.pipeline import run
 from feed.serialise import number_json
 from feed.types import Query
 from moderation import gate, selectors
-from policies.choices import BAND_MIN_AGES
+
+#: The gate's reasons that lie in the viewer, and the one word for them.
+_OF_VIEWERS = {"gate.age": "gate.audience", "gate.territory": "gate.audience"}
 
 
 class ItemUnknown(LookupError):
@@ -38,7 +42,7 @@ def _named(trace: dict[str, Any]) -> dict[str, Any]:
         "rung": trace["rung"],
         "policy_versions": trace["policy_versions"],
         "candidates": trace["candidates"],
-        "removed": {reason: [names.get(i) for i in ids] for reason, ids in trace["removed"].items()},
+        "removed": {reason: [names.get(i) for i in ids] for reason, ids in _removed(trace["removed"]).items()},
         "ranked": [
             {"external_id": names.get(i), "prerank": number_json(prerank), "rank": number_json(rank)}
             for i, prerank, rank in zip(ranked.ids, ranked.prerank, ranked.rank, strict=True)
@@ -49,11 +53,18 @@ def _named(trace: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def explain_item(*, external_id: str, trace_id: str, now: datetime) -> dict[str, Any] | None:
-    """Return what a request did with one item, and what each stage says of it now for somebody like who asked then.
+def _removed(removed: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Return who was taken out by why, with one word for a viewer's age and place."""
+    told: dict[str, list[int]] = {}
+    for reason, ids in removed.items():
+        told.setdefault(_OF_VIEWERS.get(reason, reason), []).extend(ids)
+    return told
 
-    Of the viewer nothing is used but what the trace itself was made for: neither who they are nor what else they saw, and
-    the answer names neither their band nor their region. None where there is no such trace.
+
+def explain_item(*, external_id: str, trace_id: str, now: datetime) -> dict[str, Any] | None:
+    """Return what a request did with one item, and what each stage says of it now for somebody whom it is for.
+
+    The second part would be the same with any other trace. None where there is no such trace.
 
     Raises:
         ItemUnknown: there is no such item.
@@ -64,23 +75,26 @@ def explain_item(*, external_id: str, trace_id: str, now: datetime) -> dict[str,
     item_id = selectors.item_ids_of([external_id]).get(external_id)
     if item_id is None:
         raise ItemUnknown
-    query = query_make(
-        age=str(BAND_MIN_AGES[trace["band"]]), region=trace["region"], language=trace["language"], now=now, watch_item=item_id
-    )  # fmt: skip
+    audience = gate.current().audience(item_id, now)
+    query = replace(query_make(now=now, watch_item=item_id), viewer=audience.somebody)
     return {
         "external_id": external_id,
         "trace_id": trace["trace_id"],
         "then": _slate_says(item_id, trace),
-        "gate": _gate_says(item_id, query, now),
+        "gate": _gate_says(audience),
         "now": _stages_say(item_id, query),
     }
 
 
-def _gate_says(item_id: int, query: Query, now: datetime) -> dict[str, Any]:
-    """Return the gate's answer now, for the audience and place that the trace was made for."""
-    asked = gate.current()
-    why = asked.why_not(item_id, query.viewer, now)
-    return {"is_admitted": not why, "why_not": why or None, "age_seconds": number_json(asked.age_seconds())}
+def _gate_says(audience: gate.Audience) -> dict[str, Any]:
+    """Return the gate's answer now, for whoever the item is for."""
+    why = audience.why_nobody
+    return {
+        "is_admitted": not why,
+        "why_not": why or None,
+        "is_for_everybody": audience.is_everybody,
+        "age_seconds": number_json(gate.current().age_seconds()),
+    }
 
 
 def _stages_say(item_id: int, query: Query) -> dict[str, Any]:
@@ -104,6 +118,6 @@ def _slate_says(item_id: int, trace: dict[str, Any]) -> dict[str, Any]:
         "at": trace["at"],
         "rung": trace["rung"],
         "was_served": item_id in trace["served"],
-        "removed_by": [reason for reason, ids in trace["removed"].items() if item_id in ids],
+        "removed_by": [reason for reason, ids in _removed(trace["removed"]).items() if item_id in ids],
         "place_when_ranked": ranked.index(item_id) + 1 if item_id in ranked else None,
     }

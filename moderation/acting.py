@@ -31,6 +31,7 @@ TABLES = (
     "django_celery_beat_periodictask",
     "django_celery_beat_solarschedule",
     "mfa_authenticator",
+    "moderation_history",
     "policies_approval",
     "socialaccount_socialaccount",
     "socialaccount_socialapp",

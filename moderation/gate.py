@@ -31,6 +31,7 @@ FIRST_VIEW_SECONDS = 5.0
 #: Marks kept for the revocation stream; with older transactions open for longer, every second one is dropped.
 MAX_MARKS = 1_000
 _MINT = object()
+_OLDEST = max(Band, key=BAND_MIN_AGES.__getitem__)
 
 GATE_AGE = Gauge("gate_age_seconds", "Age of this process's view of clearances")
 GATE_ITEMS = Gauge("gate_items", "Items whose clearance this process holds")
@@ -106,6 +107,15 @@ class Admission:
     cleared: list[Cleared]
     denied: list[tuple[int, str]]
     is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """For whom an item is: for nobody and `why_nobody`, for everybody, or for some; `somebody` is as old as can be told, there."""
+
+    why_nobody: str
+    is_everybody: bool
+    somebody: Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +260,15 @@ class Gate:
         """Return why this viewer may not be shown an item, or the empty string where they may."""
         with self._lock:
             return "stale" if self.is_stale else self._why_not(item_id, viewer, now.timestamp())
+
+    def audience(self, item_id: int, now: datetime) -> Audience:
+        """Return for whom an item is, whoever asks: what may be told without telling anything of a viewer."""
+        with self._lock:
+            why = "stale" if self.is_stale else self._columns.why_nobody(item_id, now=now.timestamp())
+            places = [] if why else self._columns.places_of(item_id)
+            if not places:
+                return Audience(why or "nowhere", is_everybody=False, somebody=Viewer())
+            return Audience("", self._columns.is_for_all(item_id), Viewer(_OLDEST, places[0]))
 
     def revocations(self, since: int, history: str = "") -> RevocationPage:
         """Return what was revoked or narrowed above revision `since`, and from where to ask next.

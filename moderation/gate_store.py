@@ -105,15 +105,28 @@ class Columns:
 
     def why_not(self, item_id: int, *, age: int, territory: int, now: float) -> str:
         """Return why one item may not be shown, or the empty string where it may."""
+        if why := self.why_nobody(item_id, now=now):
+            return why
+        if self.min_age[item_id] > age:
+            return "age"
+        return "territory" if self._blocked[self.block_set[item_id], territory] else ""
+
+    def why_nobody(self, item_id: int, *, now: float) -> str:
+        """Return why one item may be shown to nobody, or the empty string where somebody may see it."""
         if not 0 <= item_id < len(self) or self.revision[item_id] == 0:
             return "unknown"
         if not self.is_granted[item_id]:
             return "not_granted"
-        if not self._in_time(self.valid_until[item_id], now):
-            return "expired"
-        if self.min_age[item_id] > age:
-            return "age"
-        return "territory" if self._blocked[self.block_set[item_id], territory] else ""
+        return "" if self._in_time(self.valid_until[item_id], now) else "expired"
+
+    def is_for_all(self, item_id: int) -> bool:
+        """Return whether an item that somebody may see has no age and no place from which it is kept."""
+        return bool(self.min_age[item_id] <= 0 and not self._blocked[self.block_set[item_id]].any())
+
+    def places_of(self, item_id: int) -> list[str]:
+        """Return the territories from which an item that somebody may see is not kept."""
+        blocked = self._blocked[self.block_set[item_id]]
+        return [code for code, is_blocked in zip(TERRITORIES, blocked.tolist(), strict=False) if not is_blocked]
 
     def next_expiry(self, mask: Mask) -> float:
         """Return when the first of these items expires, in epoch seconds; infinity where there are none."""

@@ -45,8 +45,13 @@ HISTORY = f"""
 """  # noqa: S608
 #: How many columns that is.
 N_COLUMNS = 5
-# Guarded: of several processes that notice the same, the first says so, and all read it.
-_RENEW = "UPDATE moderation_history SET key = gen_random_uuid(), began_at = clock_timestamp() WHERE key = %s"
+# Guarded: of several processes that notice the same, the first says so, and all read it. A trigger writes the audit row, when
+# the statement is over; readers have connections of their own, so the statement itself says who acts.
+_RENEW = """
+    UPDATE moderation_history SET key = gen_random_uuid(), began_at = clock_timestamp()
+    WHERE key = %s AND set_config('gatehouse.actor', 'system', true) IS NOT NULL
+        AND set_config('gatehouse.via', 'a counter went back', true) IS NOT NULL
+"""
 
 
 class HistoryUnknown(ModerationError):

@@ -19,7 +19,7 @@ from console.edge.blocks import pipe_to
 from console.edge.bodies import Bodies, BodyAbandoned, BodyRefused, Receiving
 from console.edge.callers import caller_known
 from console.edge.environ import Environ, Scope, environ_of, with_body
-from console.edge.health import PATHS, Health
+from console.edge.health import Health, is_health
 from console.edge.pool import Pool
 from console.http import BlocksResponse
 
@@ -69,7 +69,7 @@ class Edge:
             await self._with_body(environ, protocol, int(environ["CONTENT_LENGTH"]))
 
     async def _without_body(self, environ: Environ, protocol: HttpProtocol) -> None:
-        if environ["PATH_INFO"] in PATHS:
+        if is_health(environ):
             answer(protocol, await self._health.ask(environ))
         else:
             await self._answer(environ, protocol)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 
 from django.conf import settings
@@ -9,26 +10,32 @@ from django.contrib.auth import get_user
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import close_old_connections
 from django.http import HttpRequest
+from django.urls import ResolverMatch
 from rest_framework.exceptions import APIException
 from rest_framework.views import APIView
 
 from console.api.authentication import KNOWN_KEY
 from console.api.limits import match_of
 from console.edge.environ import Environ
+from console.second_factor import held_at
+from console.session_life import session_is_over
 
 
 def caller_known(environ: Environ) -> bool:
     """Return whether somebody may send more than anybody may, without reading any of it.
 
-    At an API address: a key with the scope, within its rate. At a page: somebody signed in who may open it. A key that was
-    found is kept in `environ`, so that it is looked up and counted once for each request.
+    At an API address: a key with the scope, within its rate. At a page: somebody signed in who may open it, in a session that
+    has not ended and has shown the second factor. A key that was found is kept in `environ`, so that it is looked up and
+    counted once for each request.
     """
     close_old_connections()
     request = WSGIRequest(dict(environ))
     match = match_of(request.path_info)
     view = getattr(match.func, "cls", None) if match else None
-    if match is None or view is None:
-        return _may_open(request, getattr(match.func, "permissions", ()) if match else ())
+    if match is None:
+        return False
+    if view is None:
+        return _may_open(request, match)
     api_view: APIView = view(**match.func.initkwargs)  # type: ignore[attr-defined]
     api_view.setup(request, *match.args, **match.kwargs)
     try:
@@ -43,8 +50,16 @@ def caller_known(environ: Environ) -> bool:
     return True
 
 
-def _may_open(request: HttpRequest, permissions: tuple[str, ...]) -> bool:
+def _may_open(request: HttpRequest, match: ResolverMatch) -> bool:
+    """Return whether somebody is signed in who may open a page: all that the middleware and the page itself would ask."""
     engine = import_module(settings.SESSION_ENGINE)
     request.session = engine.SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     user = get_user(request)
-    return user.is_authenticated and (not permissions or any(user.has_perm(code) for code in permissions))
+    if (
+        not user.is_authenticated
+        or session_is_over(request.session, time.time())
+        or held_at(request, user, match.view_name)
+    ):
+        return False
+    permissions: tuple[str, ...] = getattr(match.func, "permissions", ())
+    return not permissions or any(user.has_perm(code) for code in permissions)

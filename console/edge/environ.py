@@ -10,7 +10,8 @@ Environ = dict[str, Any]
 
 #: Stands for the value of a header that is not printable ASCII.
 UNREADABLE = "?"
-_FIXED: Environ = {
+#: What is the same in every request.
+FIXED: Environ = {
     "GATEWAY_INTERFACE": "CGI/1.1",
     "SCRIPT_NAME": "",
     "wsgi.errors": sys.stderr,
@@ -68,7 +69,7 @@ def environ_of(scope: Scope) -> Environ:
     Names with an underscore are dropped: `X_Forwarded_For` would pass for `X-Forwarded-For`. A header whose value is not
     printable ASCII is there, with a value that means nothing: it is no key, no session, no type, and nobody's address.
     """
-    environ = _FIXED.copy()
+    environ = FIXED.copy()
     environ["REQUEST_METHOD"] = scope.method
     environ["PATH_INFO"] = scope.path.encode().decode("latin-1")
     environ["QUERY_STRING"] = scope.query_string

@@ -5,7 +5,6 @@ byte goes through here, from a folder or from a bucket. A refusal never says why
 """
 
 import re
-import threading
 import time
 from collections.abc import Callable
 from uuid import UUID
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_safe
 from console.access import EXPLORE, REVIEW, item_media_visible, may_still_see_media, requires
 from console.http import BlocksResponse, HtmxRequest
 from console.looks import media_looked
+from console.streams import Place, Places
 from moderation import gate
 from moderation.media.sending import Stream, open_at
 from moderation.media_selectors import ItemFile, item_file
@@ -37,27 +37,7 @@ _ASK_AGAIN = "private, no-cache"
 _KEEP_NOTHING = "private, no-store"
 
 
-class _Streams:
-    """How many answers this process streams now: each holds a thread for as long as its reader takes."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._n = 0
-
-    def begin(self) -> bool:
-        """Take a place where there is one."""
-        with self._lock:
-            is_free: bool = self._n < settings.MEDIA_STREAMS
-            self._n += is_free
-            return is_free
-
-    def end(self) -> None:
-        """Give a place back."""
-        with self._lock:
-            self._n -= 1
-
-
-_streams = _Streams()
+_places = Places(lambda: settings.MEDIA_STREAMS)
 
 
 class _Busy(Exception):
@@ -188,7 +168,7 @@ def _body(file: ItemFile, span: tuple[int, int], may_go_on: Callable[[], bool], 
     """Answer with a span of a file: at once where it is short, as a stream where there is a place for one.
 
     Without a place a range is cut short, which RFC 9110 (15.3.7) allows and after which players ask for the rest; a whole
-    file has to wait.
+    file takes the place of a reader that takes too little, or has to wait.
 
     Raises:
         _Busy: it is long, whole, and there is no place.
@@ -196,8 +176,8 @@ def _body(file: ItemFile, span: tuple[int, int], may_go_on: Callable[[], bool], 
     """
     first, last = span
     length = last - first + 1
-    if length > AT_ONCE_BYTES and _streams.begin():
-        return _spanned(BlocksResponse(_stream(file, first, length, may_go_on)), file, span)
+    if length > AT_ONCE_BYTES and (place := _places.take(from_slow=not is_range)):
+        return _spanned(BlocksResponse(_stream(file, first, length, may_go_on, place)), file, span)
     if length > AT_ONCE_BYTES and not is_range:
         raise _Busy
     length = min(length, AT_ONCE_BYTES)
@@ -205,14 +185,20 @@ def _body(file: ItemFile, span: tuple[int, int], may_go_on: Callable[[], bool], 
         return _spanned(HttpResponse(opened.read(length)), file, (first, first + length - 1))
 
 
-def _stream(file: ItemFile, first: int, length: int, may_go_on: Callable[[], bool]) -> Stream:
-    """Return what sends a long span; it holds the place that was just taken."""
+def _stream(file: ItemFile, first: int, length: int, may_go_on: Callable[[], bool], place: Place) -> Stream:
+    """Return what sends a long span while it may, and while it has its place."""
     try:
         opened = open_at(file.key, first, length)
     except BaseException:
-        _streams.end()
+        place.end()
         raise
-    return Stream(opened, length, may_go_on=may_go_on, on_close=_streams.end)
+    return Stream(
+        opened,
+        length,
+        may_go_on=lambda: not place.is_lost and may_go_on(),
+        on_block=place.took,
+        on_close=place.end,
+    )
 
 
 def _spanned(response: HttpResponseBase, file: ItemFile, span: tuple[int, int]) -> HttpResponseBase:

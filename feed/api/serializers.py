@@ -170,15 +170,16 @@ class TraceExplanation(serializers.Serializer[Any]):
 
 
 class GateSays(serializers.Serializer[Any]):
-    """The gate's answer now."""
+    """The gate's answer now, for whoever the item is for: it says nothing of the viewer of the request."""
 
     is_admitted = serializers.BooleanField()
     why_not = serializers.CharField(allow_null=True)
+    is_for_everybody = serializers.BooleanField(help_text="Whether viewers of every age and place may see it.")
     age_seconds = serializers.FloatField(allow_null=True)
 
 
 class StagesSay(serializers.Serializer[Any]):
-    """What each stage would do now."""
+    """What each stage would do now, for somebody whom the item is for."""
 
     rung = serializers.ChoiceField([r.value for r in Rung])
     stages = serializers.DictField(child=serializers.BooleanField(), help_text="Whether it is still there after each.")

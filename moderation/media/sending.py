@@ -39,28 +39,39 @@ def _open_object(stored: Any, first: int, length: int) -> IO[bytes]:
 class Stream:
     """An open file's next `length` bytes, until they are sent or `may_go_on` says no: then the answer breaks off.
 
-    Whoever iterates closes it, once or more often.
+    Whoever iterates closes it, once or more often. `on_block` is told how many bytes have gone since it was told last.
     """
 
     def __init__(
-        self, opened: IO[bytes], length: int, *, may_go_on: Callable[[], bool], on_close: Callable[[], None]
+        self,
+        opened: IO[bytes],
+        length: int,
+        *,
+        may_go_on: Callable[[], bool],
+        on_block: Callable[[int], None],
+        on_close: Callable[[], None],
     ) -> None:
         self._opened = opened
         self._left = length
         #: Whether the next block may still go; who waits for room to send it may ask as well.
         self.may_go_on = may_go_on
+        self._on_block = on_block
+        self._n_asked = 0
         self._on_close: Callable[[], None] | None = on_close
 
     def __iter__(self) -> "Stream":
         return self
 
     def __next__(self) -> bytes:
+        # who asks for a block has sent the one before
+        self._on_block(self._n_asked)
         if not self._left or not self.may_go_on():
             raise StopIteration
         block = self._opened.read(min(BLOCK_BYTES, self._left))
         if not block:
             raise StopIteration
         self._left -= len(block)
+        self._n_asked = len(block)
         return block
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from moderation.acting import Acting
 from moderation.models import AuditEvent, AuditTally
 from moderation.services.rows import row_add
 
@@ -41,6 +42,11 @@ def audit_write(*, actor: Actor, action: str, object_type: str, object_key: obje
             request_id=context.get("request_id", ""),
         )
     )
+
+
+def acting_of(actor: Actor) -> Acting:
+    """Return an actor as triggers are told of one."""
+    return Acting(None, actor) if isinstance(actor, str) else Acting(actor.pk, actor.get_username())
 
 
 #: Both rows in one statement: no transaction of its own is needed, and a repeat costs one round trip.

@@ -171,10 +171,10 @@ def test_factors_added_and_removed_and_codes_used_are_written_down(reviewer: Use
 
 
 def test_who_reads_their_recovery_codes_is_written_down(reviewer: User, client: Client) -> None:
-    _with_factor(reviewer)
+    secret = _with_factor(reviewer)
     RecoveryCodes.activate(reviewer)
     client.force_login(reviewer)
-    client.post(reverse("account_reauthenticate"), {"password": scenes.PASSWORD})
+    client.post(reverse("mfa_reauthenticate"), {"code": _code(secret)})
     assert client.get(reverse("mfa_view_recovery_codes")).status_code == 200
     assert newest().action == "user.recovery_codes_shown"
 

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from console import checks
 from console.command_line import DEMO_SETTINGS, take_demo_settings
 from moderation import serving
 from moderation.media.confinement import Confinement
+from tests.owner import owner
 
 ROOT = Path(__file__).resolve().parents[2]
 _SECRET = "kS9-2hfH_aa81Zq0mmd7TVpR5uQe4Lw6xYbN3cGjE"
@@ -119,6 +121,17 @@ def found() -> list[str | None]:
     return [message.id for message in checks.check_settings(None) if message.is_serious()]
 
 
+@pytest.mark.parametrize(("behind", "believed"), [(True, 0), (False, 1)])
+def test_how_many_proxies_are_believed_goes_with_whether_there_is_one(
+    sound: Settings, behind: bool, believed: int
+) -> None:
+    sound.BEHIND_PROXY, sound.METRICS_TOKEN = behind, _SECRET
+    sound.REST_FRAMEWORK = {**sound.REST_FRAMEWORK, "NUM_PROXIES": believed}
+    assert found() == ["gatehouse.E021"]
+    sound.REST_FRAMEWORK = {**sound.REST_FRAMEWORK, "NUM_PROXIES": 2 if behind else 0}
+    assert found() == []
+
+
 def test_a_sound_deployment_has_nothing_to_object_to(sound: Settings) -> None:
     assert found() == []
 
@@ -133,7 +146,7 @@ _INSECURE = [
     ("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend", 14),
     ("MFA_REQUIRED_ROLES", [], 15), ("MFA_REQUIRED_ROLES", ["senior", "admin", "policy-editor"], 15),
     ("CSRF_TRUSTED_ORIGINS", ["https://gatehouse.test", "http://gatehouse.test"], 17), ("BASE_URL", "http://gatehouse.test", 17),
-    ("METRICS_TOKEN", "short", 18), ("BEHIND_PROXY", True, 18), ("MEDIA_CONFINEMENT_REQUIRED", False, 19),
+    ("METRICS_TOKEN", "short", 18), ("MEDIA_CONFINEMENT_REQUIRED", False, 19),
     ("DATABASE_URL", "postgresql://gatehouse:password@db/x", 20), ("DATABASE_URL", "postgresql://gatehouse:tiny@db/x", 20),
     ("REDIS_URL", "redis://cache:6379/0", 20), ("CELERY_BROKER_URL", "amqps://guest:guest@broker//", 20),
 ]  # fmt: skip
@@ -149,6 +162,11 @@ def test_what_is_insecure_is_an_error_with_its_own_number_and_a_hint(
     assert message.hint
 
 
+def test_behind_a_proxy_metrics_need_a_token(sound: Settings) -> None:
+    sound.BEHIND_PROXY, sound.REST_FRAMEWORK = True, {**sound.REST_FRAMEWORK, "NUM_PROXIES": 1}
+    assert found() == ["gatehouse.E018"]
+
+
 @pytest.mark.parametrize("name", ["demo", "dev", "test"])
 def test_it_is_let_pass_only_where_nothing_is_at_stake_and_a_published_secret_only_in_tests(
     sound: Settings, name: str
@@ -159,21 +177,58 @@ def test_it_is_let_pass_only_where_nothing_is_at_stake_and_a_published_secret_on
     assert found() == ([] if name == "test" else ["gatehouse.E001"])
 
 
-@pytest.mark.django_db
-def test_a_superuser_of_the_database_is_an_error_and_an_ordinary_role_is_none(sound: Settings) -> None:
-    from django.db import connection
-
+def _said_as(role: str, *grants: str) -> list[str]:
+    """Return what the check says of a new database role that was given so much."""
+    with owner() as cursor:
+        cursor.execute(f"CREATE ROLE {role}")
+        cursor.execute(f"GRANT {role} TO gatehouse_app WITH INHERIT FALSE, SET TRUE")
+        for statement in grants:
+            cursor.execute(statement.format(role=role))
     with connection.cursor() as cursor:
-        cursor.execute("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
-        (is_mighty,) = cursor.fetchone()
-        roles = ["might_be_all", "may_do_little"]
-        if is_mighty:
-            cursor.execute("CREATE ROLE might_be_all CREATEROLE; CREATE ROLE may_do_little")
-        for role, expected in zip(roles, (["gatehouse.E016"], []), strict=True):
-            if is_mighty:
-                cursor.execute(f"SET ROLE {role}")
-                assert [m.id for m in checks.check_database_role(None, databases=["default"])] == expected
-                cursor.execute("RESET ROLE")
+        cursor.execute(f"SET ROLE {role}")
+        try:
+            found = checks.check_database_role(None, databases=["default"])
+        finally:
+            cursor.execute("RESET ROLE")
+    assert {message.id for message in found} <= {"gatehouse.E016"}
+    return [message.msg for message in found]
+
+
+@pytest.mark.django_db
+def test_a_role_of_the_database_that_may_do_what_the_application_needs_is_no_error(sound: Settings) -> None:
+    assert _said_as("plain") == []
+    assert _said_as("granted", "GRANT SELECT, INSERT ON moderation_decision TO {role}") == []
+
+
+_TOO_MUCH = {
+    "creates roles": ("ALTER ROLE {role} CREATEROLE", "may create roles"),
+    "can become the owner": ("GRANT gatehouse TO {role} WITH INHERIT FALSE, SET TRUE", "is a member of gatehouse"),
+    "empties": ("GRANT TRUNCATE ON moderation_decision TO {role}", "TRUNCATE on moderation_decision"),
+    "rewrites": ("GRANT UPDATE ON moderation_auditevent TO {role}", "UPDATE on moderation_auditevent"),
+    "rewrites a column": ("GRANT UPDATE (outcome) ON moderation_decision TO {role}", "UPDATE on moderation_decision"),
+    "makes triggers": ("GRANT TRIGGER ON moderation_clearance TO {role}", "TRIGGER on moderation_clearance"),
+    "owns a table": ("ALTER TABLE moderation_decision OWNER TO {role}", "owns moderation_decision"),
+    "owns a trigger's function": ("ALTER FUNCTION gatehouse_audit_row() OWNER TO {role}", "owns gatehouse_audit_row()"),
+    "changes the schema": ("GRANT CREATE ON SCHEMA public TO {role}", "may create in the schema"),
+    "switches triggers off": (
+        "GRANT SET ON PARAMETER session_replication_role TO {role}",
+        "may switch all triggers off",
+    ),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("what", _TOO_MUCH)
+def test_a_role_of_the_database_that_can_undo_the_record_does_not_serve(sound: Settings, what: str) -> None:
+    grant, named = _TOO_MUCH[what]
+    (said,) = _said_as("mighty", grant)
+    assert named in said
+
+
+@pytest.mark.django_db
+def test_it_does_not_serve_either_where_no_other_role_migrates(sound: Settings) -> None:
+    sound.DATABASE_OWNER = {}
+    assert [m.id for m in checks.check_database_role(None, databases=["default"])] == ["gatehouse.E016"]
 
 
 @pytest.mark.parametrize("program", ["web", "worker", "relay"])

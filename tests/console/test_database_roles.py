@@ -11,12 +11,13 @@ import psycopg
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, transaction
 
 from console.database import application_grant, excess, privileges_by_table
 from console.embedded import Servers, servers_in
-from moderation.models import Clearance
+from moderation.models import AuditEvent, Clearance
 from moderation.owner import RolesInvalid, as_owner
 from tests.moderation.clearances import cleared
 from tests.owner import owner
@@ -125,6 +126,18 @@ def test_a_temporary_table_of_the_same_name_leads_no_trigger_astray() -> None:
         cursor.execute("UPDATE moderation_decision SET min_age = 0, outcome = 0")
         with pytest.raises(Exception, match="goes beyond"), transaction.atomic():
             cursor.execute("UPDATE public.moderation_clearance SET min_age = 0 WHERE id = %s", [clearance.pk])
+
+
+def test_a_temporary_table_of_the_same_name_takes_no_audit_row() -> None:
+    user = User.objects.create_user("watched")
+    n = AuditEvent.objects.count()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE moderation_auditevent (LIKE public.moderation_auditevent INCLUDING ALL) ON COMMIT DROP"
+        )
+        cursor.execute("UPDATE auth_user SET is_superuser = true WHERE id = %s", [user.pk])
+        cursor.execute("SELECT count(*) FROM public.moderation_auditevent")
+        assert cursor.fetchone()[0] == n + 1
 
 
 def refuses_truncate(table: str) -> bool:

@@ -12,6 +12,7 @@ from django.http import StreamingHttpResponse
 from django.test import Client
 from pytest_django import Settings
 
+from console import streams
 from console.views.media import AT_ONCE_BYTES
 from moderation.media_urls import Part, ticket_read
 from moderation.models import Item
@@ -224,6 +225,24 @@ def test_streams_have_places_and_without_one_a_range_is_cut_short_and_a_whole_fi
         again = client.get(long_url)
         assert again.status_code == 200
         end(again)  # unread
+
+
+def test_a_reader_who_takes_nothing_gives_its_place_to_the_next_whole_file(
+    client: Client, long_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MEDIA_STREAMS = 1
+    monkeypatch.setattr(streams, "AHEAD_SECONDS", -1.0)  # whoever has taken nothing yet is too slow
+    silent = client.get(long_url)
+    part = client.get(long_url, headers={"Range": "bytes=0-"})
+    assert (part.status_code, len(body(part))) == (206, AT_ONCE_BYTES)
+    monkeypatch.undo()
+    reader = client.get(long_url)
+    assert reader.status_code == 200
+    assert body(silent) == b"", "the answer to the silent one breaks off"
+    assert client.get(long_url).status_code == 503
+    assert body(reader) == LONG
+    end(reader)
+    end(silent)
 
 
 def test_short_files_need_no_place(client: Client, url: str, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import allauth.mfa.urls
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -9,11 +10,11 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, 
 from django.contrib.auth.models import Permission, User
 from django.core.checks import run_checks
 from django.test import Client
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, reverse
 from pytest_django import Settings
 
 from console.roles import ROLES
-from console.second_factor import OPEN, is_required
+from console.second_factor import OPEN_TO_SET_UP, OPEN_TO_SHOW, is_required
 from tests.console import scenes
 from tests.console.conftest import signed_in
 from tests.console.test_access import NOBODY_KEY, TABLE
@@ -78,7 +79,7 @@ def test_it_goes_by_what_one_may_do_however_one_came_to_it() -> None:
 def test_without_one_only_the_pages_to_set_it_up_are_open(role: str) -> None:
     client, reached = signed_in(scenes.person(role)), {}
     for name, (method, args, _, allowed) in TABLE.items():
-        if name in OPEN or (role not in allowed and "" not in allowed):
+        if name in OPEN_TO_SET_UP or (role not in allowed and "" not in allowed):
             continue
         answer = getattr(client, method)(reverse(name, args=args))
         if (answer.status_code, answer.get("Location")) != (302, reverse("mfa_activate_totp")):
@@ -142,6 +143,83 @@ def test_a_session_of_before_it_was_set_up_has_not_shown_it() -> None:
     assert answer.headers["Location"] == f"{reverse('mfa_reauthenticate')}?next=%2Fqueues%2F"
     stolen.post(answer.headers["Location"], {"code": code_of(SECRET), "next": "/queues/"})
     assert stolen.get(reverse("queue_list")).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["senior", "reviewer"])
+@pytest.mark.parametrize("page", ["view", "download", "generate"])
+def test_an_old_session_and_the_password_do_not_give_the_second_factor(page: str, role: str) -> None:
+    person = scenes.person(role)
+    thief = sign_in(person)  # knows the password, from before there was a second factor
+    TOTP.activate(person, SECRET)
+    codes = RecoveryCodes.activate(person).get_unused_codes()
+    thief.post(reverse("account_reauthenticate"), {"password": scenes.PASSWORD})
+    answer = thief.post(reverse("mfa_generate_recovery_codes"), {}) if page == "generate" else None
+    answer = answer or thief.get(reverse(f"mfa_{page}_recovery_codes"))
+    assert answer.headers["Location"].startswith(reverse("mfa_reauthenticate"))
+    assert RecoveryCodes(person.authenticator_set.get(type="recovery_codes")).get_unused_codes() == codes
+
+
+@pytest.mark.parametrize("role", ["senior", "reviewer"])
+def test_of_the_pages_of_ones_own_sign_in_only_showing_it_is_open_before_it_was_shown(role: str) -> None:
+    person = scenes.person(role)
+    old = signed_in(person)
+    TOTP.activate(person, SECRET)
+    names = {pattern.name for pattern in allauth.mfa.urls.urlpatterns for pattern in _flat(pattern)}
+    held = reverse("mfa_reauthenticate")
+    let_in = {
+        name
+        for name in {*names, "account_reauthenticate", "account_change_password"} - OPEN_TO_SHOW
+        if not old.get(reverse(name)).headers.get("Location", "").startswith(held)
+    }
+    assert let_in == set()
+    assert len(names) > 6
+
+
+def _flat(pattern: URLPattern | URLResolver) -> list[URLPattern]:
+    if isinstance(pattern, URLPattern):
+        return [pattern]
+    return [inner for one in pattern.url_patterns for inner in _flat(one)]
+
+
+def test_one_that_was_shown_before_the_present_one_was_set_up_does_not_count() -> None:
+    """Whoever set up one of their own with a stolen password loses it, and their session, when it is taken off."""
+    senior = enrolled("senior")
+    thief = sign_in(senior)
+    thief.post(reverse("mfa_authenticate"), {"code": code_of(SECRET)})
+    assert thief.get(reverse("queue_list")).status_code == 200
+    Authenticator.objects.filter(user=senior).delete()  # by an administrator
+    TOTP.activate(senior, SECRET[::-1])
+    assert thief.get(reverse("queue_list")).headers["Location"].startswith(reverse("mfa_reauthenticate"))
+
+
+def enrol(client: Client) -> str:
+    """Set one up as the page does, and return its secret."""
+    url = reverse("mfa_activate_totp")
+    client.post(f"{reverse('account_reauthenticate')}?next={url}", {"password": scenes.PASSWORD, "next": url})
+    secret: str = client.get(url).context["form"].secret
+    assert client.post(url, {"code": code_of(secret)}).status_code == 302
+    return secret
+
+
+@pytest.mark.parametrize("role", ["senior", "reviewer"])
+def test_setting_it_up_ends_the_persons_other_sessions_and_nobody_elses(role: str) -> None:
+    person, other = scenes.person(role), signed_in(scenes.person("reviewer", "somebody-else"))
+    thief, client = sign_in(person), sign_in(person)
+    enrol(client)
+    assert thief.get("/").headers["Location"].startswith(reverse("account_login"))
+    assert client.get("/").status_code == other.get("/").status_code == 200
+
+
+def test_recovery_codes_of_a_former_one_are_gone_with_the_next() -> None:
+    senior = enrolled("senior")
+    former = RecoveryCodes.activate(senior).get_unused_codes()
+    Authenticator.objects.filter(
+        user=senior, type="totp"
+    ).delete()  # an administrator took off the one, and left the codes
+    enrol(sign_in(senior))
+    present = RecoveryCodes(senior.authenticator_set.get(type="recovery_codes")).get_unused_codes()
+    assert len(present) == 10
+    assert not set(former) & set(present)
 
 
 def test_who_needs_it_cannot_take_it_off() -> None:

@@ -27,6 +27,8 @@ from tests.owner import database_made
 pytestmark = pytest.mark.slow
 
 N_CLIENTS = 256
+#: Bytes of a file that does not fit into the buffers on the way to a reader.
+CLIP_OF_READERS = 8 * 2**20
 #: Less than a slow sender is waited for: who would be answered only once the slow ones are gone is not.
 PATIENCE_SECONDS = BASE_SECONDS * 0.8
 
@@ -50,7 +52,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.fixture(scope="module")
 def large(served: Live) -> str:
     """Return the address of a picture that does not fit into the buffers of a connection."""
-    url, content = served.environment["DATABASE_URL"], random.Random(1).randbytes(2**20) * 8
+    url, content = served.environment["DATABASE_URL"], random.Random(1).randbytes(2**20) * (CLIP_OF_READERS // 2**20)
     fill(url, 20, prefix="large-", media=keep_clip(url, served.media_root, content))
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -219,6 +221,37 @@ def test_a_large_answer_comes_whole_and_in_ranges(served: Live, large: str) -> N
     assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(whole.content)))
 
 
+def test_readers_who_take_nothing_do_not_take_whole_files_from_others(served: Live, large: str) -> None:
+    silent = [_silent_reader(served, large) for _ in range(N_CLIENTS)]
+    try:
+        deadline = time.monotonic() + 10  # the buffers of all of them fill first
+        while _status(served, "GET", large, PATIENCE_SECONDS) != 200 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        got = [_whole(served, large) for _ in range(8)]
+        time.sleep(10)
+        later = [_whole(served, large) for _ in range(8)]
+    finally:
+        for one in silent:
+            one.close()
+    assert got == later == [CLIP_OF_READERS] * 8
+
+
+def _silent_reader(live: Live, path: str) -> socket.socket:
+    """Ask for a file and take no more of it than what fits into the smallest buffer."""
+    parts = urlsplit(live.url)
+    asker = socket.socket()
+    asker.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+    asker.settimeout(10)
+    asker.connect((str(parts.hostname), parts.port))
+    asker.sendall(request("GET", path, {}))
+    return asker
+
+
+def _whole(live: Live, path: str) -> int:
+    """Return how many bytes come where all of a file is asked for."""
+    return len(httpx.get(f"{live.url}{path}", timeout=PATIENCE_SECONDS).raise_for_status().content)
+
+
 def test_a_header_that_is_not_ascii_is_there_and_means_nothing(served: Live) -> None:
     assert _answer_to_head(served, "GET", "/metrics", {}).startswith(b"HTTP/1.1 200 ")
     assert _answer_to_head(served, "GET", "/metrics", {"X-Forwarded-For": "\xff"}).startswith(b"HTTP/1.1 404 ")
@@ -279,6 +312,38 @@ def test_health_answers_while_every_thread_is_at_work(served: Live) -> None:
         asker.settimeout(30)
         assert asker.recv(12).startswith(b"HTTP/1.1 404")
         asker.close()
+
+
+def test_askers_who_call_us_by_many_names_do_not_take_health_away(served: Live) -> None:
+    parts = urlsplit(served.url)
+    askers = [socket.create_connection((str(parts.hostname), parts.port), timeout=10) for _ in range(N_CLIENTS)]
+    for n, asker in enumerate(askers):
+        asker.sendall(f"GET /readyz HTTP/1.1\r\nHost: localhost:{1_000 + n}\r\n\r\n".encode())
+    took = []
+    for _ in range(4):
+        began = time.monotonic()
+        assert _status(served, "GET", "/readyz", PATIENCE_SECONDS) == 200
+        took.append(time.monotonic() - began)
+    for asker in askers:
+        asker.close()
+    assert max(took) < 1, took  # made for each of them it took seconds; the benchmark has the milliseconds
+
+
+def test_a_strange_name_or_question_is_not_everybodys_answer(served: Live) -> None:
+    for head, status in (("Host: evil.example", b"400"), ("Host: localhost", b"200")) * 2:
+        with _raw(served, f"GET /readyz?x=%00 HTTP/1.1\r\n{head}\r\n\r\n".encode()) as asker:
+            assert asker.recv(65_536)[9:12] == status
+    with _raw(served, b"HEAD /livez HTTP/1.1\r\nHost: localhost\r\n\r\n") as asker:
+        assert asker.recv(65_536).partition(b"\r\n\r\n")[2] == b""
+    with _raw(served, b"DELETE /livez HTTP/1.1\r\nHost: localhost\r\n\r\n") as asker:
+        assert asker.recv(65_536)[9:12] in {b"403", b"405"}  # an ordinary request, which is not health's
+
+
+def _raw(live: Live, head: bytes) -> socket.socket:
+    parts = urlsplit(live.url)
+    asker = socket.create_connection((str(parts.hostname), parts.port), timeout=10)
+    asker.sendall(head)
+    return asker
 
 
 def _ask(live: Live, path: str) -> socket.socket:

@@ -16,6 +16,7 @@ from drf_spectacular.generators import SchemaGenerator
 from openapi_schema_validator import OAS31Validator
 
 from console.models import SCOPES, ApiKey
+from feed.traces import HELD, TraceKeeper
 from feed.viewers import viewer_hash
 from moderation import gate
 from moderation.models import ClearanceRevision
@@ -227,14 +228,14 @@ def test_explain_says_why_not_that(api: Api, follow: Follow) -> None:
 
     shown = api("feed/explain", external_id="shown", trace_id=trace_id).json()
     assert shown["gate"]["is_admitted"]
+    assert shown["gate"]["is_for_everybody"]
     assert (shown["then"]["was_served"], shown["then"]["place_when_ranked"]) == (True, 1)
     assert shown["now"]["would_be_served"]
 
     older = api("feed/explain", external_id="older", trace_id=trace_id).json()
-    assert older["gate"]["why_not"] == "age"
+    assert (older["gate"]["why_not"], older["gate"]["is_for_everybody"]) == (None, False)
     assert not older["then"]["was_served"]
-    assert older["now"]["stages"]["eligible"] is False
-    assert not older["now"]["would_be_served"]
+    assert older["now"]["would_be_served"], "to somebody whom it is for; whether the viewer is one of them is not told"
 
     gone = api("feed/explain", external_id="gone", trace_id=trace_id).json()
     assert gone["gate"]["why_not"] == "not_granted"
@@ -273,6 +274,39 @@ def test_explain_tells_nothing_of_a_viewer_beyond_the_trace(api: Api, follow: Fo
         told = api("feed/explain", **query).json()
         assert not {"band", "bands", "region", "language", "viewer", "viewer_hash", "latest_slate"} & keys_within(told)
         assert not {"someone-opaque", viewer_hash("someone-opaque"), second, "DE", "13_15"} & values_within(told)
+
+
+def test_explain_tells_band_and_region_of_nobody_whatever_items_are_asked_about(api: Api, follow: Follow) -> None:
+    for age in (13, 16, 18):
+        cleared(f"from-{age}", min_age=age, creator=f"c{age}")
+    for place in ("DE", "FR"):
+        cleared(f"not-in-{place}", territories=[place], creator=f"p{place}")
+    follow()
+    viewers = [("8", "DE"), ("14", "DE"), ("17", "FR"), ("40", "FR"), ("40", "")]
+    traces = [
+        api("feed", viewer="opaque", age=age, region=region, limit=1).json()["trace_id"] for age, region in viewers
+    ]
+    for name in ("from-13", "from-16", "from-18", "not-in-DE", "not-in-FR"):
+        told = [api("feed/explain", external_id=name, trace_id=trace_id).json() for trace_id in traces]
+        now = [
+            (one["gate"]["is_admitted"], one["gate"]["why_not"], one["gate"]["is_for_everybody"], one["now"])
+            for one in told
+        ]
+        assert now == [now[0]] * len(viewers), name
+        assert now[0][0]
+
+
+def test_explain_has_one_word_for_age_and_place(api: Api, follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = cleared("a")
+    follow()
+    trace_id = api("feed", viewer="kid").json()["trace_id"]
+    kept = HELD.get().find(trace_id) or {}
+    for why in ("age", "territory"):
+        removed = {f"gate.{why}": [item.pk]}  # narrowed while the request was made
+        monkeypatch.setattr(TraceKeeper, "find", lambda *_, removed=removed: {**kept, "removed": removed})
+        assert api("feed/explain", trace_id=trace_id).json()["removed"] == {"gate.audience": ["a"]}
+        told = api("feed/explain", trace_id=trace_id, external_id="a").json()
+        assert told["then"]["removed_by"] == ["gate.audience"]
 
 
 def keys_within(told: Any) -> set[str]:

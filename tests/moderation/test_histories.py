@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,9 +16,10 @@ from moderation import histories
 from moderation.bank_follower import BankFollower
 from moderation.evidence_store import EvidenceStore
 from moderation.gate import Gate, HistoryGone, Viewer
-from moderation.histories import Continuity, HistoryUnknown, history_now
+from moderation.histories import Continuity, HistoryUnknown, history_now, history_renew
 from moderation.models import AuditEvent, History, Item
 from moderation.services import evidence
+from moderation.services.histories import history_begin
 from policies.choices import Band
 from tests.moderation.clearances import cleared, permit, revoke
 from tests.moderation.dumps import Dump
@@ -277,3 +279,34 @@ def test_small_things_kept_by_number_are_forgotten_with_their_history(gate: Gate
     call_command("history_new")
     gate.refresh()
     assert not evidence._codes.known
+
+
+# --- what is on record ---------------------------------------------------------------------------------------------
+
+
+def _begun() -> list[tuple[str, str, dict[str, Any]]]:
+    rows = AuditEvent.objects.filter(action="history.begun", object_type="history").order_by("pk")
+    return list(rows.values_list("actor_name", "object_key", "data"))
+
+
+def test_a_history_that_a_process_renewed_is_in_the_audit_log() -> None:
+    before = history_now().key
+    with connection.cursor() as cursor:
+        history_renew(cursor.execute, before)
+        history_renew(cursor.execute, before)  # another process noticed the same
+    assert _begun() == [("system", history_now().key, {"was": before, "via": "a counter went back"})]
+
+
+def test_a_history_that_somebody_began_is_there_once_and_under_their_name() -> None:
+    before = history_now().key
+    history_begin(actor="mira")
+    assert _begun() == [("mira", history_now().key, {"was": before})]
+    assert history_now().key != before
+
+
+def test_a_history_that_was_changed_by_hand_is_there_as_well() -> None:
+    before = history_now().key
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE public.moderation_history SET key = gen_random_uuid()")
+    ((actor, key, data),) = _begun()
+    assert (actor, key, data["was"], data["db_role"]) == ("unknown", history_now().key, before, "gatehouse_app")
