@@ -16,9 +16,9 @@ from moderation.changes import Change, job_for
 from moderation.judge import digest_of, reasons_of
 from moderation.models.activation import Phase
 from moderation.models.decision import PERSON_STAGES, PERSONS_RULES
-from policies.choices import Outcome
+from policies.choices import DETECTORS, Outcome
 from policies.compiled import CompiledPolicy
-from policies.population import Population
+from policies.population import FUSED, Population, detectors_of
 from policies.sides import Side, judged
 
 #: One item as the statements below send it, big-endian; the codes of its territories follow apart, two letters each.
@@ -52,6 +52,10 @@ _DECISIONS = """
     SELECT d.id, d.evidence, d.stage = ANY(%s) OR d.decided_by = ANY(%s) OR i.withdrawn_at IS NOT NULL
     FROM moderation_decision d JOIN moderation_item i ON i.id = d.item_id WHERE d.id = ANY(%s)
 """
+
+
+#: What these found is a known hash, and what follows from it is asked of the version.
+_MATCHING = [DETECTORS.index(name) for name in ("hashes", "frames")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +105,13 @@ def _joined_codes(n_codes: npt.NDArray[np.int64], letters: str) -> npt.NDArray[n
         own = letters[ends[i] - 2 * n_codes[i] : ends[i]]
         joined[i] = ",".join(own[k : k + 2] for k in range(0, len(own), 2))
     return joined
+
+
+def with_matches(population: Population) -> set[int]:
+    """Return the items in which a known hash was met, by what is stored; where nobody can tell who found it, it may be one."""
+    cells = population.cells
+    is_match = np.isin(detectors_of(cells.source), _MATCHING) | ((cells.source == FUSED) & (cells.hard > 0))
+    return set(population.item_pk[cells.row[is_match]].tolist())
 
 
 def plan_of(population: Population, facts: Facts, policy: CompiledPolicy, *, phase: str, now: datetime) -> Plan:

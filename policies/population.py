@@ -32,6 +32,11 @@ def source_code(via: int, detector: int) -> int:
     return via << _SOURCE_BITS | detector
 
 
+def detectors_of(sources: U8) -> U8:
+    """Return who said each of some things, by position, whoever gave it the text; FUSED gives none that there is."""
+    return sources & np.uint8((1 << _SOURCE_BITS) - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Cells:
     """What was found, in no order: m rows, usually one per item, source and category.

@@ -110,7 +110,7 @@ _TAKE: dict[str, Callable[[User, PolicyVersion, _Data], object]] = {
         actor=user, version=version, percent=data["percent"], note=data["note"], now=timezone.now()
     ),
     "adjust": lambda user, version, data: rollout.canary_adjust(
-        actor=user, version=version, percent=data["percent"], note=data["note"]
+        actor=user, version=version, percent=data["percent"], note=data["note"], now=timezone.now()
     ),
     "activate": lambda user, version, data: activation.activation_start(
         actor=user, version=version, note=data["note"], now=timezone.now()

@@ -50,6 +50,8 @@ class Activation(PublicKeyModel):
     began_xmin = models.BigIntegerField(null=True)
     #: The term lists are others than those that stored captions were looked through for.
     looks_at_captions = models.BooleanField(default=False)
+    #: Known hashes lead to something else than what is stored of those that were met.
+    looks_at_matches = models.BooleanField(default=False)
     n_total = models.PositiveBigIntegerField(default=0)  # items with stored evidence when it began, about
     n_checked = models.PositiveBigIntegerField(default=0)  # in the phase
     n_revoked = models.PositiveBigIntegerField(default=0)  # were served and are not any more

@@ -1,4 +1,5 @@
-"""Changes of what is in force beside policy versions: terms, hash banks, domains, prompts, standings. One row a change."""
+"""Changes of what is in force beside the active version: terms, hash banks, domains, prompts, standings, shares of canaries.
+One row a change."""
 
 import pgtrigger
 from django.db import models
@@ -16,6 +17,7 @@ class ListKind(models.TextChoices):
     DOMAINS = "domains", "Listed domains"
     PROMPTS = "prompts", "Prompts that frames are held against"
     STANDING = "standing", "A creator's standing"
+    SHARE = "share", "Whom a version in canary decides for"
 
 
 class _XMin(Func):

@@ -5,25 +5,26 @@ that began before the switch. WIDEN goes through everything once more and decide
 what people must see now, and what came in under the former version meanwhile. The database refuses decisions under a
 version that does not decide, so after SETTLE there can be no more of those. Only then is the activation done.
 
-The work is in transactions of a few thousand items, each of which moves the cursor: killed at any point, it goes on from
-there, and nothing is done twice.
+The work is in transactions of a few thousand items. What stored evidence is not enough for is judged one by one after them,
+and moves the cursor: killed at any point, it goes on from there, and nothing is done twice.
 """
 
 import time
 from collections import Counter as Counted
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
 from moderation import emergency_source
-from moderation.activation_plan import Facts, facts_between, plan_of
+from moderation.activation_plan import facts_between, plan_of, with_matches
 from moderation.changes import Change
 from moderation.evidence_store import spans_after
 from moderation.lists_in_force import ListsChanged
@@ -34,6 +35,7 @@ from moderation.onpath import load_terms
 from moderation.services.audit import audit_write
 from moderation.services.campaign_members import members_decide
 from moderation.services.changes import Written, changes_write
+from moderation.services.decisions import is_version_outdated
 from moderation.services.judging_again import Judge, items_confirm, items_judge_again
 from moderation.services.stored_texts import texts_look_again
 from moderation.services.transactions import ended_before, xmin
@@ -44,6 +46,7 @@ from policies.models import PolicyVersion, VersionState
 from policies.population import Population
 from policies.selectors import compiled_version, invalidate
 from policies.services import version_activate, version_rollback
+from policies.simulation import not_replayed
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +58,8 @@ ACTIVATION_ITEMS = Counter("activation_items_total", "Items that activations cha
 WRITE_ITEMS = 5_000
 #: Members of campaigns decided in one transaction; each needs more time than another item.
 _MEMBERS = 500
+#: Items judged one by one, about a second's worth, before the cursor moves and the clock is looked at.
+_APART = 500
 #: A task goes on for so long, then leaves the rest to the next one: where one worker does all the housekeeping, leases and
 #: emergency terms must not wait for a large replay.
 BUDGET_SECONDS = 20.0
@@ -109,13 +114,15 @@ def activation_begin(
         running.state, running.finished_at, running.claimed_until = ActivationState.SUPERSEDED, now, None
         running.save()
     active = PolicyVersion.objects.get(state=VersionState.ACTIVE)
+    differs = _other_lists(active, former, canary, only_version)
     is_narrow = only_version is not None and (running is None or running.only_version_id == only_version.pk)
     activation = Activation.objects.create(
         version=active,
         former_version=former,
         only_version=only_version if is_narrow else None,
-        looks_at_captions=_has_other_terms(active, former, canary, only_version)
-        or bool(running and running.looks_at_captions),
+        # what the one that is overtaken did not get to
+        looks_at_captions="terms" in differs or bool(running and running.looks_at_captions),
+        looks_at_matches="banks" in differs or bool(running and running.looks_at_matches),
         kind=kind,
         started_by=actor,
         created_at=now,
@@ -131,13 +138,13 @@ def activation_begin(
     return activation
 
 
-def _has_other_terms(active: PolicyVersion, *others: PolicyVersion | None) -> bool:
-    """Whether stored captions were looked through for other terms; where that cannot be told, they may have been."""
+def _other_lists(active: PolicyVersion, *others: PolicyVersion | None) -> set[str]:
+    """Return the lists that stored evidence was found with and that are others now; where that cannot be told, all."""
     try:
-        terms = set(compiled_version(active).terms)
-        return any(set(compiled_version(other).terms) != terms for other in others if other)
+        policy = compiled_version(active)
+        return {name for other in others if other for name in not_replayed(compiled_version(other), policy)}
     except PolicyUnavailable:
-        return True
+        return {"terms", "banks"}
 
 
 def activation_running() -> Activation | None:
@@ -151,8 +158,8 @@ def activation_running() -> Activation | None:
 def activations_resume(*, budget_seconds: float = BUDGET_SECONDS) -> bool:
     """Go on with the activation that is under way, if nobody else does; return whether it is done now.
 
-    Concurrency: a guarded UPDATE claims it; each transaction renews the claim and checks the cursor, so that even two
-    workers do nothing twice.
+    Concurrency: a guarded UPDATE claims it; each transaction renews the claim, checks the cursor, and changes only what
+    stands as it was read, so that even two workers do nothing twice.
     """
     now = timezone.now()
     free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
@@ -222,35 +229,59 @@ class _Run:
     def _pass(self, following: Phase) -> bool:
         """Go through all items from the cursor on; return whether the end was reached."""
         for after, until, read in spans_after(self.activation.cursor):
-            self._span(after, until, read)
-            if time.monotonic() > self.until:
+            if not self._span(after, until, read) or time.monotonic() > self.until:
                 return False
         self._update(phase=following, cursor=0, n_checked=0)
         return True
 
-    def _span(self, after: int, until: int, read: Callable[[], Population]) -> None:
-        only = self.activation.only_version_id
-        if self.terms:
-            # The second pass looks at what the first could not see: transactions that ran when it began.
-            is_first = self.activation.phase == Phase.REVOKE
-            since = 0 if is_first else self.activation.began_xmin or 0
-            texts_look_again(after, until, self.terms, since_txid=since)
-        facts = facts_between(after, until, phase=self.activation.phase, only=only)  # before the evidence
-        population = read()
+    def _span(self, after: int, until: int, read: Callable[[], Population]) -> bool:
+        """Decide a span of items: by the thousand what stored evidence is enough for, the others one by one.
+
+        Returns: whether there was time for all of it. Where not, the cursor stands before the first that is left.
+        """
+        named = self._texts(after, until)
+        facts = facts_between(after, until, phase=self.activation.phase, only=self.activation.only_version_id)
+        population = read()  # after the facts
         now = timezone.now()
         plan = plan_of(population, facts, self.policy, phase=self.activation.phase, now=now)
         for start in range(0, len(plan.members), _MEMBERS):
             members_decide(item_pks=plan.members[start : start + _MEMBERS], now=now)
         changes, other = self._confirmed(plan.changes)
         for start in range(0, len(changes), WRITE_ITEMS):
-            part = changes[start : start + WRITE_ITEMS]
-            self._write(part, cursor=part[-1].item_pk, now=now)
-        # What people and campaigns decided rests on the evidence of then, which knows nothing of other term lists.
-        listed = [*plan.members, *_by_people(after, until, facts)] if self.terms else []
-        self._judge_apart([*listed, *other, *(change.item_pk for change in changes if change.is_unnamed)], now)
-        n = len(facts.item_pk)
+            self._write(changes[start : start + WRITE_ITEMS], now=now)
+        apart = {*other, *_unnamed(named), *(change.item_pk for change in changes if change.is_unnamed)}
+        if self.activation.looks_at_matches:
+            apart |= with_matches(population) & set(facts.item_pk.tolist())
+        if self.activation.looks_at_captions or self.activation.looks_at_matches:
+            # What people and campaigns decided rests on the evidence of then, which knows nothing of other lists.
+            apart |= {*plan.members, *self._by_people(after, until)}
+        if not self._judge_apart(sorted(apart)):
+            return False
         n_kept = plan.n_kept if self.activation.phase == Phase.WIDEN else 0  # both passes meet them
-        self._update(cursor=until, n_checked=F("n_checked") + n, n_kept=F("n_kept") + n_kept)
+        self._update(cursor=until, n_checked=F("n_checked") + len(facts.item_pk), n_kept=F("n_kept") + n_kept)
+        return True
+
+    def _texts(self, after: int, until: int) -> Mapping[int, frozenset[str]]:
+        """Look for the version's terms in the texts of a span; return the hard evidence in each that has any."""
+        if not self.terms:
+            return {}
+        # The second pass looks at what the first could not see: transactions that ran when it began.
+        is_first = self.activation.phase == Phase.REVOKE
+        return texts_look_again(after, until, self.terms, since_txid=0 if is_first else self.activation.began_xmin or 0)
+
+    def _by_people(self, after: int, until: int) -> list[int]:
+        """Return the items of a span, among those that the pass is about, that stand as a person decided.
+
+        A person's decision names the active version, whoever decides on the creator: what a canary has to do with an item is
+        told by the decisions beneath.
+        """
+        decided = Q(current_decision__stage__in=PERSON_STAGES) | Q(current_decision__decided_by__in=PERSONS_RULES)
+        items = Item.objects.filter(decided, pk__gt=after, pk__lte=until, withdrawn_at=None)
+        if self.activation.phase == Phase.REVOKE:
+            items = items.filter(clearance__is_granted=True)
+        if only := self.activation.only_version_id:
+            items = items.filter(Exists(Decision.objects.filter(item=OuterRef("pk"), policy_version=only)))
+        return list(items.values_list("pk", flat=True))
 
     def _confirmed(self, changes: Sequence[Change]) -> tuple[Sequence[Change], Sequence[int]]:
         """Return the changes that may be written, and the items that are to be judged one by one.
@@ -266,19 +297,26 @@ class _Run:
         other = {change.item_pk for change in wider} - sure
         return [change for change in changes if change.item_pk not in other], sorted(other)
 
-    def _judge_apart(self, item_pks: Sequence[int], now: datetime) -> None:
-        """Judge items one by one: those that a scan sees otherwise, and those whose hard evidence has to be named."""
-        if not items_judge_again(item_pks=item_pks, stage=DecisionStage.ACTIVATION):
-            return
-        made = Decision.objects.filter(item__in=item_pks, stage=DecisionStage.ACTIVATION, created_at__gt=now)
-        outcomes = Counted(made.values_list("outcome", flat=True))
-        self._update(
-            n_widened=F("n_widened") + sum(outcomes[o] for o in Outcome if o.is_servable),
-            n_blocked=F("n_blocked") + outcomes[Outcome.BLOCK],
-            n_escalated=F("n_escalated") + outcomes[Outcome.ESCALATE] + outcomes[Outcome.HOLD],
-        )
+    def _judge_apart(self, item_pks: Sequence[int]) -> bool:
+        """Judge items one by one, in the order of their keys; return whether there was time for all of them.
 
-    def _write(self, part: Sequence[Change], *, cursor: int, now: datetime) -> None:
+        The cursor moves with them: all else up to there is done. Killed, or out of time, the next run judges the others.
+        """
+        for start in range(0, len(item_pks), _APART):
+            if start and time.monotonic() > self.until:
+                return False
+            part, now = item_pks[start : start + _APART], timezone.now()
+            try:
+                items_judge_again(item_pks=part, stage=DecisionStage.ACTIVATION)
+            except IntegrityError as error:  # this process had not heard yet that another version decides
+                if is_version_outdated(error):
+                    raise _Overtaken from error
+                raise
+            self._update(cursor=part[-1], **_counts(part, now))
+        return True
+
+    def _write(self, part: Sequence[Change], *, now: datetime) -> None:
+        """Write changes. The cursor stays: items of before them may still have to be judged one by one."""
         with transaction.atomic():
             self._check()
             written = changes_write(
@@ -288,7 +326,7 @@ class _Run:
                 now=now,
                 lists=self.judge.mark if self.judge else None,
             )
-            self._update(cursor=cursor, **{name: F(name) + n for name, n in written.counts().items()})
+            self._update(**{name: F(name) + n for name, n in written.counts().items()})
         for name, n in written.counts().items():
             ACTIVATION_ITEMS.labels(name.removeprefix("n_")).inc(n)
 
@@ -356,8 +394,26 @@ def _emergency() -> emergency_source.EmergencyView:
     return emergency_source.current()
 
 
-def _by_people(after: int, until: int, facts: Facts) -> list[int]:
-    """Return the items of a span, among those that the pass is about, that stand as a person decided."""
-    decided = Q(current_decision__stage__in=PERSON_STAGES) | Q(current_decision__decided_by__in=PERSONS_RULES)
-    pks = Item.objects.filter(decided, pk__gt=after, pk__lte=until, withdrawn_at=None).values_list("pk", flat=True)
-    return sorted(set(pks) & set(facts.item_pk.tolist()))
+def _unnamed(found: Mapping[int, Collection[str]]) -> list[int]:
+    """Return the items whose standing decision does not name all hard evidence that was found in their texts.
+
+    Also where the outcome stays: whoever decides next must see what is in force, or it stays unseen for good.
+    """
+    standing = Item.objects.filter(pk__in=found, withdrawn_at=None).exclude(current_decision=None)
+    named = standing.values_list("pk", "current_decision__evidence__hard_by")
+    return [pk for pk, known in named if not set(found[pk]) <= set(known or ())]
+
+
+def _counts(item_pks: Sequence[int], since: datetime) -> dict[str, Any]:
+    """Return what was changed of items that were judged one by one, for an activation's counts."""
+    made = Decision.objects.filter(item__in=item_pks, stage=DecisionStage.ACTIVATION, created_at__gt=since)
+    steps = Counted(made.values_list("supersedes__outcome", "outcome"))
+    moved = {(Outcome(old), Outcome(new)): n for (old, new), n in steps.items() if old != new}
+    counts = {
+        "n_revoked": sum(n for (old, new), n in moved.items() if old.is_servable and not new.is_servable),
+        "n_narrowed": moved.get((Outcome.CLEAR, Outcome.RESTRICT), 0),
+        "n_widened": sum(n for (old, new), n in moved.items() if new.is_servable and new < old),
+        "n_blocked": sum(n for (_, new), n in moved.items() if new == Outcome.BLOCK),
+        "n_escalated": sum(n for (_, new), n in moved.items() if new in {Outcome.ESCALATE, Outcome.HOLD}),
+    }
+    return {name: F(name) + n for name, n in counts.items()}

@@ -39,15 +39,20 @@ class NotSettledYet(Exception):
 
 
 @transaction.atomic
-def list_changed(*, kind: ListKind, subject: Mapping[str, Any], now: datetime) -> ListChange:
+def list_changed(
+    *, kind: ListKind, subject: Mapping[str, Any], now: datetime, concerns_stored: bool = True
+) -> ListChange:
     """Note that a list changes and promise both looks, inside the transaction of the change.
 
     Args:
         subject: what changed, as `list_subjects` reads it.
+        concerns_stored: False where what is stored stays as it is, and only the second look is needed.
     """
-    change = ListChange.objects.create(kind=kind, subject=dict(subject), created_at=now)
+    looked_at = None if concerns_stored else now
+    change = ListChange.objects.create(kind=kind, subject=dict(subject), created_at=now, looked_at=looked_at)
     payload = {"change": str(change.key)}
-    message_add(topic=TOPIC_LOOK, item=None, payload=payload)
+    if concerns_stored:
+        message_add(topic=TOPIC_LOOK, item=None, payload=payload)
     settle = message_add(topic=TOPIC_SETTLE, item=None, payload=payload)
     due = now + timedelta(seconds=SETTLED_AFTER_SECONDS)
     OutboxMessage.objects.filter(pk=settle.pk).update(available_at=due)

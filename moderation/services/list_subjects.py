@@ -1,8 +1,8 @@
 """Which stored items a change of a list may concern: those that hold its subject, whether it was added or taken away.
 
 A subject by kind: terms `{"term": key}`; banks `{"bank": pk, "entries": [pk, ...]}`, or without entries all of the bank, or
-`{"bank": pk, "after": pk, "until": pk}` for the entries that came after one, up to another; domains `{"domain": name}`; prompts `{"set": number}`;
-standing `{"creator": pk}`.
+`{"bank": pk, "after": pk, "until": pk}` for the entries that came after one, up to another; domains `{"domain": name}`;
+prompts `{"set": number}`; standing `{"creator": pk}`; share `{"version": key, "before": percent, "after": percent}`.
 """
 
 from collections import defaultdict
@@ -16,10 +16,11 @@ from moderation.detectors.hashes import BankEntry, BankIndex
 from moderation.detectors.links import DomainRule, LinksDetector
 from moderation.detectors.terms import TermsDetector
 from moderation.lists_in_force import ListsUnavailable
-from moderation.models import DetectorResult, EmergencyTerm, HashBank, HashEntry, Item, ListChange, MediaFile
+from moderation.models import Creator, DetectorResult, EmergencyTerm, HashBank, HashEntry, Item, ListChange, MediaFile
 from moderation.models.lists import ListKind
 from moderation.services.list_scan import terms_in, text_scan
 from policies.choices import ItemKind, Outcome
+from policies.rollout import bucket_of
 
 #: Says which of some items, with their files, a change may concern, by primary key.
 Concerned = Callable[[Sequence[Item]], list[int]]
@@ -39,6 +40,7 @@ def concerned_by(change: ListChange) -> Concerned:
         ListKind.DOMAINS: _by_domain,
         ListKind.PROMPTS: _by_files,
         ListKind.STANDING: _by_creator,
+        ListKind.SHARE: _by_share,
     }
     return made[change.kind](change.subject)
 
@@ -146,6 +148,18 @@ def _by_files(_subject: Mapping[str, Any]) -> Concerned:
 
 def _by_creator(subject: Mapping[str, Any]) -> Concerned:
     return lambda items: [item.pk for item in items if item.creator_id == subject["creator"]]
+
+
+def _by_share(subject: Mapping[str, Any]) -> Concerned:
+    """Whose share changed: creators on whom another version decides than before."""
+    low, high = sorted((subject["before"], subject["after"]))
+
+    def concerned(items: Sequence[Item]) -> list[int]:
+        names = dict(Creator.objects.filter(pk__in={i.creator_id for i in items}).values_list("pk", "external_id"))
+        buckets = {pk: bucket_of(name, subject["version"]) for pk, name in names.items()}
+        return [item.pk for item in items if low <= buckets[item.creator_id] < high]
+
+    return concerned
 
 
 # --- what deep detectors kept ----------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ from django.db import transaction
 
 from moderation.models import RollbackNotice
 from moderation.models.activation import ActivationKind
+from moderation.models.lists import ListKind
 from moderation.services.activation import activation_begin, activation_running
 from moderation.services.audit import audit_write
+from moderation.services.list_changes import list_changed
 from policies.exceptions import PolicyError
 from policies.models import PolicyVersion, VersionState
 from policies.services import version_adjust, version_retire, version_stage
@@ -30,23 +32,26 @@ def shadow_start(*, actor: User, version: PolicyVersion, note: str = "", now: da
 
 @transaction.atomic
 def canary_start(*, actor: User, version: PolicyVersion, percent: int, note: str = "", now: datetime) -> PolicyVersion:
-    """Let a version decide for a percentage (1 to 99) of creators, from within a second on; stored items stay.
+    """Let a version decide for a percentage (1 to 99) of creators, from within a second on; what was stored before stays.
 
     Raises: PolicyError as `policies.services.version_stage`.
     """
     if activation_running():
         raise PolicyError("state", "stored items are being decided again; start the canary when that is done")
-    return version_stage(actor=actor, version=version, state=VersionState.CANARY, canary_percent=percent, note=note)
+    version = version_stage(actor=actor, version=version, state=VersionState.CANARY, canary_percent=percent, note=note)
+    return _shared(version, before=0, now=now)
 
 
 @transaction.atomic
-def canary_adjust(*, actor: User, version: PolicyVersion, percent: int, note: str = "") -> PolicyVersion:
-    """Change a canary's percentage. Creators who are in stay in when it grows; what was decided for those who leave stands:
-    the version was approved.
+def canary_adjust(*, actor: User, version: PolicyVersion, percent: int, note: str = "", now: datetime) -> PolicyVersion:
+    """Change a canary's percentage. Creators who are in stay in when it grows; what was decided before for those who leave
+    stands: the version was approved.
 
     Raises: PolicyError as `policies.services.version_adjust`.
     """
-    return version_adjust(actor=actor, version=version, canary_percent=percent, note=note)
+    before = PolicyVersion.objects.select_for_update(no_key=True).get(pk=version.pk).canary_percent
+    version = version_adjust(actor=actor, version=version, canary_percent=percent, note=note)
+    return _shared(version, before=before, now=now)
 
 
 @transaction.atomic
@@ -77,6 +82,13 @@ def rollback_acknowledge(*, actor: User, key: str, now: datetime) -> RollbackNot
 
 def _is_canary(version: PolicyVersion) -> bool:
     return PolicyVersion.objects.select_for_update(no_key=True).get(pk=version.pk).state == VersionState.CANARY
+
+
+def _shared(version: PolicyVersion, *, before: int, now: datetime) -> PolicyVersion:
+    """Promise a look at what processes that had not heard of a canary's share still judge by the other version."""
+    subject = {"version": str(version.key), "before": before, "after": version.canary_percent}
+    list_changed(kind=ListKind.SHARE, subject=subject, now=now, concerns_stored=False)
+    return version
 
 
 def _followed(actor: User, version: PolicyVersion, was_canary: bool, now: datetime) -> PolicyVersion:

@@ -10,6 +10,7 @@ from django.db import connection
 from moderation.detectors.base import Finding
 from moderation.detectors.terms import TermsDetector
 from moderation.evidence_cells import pack_findings, unpack
+from moderation.judge import hard_keys
 from moderation.models import DetectorResult
 from moderation.services.evidence import category_codes
 from moderation.services.list_scan import terms_in
@@ -35,8 +36,10 @@ _WRITE = """
 """
 
 
-def texts_look_again(after: int, until: int, detector: TermsDetector, *, since_txid: int = 0) -> int:
-    """Replace what is stored of terms in the texts of a span of items by what the detector finds; return how many changed.
+def texts_look_again(
+    after: int, until: int, detector: TermsDetector, *, since_txid: int = 0
+) -> dict[int, frozenset[str]]:
+    """Replace what is stored of terms in the texts of a span of items by what the detector finds.
 
     Safe to repeat. A caption costs about as much as on the upload path: 50 microseconds. Where the detector gave no answer on
     a caption, it still gives none.
@@ -44,19 +47,25 @@ def texts_look_again(after: int, until: int, detector: TermsDetector, *, since_t
     Args:
         after, until: primary keys, the first excluded.
         since_txid: only evidence that this transaction or a later one wrote.
+
+    Returns: by item, the hard evidence in its texts, as `hard_keys` names it; items without any are left out. Cells do not tell
+        one term from another of the same category, so this is more than what changed in them.
     """
     with connection.cursor() as cursor:
         cursor.execute(_READ, {"after": after, "until": until, "since": since_txid, "terms": 1 << _TERMS})
         rows = cursor.fetchall()
     kept, codes = _kept({sha256 for *_, sha256 in rows} - {""}), category_codes()
     changed: list[tuple[int, bytes, bytes]] = []
+    hard: dict[int, frozenset[str]] = {}
     for pk, caption, language, stored, is_known, sha256 in rows:
         found = _found(caption if is_known else None, kept.get(sha256, {}), detector, language or "und")
         new = _replaced(bytes(stored), found, codes)
         if new is not None:
             changed.append((pk, bytes(stored), new))
+        if keys := hard_keys(finding for some in found.values() for finding in some):
+            hard[pk] = frozenset(keys)
     _write(changed)
-    return len(changed)
+    return hard
 
 
 def _kept(hashes: set[str]) -> Mapping[str, Mapping[str, DetectorResult]]:

@@ -229,7 +229,7 @@ ACTS: dict[str, Callable[[], Act]] = {
     "a version rejected": _version(services.version_reject, _submitted, note="no"),
     "a version in shadow": _version(rollout.shadow_start, _approved, now=timezone.now()),
     "a version in canary": _version(rollout.canary_start, _approved, percent=5, now=timezone.now()),
-    "a canary's share": _version(rollout.canary_adjust, _canaried, percent=20),
+    "a canary's share": _version(rollout.canary_adjust, _canaried, percent=20, now=timezone.now()),
     "a version withdrawn": _version(rollout.version_withdraw, _shadowed, note="enough", now=timezone.now()),
     "a version rolled back to": _version(services.version_rollback, _first_again, note="too strict"),
     "a draft given up": _version(version_discard, _draft),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from moderation import ensemble
 from moderation.models import Activation, AuditEvent, CanaryTally, Item, RollbackNotice
 from moderation.models.activation import ActivationKind
-from moderation.models.decision import DecisionStage
+from moderation.models.decision import LIVE_STAGES, DecisionStage
 from moderation.rollout_selectors import canary_current, canary_report, rollback_notices
 from moderation.services.activation import activation_start, activations_resume
 from moderation.services.canary import CANARY_ROLLBACKS, canary_count, canary_guard
@@ -203,7 +203,7 @@ def test_a_notice_is_shown_until_somebody_has_seen_it() -> None:
 
 def test_a_person_can_change_the_share_and_end_a_canary() -> None:
     version = in_canary(percent=10)
-    canary_adjust(actor=people()[1], version=version, percent=20, note="fine so far")
+    canary_adjust(actor=people()[1], version=version, percent=20, note="fine so far", now=timezone.now())
     version_withdraw(actor=people()[1], version=version, note="enough seen", now=timezone.now())
     version.refresh_from_db()
     assert version.state == VersionState.RETIRED
@@ -220,7 +220,8 @@ def test_no_canary_begins_while_stored_items_are_decided_again() -> None:
         canary_start(actor=people()[1], version=approved(), percent=5, now=timezone.now())
 
 
-def test_a_machine_cannot_decide_under_a_version_that_decides_nothing() -> None:
+@pytest.mark.parametrize("stage", LIVE_STAGES)
+def test_a_machine_cannot_decide_under_a_version_that_decides_nothing(stage: str) -> None:
     version = in_canary()
     item = text_item("refused")
     shadow_start(actor=people()[1], version=version, now=timezone.now())
@@ -228,8 +229,9 @@ def test_a_machine_cannot_decide_under_a_version_that_decides_nothing() -> None:
         cursor.execute(
             "INSERT INTO moderation_decision (key, created_at, item_id, outcome, min_age, territories_blocked, stage, decided_by,"
             " category, reasons, evidence, evidence_digest, policy_version_id, note, supersedes_id) SELECT gen_random_uuid(), now(),"
-            " item_id, 0, 0, '{}', 'deep', 'x', '', '[]', '{}', '', %s, '', id FROM moderation_decision WHERE item_id = %s",
-            [version.pk, item.pk],
+            " item_id, 0, 0, '{}', %s, 'x',"
+            " '', '[]', '{}', '', %s, '', id FROM moderation_decision WHERE item_id = %s",
+            [stage, version.pk, item.pk],
         )
 
 

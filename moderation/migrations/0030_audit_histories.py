@@ -18,6 +18,6 @@ DROP FUNCTION gatehouse_audit_history();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("moderation", "0028_remember_moved_jobs")]
+    dependencies = [("moderation", "0029_look_at_matches_and_shares")]
 
     operations = [migrations.RunSQL(CREATE, DROP)]
