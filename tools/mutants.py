@@ -336,7 +336,7 @@ MUTANTS = (
     Mutant("who: guessing is free while Redis is away", "console/cache.py",
            "_FORGETS if str(key).startswith(_NOT_KEPT) else self._own", "_FORGETS", "tests/console/test_redis_away.py -k guessing"),
     # 8 audit without gaps
-    Mutant("8 a history that a process renewed is in no row", "moderation/migrations/0035_audit_histories.py",
+    Mutant("8 a history that a process renewed is in no row", "moderation/migrations/0030_audit_histories.py",
            "AFTER INSERT OR UPDATE ON moderation_history", "AFTER INSERT ON moderation_history",
            "tests/moderation/test_histories.py -k audit_log"),
     Mutant("8 a temporary table takes audit rows", "console/database.py",
