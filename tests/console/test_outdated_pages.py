@@ -93,7 +93,7 @@ def campaign_floor(item: Item) -> None:
     now = timezone.now()
     campaign = Campaign.objects.create(
         category="harassment", first_item=item, representatives=b"", bands=[], signature_version=1, n_items=1,
-        last_joined_at=now, due_at=now, live_until=now + timedelta(hours=1),
+        began_at=item.created_at, last_joined_at=now, due_at=now, live_until=now + timedelta(hours=1),
     )  # fmt: skip
     CampaignMember.objects.create(campaign=campaign, item=item, creator=item.creator, joined_at=now)
 
