@@ -59,9 +59,9 @@ def by(role: str, name: str = "") -> Client:
 
 
 def hidden(page: Any) -> dict[str, str]:
-    """Return the hidden inputs of a page, as a browser sends them back."""
+    """Return the hidden inputs of a page, or of a part of its text, as a browser sends them back."""
     fields = {}
-    for tag in _TAG.findall(page.content.decode()):
+    for tag in _TAG.findall(page if isinstance(page, str) else page.content.decode()):
         if 'type="hidden"' in tag and (name := re.search(r'\bname="([^"]+)"', tag)):
             value = re.search(r'\bvalue="([^"]*)"', tag)
             fields[name[1]] = html.unescape(value[1]) if value else ""
@@ -103,9 +103,10 @@ def _campaign() -> Campaign:
 
 
 def _campaign_admit() -> Act:
-    campaign = _campaign()
-    beside = campaign.bystanders.all()[0].item  # the first, which was served before it was copied
-    return _post(by("reviewer"), "campaign_admit", [campaign.key], {"item": str(beside.key)})
+    campaign, client = _campaign(), by("reviewer")  # beside it is its first, which was served before it was copied
+    page = client.get(reverse("campaign_page", args=[campaign.key]))
+    form = page.content.decode().split(f'action="{reverse("campaign_admit", args=[campaign.key])}"')[1]
+    return _post(client, "campaign_admit", [campaign.key], hidden(form.split("</form>")[0]))
 
 
 def _reporter_trust() -> Act:

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from benchmarks.wave import CALL
 from benchmarks.wave import respelled as respelled_much
 from moderation import campaign_source
-from moderation.basis import campaign_basis_of
+from moderation.basis import admission_from, campaign_basis_of
+from moderation.campaign_selectors import bystanders_of
 from moderation.campaigns import JOINS, N_VALUES, SAME, large_since, signature_of, similarity, values_of, wave_began
 from moderation.exceptions import CampaignInvalid, DecisionInvalid
 from moderation.judge import replay
@@ -701,7 +702,11 @@ def test_a_person_may_add_what_was_left_alone(small: None) -> None:
 
 
 def admit(actor: Any, campaign: Campaign, item_key: str) -> None:
-    campaigns.campaign_admit(actor=actor, campaign_key=str(campaign.key), item_key=item_key, now=timezone.now())
+    beside = next((row for row in bystanders_of(actor, campaign) if str(row.item.key) == item_key), None)
+    campaigns.campaign_admit(
+        actor=actor, campaign_key=str(campaign.key), item_key=item_key, now=timezone.now(),
+        expected_decision=admission_from(campaign_basis_of(campaign), beside).token if beside else "",
+    )  # fmt: skip
 
 
 def test_the_database_lets_nobody_join_by_a_machine_who_is_left_alone(small: None) -> None:
