@@ -151,7 +151,7 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
         spellings=[Spelling(row["caption"], row["n"]) for row in spellings],
         bars=bars,
         bar_seconds=seconds,
-        items=list(items[:8]),
+        items=list(items.order_by("-campaign_member__pk")[:8]),
         beside=beside[:SHOWN_BESIDE],
         is_more_beside=len(beside) > SHOWN_BESIDE,
     )

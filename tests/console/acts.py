@@ -104,9 +104,13 @@ def _campaign() -> Campaign:
 
 def _campaign_admit() -> Act:
     campaign, client = _campaign(), by("reviewer")  # beside it is its first, which was served before it was copied
-    page = client.get(reverse("campaign_page", args=[campaign.key]))
-    form = page.content.decode().split(f'action="{reverse("campaign_admit", args=[campaign.key])}"')[1]
-    return _post(client, "campaign_admit", [campaign.key], hidden(form.split("</form>")[0]))
+    return _post(client, "campaign_admit", [campaign.key], _in_form(client, "campaign_admit", campaign))
+
+
+def _in_form(client: Client, name: str, campaign: Campaign) -> dict[str, str]:
+    """Return the hidden inputs of the first form of a campaign's page that posts to an address."""
+    page = client.get(reverse("campaign_page", args=[campaign.key])).content.decode()
+    return hidden(page.split(f'action="{reverse(name, args=[campaign.key])}"')[1].split("</form>")[0])
 
 
 def _reporter_trust() -> Act:
@@ -118,7 +122,7 @@ def _reporter_trust() -> Act:
 
 def _campaign_decide() -> Act:
     campaign, client = _campaign(), by("reviewer")
-    data = hidden(client.get(reverse("campaign_page", args=[campaign.key])))
+    data = _in_form(client, "campaign_decide", campaign)
     return _post(client, "campaign_decide", [campaign.key], data | {"outcome": "0"})
 
 
