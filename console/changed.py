@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from console.evidence import Mark, mark_of
-from moderation.basis import UNDECIDED, Basis, CampaignBasis, campaign_parts_of, parts_of
+from moderation.basis import UNDECIDED, AdmissionBasis, Basis, CampaignBasis, admission_of, campaign_parts_of, parts_of
 from moderation.models import Decision, Finding
 from moderation.models.decision import DecisionStage
 
@@ -97,12 +97,16 @@ class CampaignChanged:
         n_joined: members that joined since.
         is_floor: its floor, or who decides it, is another.
         is_decided: a member was decided by itself: by a person, by hard evidence, or withdrawn.
+        is_item: the item that was to be added has another decision.
+        n_reports: reports of that item that came since.
     """
 
     lead: str
     n_joined: int = 0
     is_floor: bool = False
     is_decided: bool = False
+    is_item: bool = False
+    n_reports: int = 0
 
 
 def campaign_changed_since(token: str, now: CampaignBasis) -> CampaignChanged | None:
@@ -117,12 +121,33 @@ def campaign_changed_since(token: str, now: CampaignBasis) -> CampaignChanged | 
     return CampaignChanged(_campaign_lead(n_joined, is_floor), n_joined, is_floor, is_decided)
 
 
+_FLOOR_CHANGED = "Somebody decided this campaign while you looked at it, or passed it on."
+_MEMBER_DECIDED = "A member of this campaign was decided by itself while you looked at it."
+
+
 def _campaign_lead(n_joined: int, is_floor: bool) -> str:
     if is_floor:
-        return "Somebody decided this campaign while you looked at it, or passed it on."
+        return _FLOOR_CHANGED
     if n_joined:
         return f"{n_joined} more caption{'' if n_joined == 1 else 's'} joined while you looked at it."
-    return "A member of this campaign was decided by itself while you looked at it."
+    return _MEMBER_DECIDED
+
+
+def admission_changed_since(token: str, now: AdmissionBasis) -> CampaignChanged:
+    """Return what changed on a campaign, or on an item beside it, since a page carried `token` for adding that item."""
+    shown = admission_of(token)
+    if shown is None:
+        return CampaignChanged("This page is outdated: it does not say what it showed of the item.")
+    is_floor, is_decided = shown.floor != now.floor, shown.decided != now.decided
+    is_item, n_reports = shown.decision != now.decision, max(now.n_reports - shown.n_reports, 0)
+    leads = (
+        (is_floor, _FLOOR_CHANGED),
+        (is_item, "The item was decided again while you looked at it."),
+        (n_reports, "Somebody reported the item while you looked at it."),
+        (True, _MEMBER_DECIDED),
+    )
+    lead = next(words for is_so, words in leads if is_so)
+    return CampaignChanged(lead, 0, is_floor, is_decided, is_item, n_reports)
 
 
 def typed_of(data: Mapping[str, str], outcomes: Mapping[str, str], names: Mapping[str, str]) -> list[tuple[str, str]]:

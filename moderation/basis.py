@@ -13,7 +13,7 @@ from django.db.models import Count, Max, Q, QuerySet
 from moderation.campaign_selectors import floor_of
 from moderation.evidence_cells import unpack
 from moderation.judge import digest_of, hard_keys
-from moderation.models import Campaign, Finding, Item
+from moderation.models import Campaign, CampaignBystander, Finding, Item
 from moderation.models.decision import PERSON_STAGES, DecisionStage
 from moderation.selectors import BASIS_RELATIONS, n_reports_column
 from policies.choices import Outcome
@@ -24,6 +24,7 @@ UNDECIDED = "undecided"
 _NOTHING = "0"
 _TOKEN = re.compile(rf"([0-9a-f-]{{36}}|{UNDECIDED})(?:-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+))?")
 _CAMPAIGN_TOKEN = re.compile(r"([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)")
+_ADMISSION_TOKEN = re.compile(rf"([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f-]{{36}}|{UNDECIDED})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,3 +192,38 @@ def campaign_basis_from(campaign: Campaign) -> CampaignBasis:
 def campaign_basis_of(campaign: Campaign) -> CampaignBasis:
     """Return what a decision on a campaign is given on now."""
     return campaign_basis_from(campaigns_with_basis().get(pk=campaign.pk))
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionBasis:
+    """What adding an item to a campaign is given on: what the campaign does to its members, and what stands of the item.
+
+    Not who joined since: what a campaign is about is fixed when it is opened, and a live wave grows every few seconds.
+
+    Attributes:
+        floor, decided: as in `CampaignBasis`.
+        n_reports: reports there are of the item.
+        decision: public key of the item's decision that stands, or UNDECIDED.
+    """
+
+    floor: str
+    decided: str
+    n_reports: int
+    decision: str
+
+    @property
+    def token(self) -> str:
+        """What the page carries as `expected_decision` beside the item."""
+        return f"{self.floor}-{self.decided}-{self.n_reports:x}-{self.decision}"
+
+
+def admission_from(campaign: CampaignBasis, bystander: CampaignBystander) -> AdmissionBasis:
+    """Return what adding is given on, from a row of `bystanders_of`."""
+    decision, n_reports = (getattr(bystander, name) for name in ("decision_key", "n_reports"))
+    return AdmissionBasis(campaign.floor, campaign.decided, n_reports, str(decision) if decision else UNDECIDED)
+
+
+def admission_of(token: str) -> AdmissionBasis | None:
+    """Return what a token names; None where it is none."""
+    found = _ADMISSION_TOKEN.fullmatch(token)
+    return AdmissionBasis(found[1], found[2], int(found[3], 16), found[4]) if found else None

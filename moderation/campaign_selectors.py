@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 
 from moderation.campaign_floor import CampaignFloor
 from moderation.campaigns import SIGNATURE_VERSION
 from moderation.models import Campaign, CampaignBystander, CampaignMember, Item
 from moderation.models.campaign import CampaignState
 from moderation.models.item import ItemState
-from moderation.selectors import items_search
+from moderation.selectors import items_search, n_reports_column
 from moderation.visibility import n_hidden_members
 from policies.choices import Outcome
 
@@ -151,17 +151,23 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
         spellings=[Spelling(row["caption"], row["n"]) for row in spellings],
         bars=bars,
         bar_seconds=seconds,
-        items=list(items[:8]),
+        items=list(items.order_by("-campaign_member__pk")[:8]),
         beside=beside[:SHOWN_BESIDE],
         is_more_beside=len(beside) > SHOWN_BESIDE,
     )
 
 
+def bystanders_of(user: AbstractUser, campaign: Campaign) -> QuerySet[CampaignBystander]:
+    """Return the items named beside a campaign that the person may know of, with what adding one is given on (`basis`)."""
+    known = items_search(user).order_by().values("pk")
+    rows = CampaignBystander.objects.filter(campaign=campaign, item__in=known)
+    return rows.annotate(decision_key=F("item__current_decision__key"), n_reports=n_reports_column("item_id"))
+
+
 def _beside(user: AbstractUser, campaign: Campaign) -> list[CampaignBystander]:
     """Return the newest items that only look like a campaign, one more than its page shows."""
     joined = CampaignMember.objects.filter(item=OuterRef("item"))
-    known = items_search(user).order_by().values("pk")
-    rows = CampaignBystander.objects.filter(~Exists(joined), campaign=campaign, item__in=known)
+    rows = bystanders_of(user, campaign).filter(~Exists(joined))
     return list(rows.select_related("item__creator", "item__clearance").order_by("-pk")[: SHOWN_BESIDE + 1])
 
 

@@ -161,16 +161,30 @@ def stacked(signatures: Iterable[bytes | memoryview]) -> Values:
     return values_of(b"".join(bytes(s) for s in signatures))
 
 
-def wave_began(uploads: Sequence[tuple[float, int]], *, n_like: int, within_seconds: float) -> float:
+#: Time in seconds and creator of like captions, in the order of time.
+Uploads = Sequence[tuple[float, int]]
+
+
+def wave_began(uploads: Uploads, *, n_like: int, within_seconds: float) -> float | None:
     """Return when a wave began, in the unit of its times: what was there before it is not a part of it.
 
-    Not before a second creator sent the same, and not before so many came within so short a time.
+    Not before a second creator sent the same, and not before so many came within so short a time. None where they never did:
+    such captions do not tell which of them were copied.
 
     Args:
-        uploads: time in seconds and creator of every like caption, in the order of time; not empty.
         n_like, within_seconds: how dense a wave is at least.
     """
     first = next((i for i, (_, creator) in enumerate(uploads) if creator != uploads[0][1]), 0)
     last = len(uploads) - n_like + 1
-    dense = next((i for i in range(last) if uploads[i + n_like - 1][0] - uploads[i][0] <= within_seconds), 0)
-    return uploads[max(first, dense)][0]
+    dense = next((i for i in range(last) if uploads[i + n_like - 1][0] - uploads[i][0] <= within_seconds), None)
+    return None if dense is None else uploads[max(first, dense)][0]
+
+
+def large_since(uploads: Uploads, *, n_items: int, n_creators: int) -> float | None:
+    """Return when like captions became so many of so many creators, in the unit of their times; None while they are fewer."""
+    creators: set[int] = set()
+    for i, (at, creator) in enumerate(uploads, start=1):
+        creators.add(creator)
+        if i >= n_items and len(creators) >= n_creators:
+            return at
+    return None

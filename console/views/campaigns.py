@@ -9,11 +9,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from console.access import EXPLORE, OVERTURN, REVIEW, campaign_visible, may, paced, requires
-from console.changed import campaign_changed_since
+from console.changed import CampaignChanged, admission_changed_since, campaign_changed_since
 from console.forms import DecisionForm, categories, category_names
 from console.http import HtmxRequest, redirect_to, render_page
 from moderation import campaign_selectors
-from moderation.basis import CampaignBasis, campaign_basis_from
+from moderation.basis import CampaignBasis, admission_from, campaign_basis_from
 from moderation.exceptions import CampaignInvalid, DecisionChanged, DecisionInvalid
 from moderation.models import Campaign
 from moderation.services import campaigns
@@ -22,6 +22,8 @@ from policies.choices import Outcome
 #: A look at a large campaign reads all its members, so not as often as one can click.
 _PAGES_PER_MINUTE = 120
 _DECISIONS_PER_MINUTE = 30
+#: What the form of a decision holds that people type or choose.
+_TYPED = ("outcome", "category", "min_age", "territories", "note")
 
 
 @require_GET
@@ -78,20 +80,44 @@ def campaign_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
 @requires(REVIEW)
 @paced("campaign_admit", _PAGES_PER_MINUTE)
 def campaign_admit(request: HtmxRequest, key: UUID) -> HttpResponse:
-    """Make an item that only looks like a campaign one of its members."""
+    """Make an item that only looks like a campaign one of its members; what was typed into the decision stays."""
     campaign = campaign_visible(key)
     try:
         item = campaigns.campaign_admit(
             actor=request.user,
             campaign_key=str(campaign.key),
             item_key=request.POST.get("item", ""),
+            expected_decision=request.POST.get("expected_decision", ""),
             now=timezone.now(),
         ).item
     except CampaignInvalid as error:
-        messages.error(request, str(error))
-        return redirect_to(request, "campaign_page", key)
-    messages.success(request, f"{item.external_id} belongs to the campaign now.")
+        return _not_added(request, key, CampaignChanged(str(error)))
+    except DecisionChanged:
+        return _not_added(request, key)
+    said = f"{item.external_id} belongs to the campaign now."
+    if request.htmx:
+        context = campaign_context(request, *_read(key), _kept(request)) | {"said": said}
+        return render_page(request, "campaign.html", context, fragment="campaign")
+    messages.success(request, said)
     return redirect_to(request, "campaign_page", key)
+
+
+def _not_added(request: HtmxRequest, key: UUID, changed: CampaignChanged | None = None) -> HttpResponse:
+    """Show the page from which nothing was added, 409, with what changed; None is looked up by what the page showed."""
+    basis, campaign = _read(key)
+    item, expected = request.POST.get("item", ""), request.POST.get("expected_decision", "")
+    if changed is None:
+        beside = campaign_selectors.bystanders_of(request.user, campaign).get(item__key=item)
+        changed = admission_changed_since(expected, admission_from(basis, beside))
+    context = campaign_context(request, basis, campaign, _kept(request), changed)
+    context |= {"not_added": True, "new_beside": item if changed.is_item or changed.n_reports else ""}
+    return render_page(request, "campaign.html", context, fragment="campaign", status=409)
+
+
+def _kept(request: HtmxRequest) -> DecisionForm:
+    """Return the form of a decision that was not sent, with what was typed into it so far."""
+    typed = {name: value for name in _TYPED if (value := request.POST.get(name))}
+    return DecisionForm(names=category_names(), initial=typed)
 
 
 def _read(key: UUID) -> tuple[CampaignBasis, Campaign]:
@@ -113,29 +139,38 @@ def _again(
     is_overtaken: bool = False,
 ) -> HttpResponse:
     """Show the page with what was typed: 409 and what changed where it was overtaken, 422 where something is missing."""
-    context = campaign_context(request, basis, campaign, form)
-    status = 409 if context["changed"] or is_overtaken else 422
+    changed = campaign_changed_since(form.sent, basis)
+    context = campaign_context(request, basis, campaign, form, changed)
+    status = 409 if changed or is_overtaken else 422
     return render_page(request, "campaign.html", context, fragment="campaign", status=status)
 
 
 def campaign_context(
-    request: HtmxRequest, basis: CampaignBasis, campaign: Campaign, form: DecisionForm | None = None
+    request: HtmxRequest,
+    basis: CampaignBasis,
+    campaign: Campaign,
+    form: DecisionForm | None = None,
+    changed: CampaignChanged | None = None,
 ) -> dict[str, Any]:
-    """Return what a campaign's page shows; where a form was sent from an earlier page, what changed."""
+    """Return what a campaign's page shows; where something was sent from an earlier page, what changed."""
     known = categories()
     names = category_names(known)
-    chosen = form["category"].value() if form else campaign.category
+    form = form or DecisionForm(names=names)
+    form.initial.setdefault("category", campaign.category)
+    chosen = form["category"].value()
+    page = campaign_selectors.campaign_page(request.user, campaign)
     return {
         "campaign": campaign,
-        "page": campaign_selectors.campaign_page(request.user, campaign),
+        "page": page,
+        "beside": [(row, admission_from(basis, row).token) for row in page.beside],
         "names": names,
         "guidelines": sorted((c for c in known if c.guideline), key=lambda c: c.slug != chosen),
         "chosen": chosen,
         "is_overdue": campaign.outcome is None and campaign.due_at < timezone.now(),
         "may_decide": campaign.outcome is None and (not campaign.is_for_seniors or may(request.user, OVERTURN)),
         "may_explore": may(request.user, EXPLORE),
-        "form": form or DecisionForm(names=names, initial={"category": campaign.category}),
+        "form": form,
         "expected": basis.token,
-        "changed": campaign_changed_since(form.sent, basis) if form else None,
-        "typed": form.typed(names) if form else [],
+        "changed": changed,
+        "typed": DecisionForm(request.POST, names=names).typed(names),
     }

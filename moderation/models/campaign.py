@@ -25,10 +25,16 @@ _DECISION_FINAL = """
 """
 
 
-#: A wave cannot be turned on somebody: what it only looks like joins it through a person.
+# A wave cannot be turned on somebody: what it only looks like joins it through a person, whether the watch named it or not.
+# The history is asked, as `campaign_watch` does: what stops an item for a moment makes it no part of a wave. An upload that joins
+# as it arrives has one decision, of the same moment: two machines' clocks must not have it refused.
 _BYSTANDER_ADMITTED = """
     IF EXISTS (
         SELECT 1 FROM moderation_campaignbystander b WHERE b.campaign_id = NEW.campaign_id AND b.item_id = NEW.item_id
+    ) OR EXISTS (
+        SELECT 1 FROM moderation_decision d JOIN moderation_campaign c ON c.id = NEW.campaign_id
+        WHERE d.item_id = NEW.item_id AND d.outcome <= 1
+          AND d.created_at < LEAST(COALESCE(c.began_at, c.created_at), NEW.joined_at)
     ) THEN
         RAISE EXCEPTION 'item % looks like campaign % and joins it through a person only', NEW.item_id, NEW.campaign_id
             USING ERRCODE = 'check_violation';
@@ -149,7 +155,9 @@ class Campaign(PublicKeyModel):
             pgtrigger.Protect(
                 name="meaning_fixed",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.AnyChange("key", "first_item", "representatives", "bands", "signature_version"),
+                condition=pgtrigger.AnyChange(
+                    "key", "first_item", "representatives", "bands", "signature_version", "began_at"
+                ),
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
             no_truncate(),

@@ -25,6 +25,7 @@ from moderation.campaigns import (
     Values,
     are_members,
     cluster_around,
+    large_since,
     representatives_of,
     signature_of,
     similarity,
@@ -32,15 +33,14 @@ from moderation.campaigns import (
     values_of,
     wave_began,
 )
-from moderation.models import Campaign, CampaignBystander, CampaignMember, CaptionSignature, Item
+from moderation.models import Campaign, CampaignBystander, CampaignMember, CaptionSignature, Creator, Decision, Item
 from moderation.models.campaign import CampaignState
-from moderation.models.item import ItemState
 from moderation.routing import route_job
 from moderation.services.audit import audit_write
 from moderation.services.campaign_members import members_decide
 from moderation.services.campaigns import campaign_apply
 from moderation.visibility import items_restricted
-from policies.choices import Standing
+from policies.choices import Outcome, Standing
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyUnavailable
 from policies.selectors import compiled_active
@@ -197,32 +197,52 @@ def _open_around(band: int, policy: CompiledPolicy, now: datetime) -> Campaign |
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    wave, began_at = _strangers(_wave_around(band, now))
-    n_creators = len({row.creator_id for row in wave})
-    if len(wave) < settings.CAMPAIGN_ITEMS or n_creators < settings.CAMPAIGN_CREATORS:
-        return None
-    return _open(wave, n_creators, policy, began_at or now, now)
+    wave = _strangers(_wave_around(band, now))
+    began_at = _began(wave)
+    return _open(wave, policy, began_at, now) if began_at else None
 
 
-def _strangers(wave: Sequence[_Signed]) -> tuple[list[_Signed], datetime | None]:
-    """Return what belongs to a wave without those that only look like it, in the same order; and when it began."""
-    if not wave:
-        return [], None
+def _strangers(alike: Sequence[_Signed]) -> list[_Signed]:
+    """Return what may be of a wave, in the same order: creators who stand well make none, however many copy them."""
+    trusted = Creator.objects.filter(pk__in={row.creator_id for row in alike}, standing=Standing.GOOD)
+    apart = set(trusted.values_list("pk", flat=True))
+    return [row for row in alike if row.creator_id not in apart]
+
+
+def _began(wave: Sequence[_Signed]) -> datetime | None:
+    """Return when a wave began; None where it is too small to be a campaign.
+
+    What was served before a wave is not counted. Of one that was never dense nobody can tell which captions were copied: it
+    begins with the one that makes it large enough, and all that was served before is left alone.
+    """
     times = dict(Item.objects.filter(pk__in=[row.item_id for row in wave]).values_list("pk", "created_at"))
-    uploads = sorted((times[row.item_id].timestamp(), row.creator_id) for row in wave)
+    uploads = sorted((times[row.item_id].timestamp(), row.creator_id, row.item_id) for row in wave)
     began = wave_began(
-        uploads,
+        [(at, creator) for at, creator, _ in uploads],
         n_like=max(2, settings.CAMPAIGN_ITEMS // 3),
         within_seconds=_window().total_seconds() / _DENSE,
     )
-    began_at = datetime.fromtimestamp(began, UTC)
-    apart = _bystanders([row.item_id for row in wave], began_at)
-    return [row for row in wave if row.item_id not in apart], began_at
+    before = _bystanders([row.item_id for row in wave], _moment(began)) if began is not None else {}
+    large = large_since(
+        [(at, creator) for at, creator, item in uploads if item not in before],
+        n_items=settings.CAMPAIGN_ITEMS,
+        n_creators=settings.CAMPAIGN_CREATORS,
+    )
+    return None if large is None else _moment(large if began is None else began)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _bystanders(item_pks: Sequence[int], began_at: datetime) -> dict[int, CampaignBystander.Why]:
-    """Return the items that a wave must not take down, and why: served before it began, or of a creator who stands well."""
-    served = Q(state__in=(ItemState.CLEARED, ItemState.RESTRICTED), created_at__lt=began_at)
+    """Return the items that a wave must not take down, and why: served before it began, or of a creator who stands well.
+
+    What was served once was there for strangers to copy, whatever stops it now. The trigger `bystander_admitted` asks the same.
+    """
+    served = Exists(
+        Decision.objects.filter(item=OuterRef("pk"), outcome__lte=Outcome.RESTRICT, created_at__lt=began_at)
+    )
     trusted = Q(creator__standing=Standing.GOOD)
     rows = Item.objects.filter(served | trusted, pk__in=item_pks).values_list("pk", "creator__standing")
     why = CampaignBystander.Why
@@ -255,11 +275,13 @@ def _unclaimed(bands: Sequence[int], now: datetime, n_most: int = _CANDIDATES) -
     return [row for row, is_known in zip(found, same, strict=True) if not is_known]
 
 
-def _open(
-    wave: Sequence[_Signed], n_creators: int, policy: CompiledPolicy, began_at: datetime, now: datetime
-) -> Campaign:
+def _open(wave: Sequence[_Signed], policy: CompiledPolicy, began_at: datetime, now: datetime) -> Campaign:
+    """Open a campaign that is known by all of a wave; its members are those that were not served before it began."""
+    apart = _bystanders([row.item_id for row in wave], began_at)
+    members = [row for row in wave if row.item_id not in apart]
+    n_creators = len({row.creator_id for row in members})
     chosen = [wave[i] for i in representatives_of(stacked(row.values for row in wave))]
-    first = Item.objects.get(pk=wave[0].item_id)
+    first = Item.objects.get(pk=members[0].item_id)
     category = _category([row.item_id for row in wave], policy)
     route = route_job(policy, category=category, language=first.language, kind=first.kind)
     campaign = Campaign.objects.create(
@@ -268,7 +290,7 @@ def _open(
         representatives=b"".join(bytes(row.values) for row in chosen),
         bands=sorted({band for row in chosen for band in row.bands}),
         signature_version=SIGNATURE_VERSION,
-        n_items=len(wave),
+        n_items=len(members),
         n_creators=n_creators,
         created_at=now,
         began_at=began_at,
@@ -282,7 +304,7 @@ def _open(
         object_type="campaign",
         object_key=campaign.key,
         category=category,
-        n_items=len(wave),
+        n_items=len(members),
         n_creators=n_creators,
     )
     transaction.on_commit(lambda: _alarm(campaign))

@@ -12,14 +12,15 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from moderation.basis import campaign_basis_of
-from moderation.campaign_selectors import floor_of
+from moderation.basis import admission_from, campaign_basis_of
+from moderation.campaign_selectors import bystanders_of, floor_of
 from moderation.exceptions import CampaignInvalid, DecisionChanged
 from moderation.models import Campaign, CampaignBystander, CampaignMember, Decision, Item, OutboxMessage
 from moderation.models.campaign import CampaignState
 from moderation.services.audit import audit_write
 from moderation.services.campaign_members import members_decide
 from moderation.services.decisions import PersonVerdict
+from moderation.services.locking import item_locked
 from moderation.services.outbox import TOPIC_REEXAMINE, message_add, message_done, messages_hasten
 from moderation.services.rows import rows_together
 from policies.choices import Outcome
@@ -108,28 +109,32 @@ def _audit(actor: User | str, action: str, campaign: Campaign, **data: object) -
 
 
 @transaction.atomic
-def campaign_admit(*, actor: User, campaign_key: str, item_key: str, now: datetime) -> CampaignMember:
+def campaign_admit(
+    *, actor: User, campaign_key: str, item_key: str, expected_decision: str, now: datetime
+) -> CampaignMember:
     """Make an item that only looks like a campaign one of its members; its floor holds from then on.
 
-    1. lock the campaign; the item has to be named beside it, and in no campaign,
-    2. join, decide the item under the floor, audit.
+    1. lock the campaign, then the item; it has to be named beside the campaign, and in none,
+    2. both have to be what the person's page showed: the floor may block the item at once,
+    3. join, decide the item under the floor, audit.
+
+    Args:
+        expected_decision: token of the `AdmissionBasis` that the person's page was made from.
 
     Raises:
         PermissionDenied.
         CampaignInvalid: it is not beside this campaign, or is a member already.
+        DecisionChanged: the campaign or the item was decided since, or the item was reported.
     """
     if not actor.has_perm("moderation.review_jobs"):
         raise PermissionDenied("Only reviewers add items to campaigns.")
     campaign = Campaign.objects.select_for_update(no_key=True).get(key=campaign_key)
-    beside = CampaignBystander.objects.select_related("item").filter(campaign=campaign)
-    found = None
-    with suppress(ValidationError):  # what is no key is nobody's
-        found = beside.filter(item__key=item_key).first()
-    if found is None:
-        raise CampaignInvalid("This item is not among those that look like the campaign; reload the page.")
-    item = found.item
+    beside = _beside_locked(actor, campaign, item_key)
+    item = beside.item
     if CampaignMember.objects.filter(item=item).exists():
         raise CampaignInvalid("This item belongs to a campaign already; nothing was changed.")
+    if expected_decision != admission_from(campaign_basis_of(campaign), beside).token:
+        raise DecisionChanged
     member = CampaignMember.objects.create(
         campaign=campaign, item=item, creator_id=item.creator_id, joined_at=now, admitted_by=actor
     )
@@ -139,6 +144,19 @@ def campaign_admit(*, actor: User, campaign_key: str, item_key: str, now: dateti
         members_decide(item_pks=[item.pk], now=now)
     _audit(actor, "campaign.admitted", campaign, item=item.external_id)
     return member
+
+
+def _beside_locked(actor: User, campaign: Campaign, item_key: str) -> CampaignBystander:
+    """Lock an item that is named beside a campaign; return its row there as it stands then."""
+    found, rows = None, bystanders_of(actor, campaign).select_related("item")
+    with suppress(ValidationError):  # what is no key is nobody's
+        found = rows.filter(item__key=item_key).first()
+    if found:
+        item_locked(pk=found.item_id)
+        found = rows.filter(pk=found.pk).first()  # not there where the person may not know of it since
+    if found is None:
+        raise CampaignInvalid("This item is not among those that look like the campaign; nothing was changed.")
+    return found
 
 
 def campaign_apply_promised(message: OutboxMessage) -> None:

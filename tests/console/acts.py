@@ -59,9 +59,9 @@ def by(role: str, name: str = "") -> Client:
 
 
 def hidden(page: Any) -> dict[str, str]:
-    """Return the hidden inputs of a page, as a browser sends them back."""
+    """Return the hidden inputs of a page, or of a part of its text, as a browser sends them back."""
     fields = {}
-    for tag in _TAG.findall(page.content.decode()):
+    for tag in _TAG.findall(page if isinstance(page, str) else page.content.decode()):
         if 'type="hidden"' in tag and (name := re.search(r'\bname="([^"]+)"', tag)):
             value = re.search(r'\bvalue="([^"]*)"', tag)
             fields[name[1]] = html.unescape(value[1]) if value else ""
@@ -103,9 +103,14 @@ def _campaign() -> Campaign:
 
 
 def _campaign_admit() -> Act:
-    campaign = _campaign()
-    beside = campaign.bystanders.all()[0].item  # the first, which was served before it was copied
-    return _post(by("reviewer"), "campaign_admit", [campaign.key], {"item": str(beside.key)})
+    campaign, client = _campaign(), by("reviewer")  # beside it is its first, which was served before it was copied
+    return _post(client, "campaign_admit", [campaign.key], _in_form(client, "campaign_admit", campaign))
+
+
+def _in_form(client: Client, name: str, campaign: Campaign) -> dict[str, str]:
+    """Return the hidden inputs of the first form of a campaign's page that posts to an address."""
+    page = client.get(reverse("campaign_page", args=[campaign.key])).content.decode()
+    return hidden(page.split(f'action="{reverse(name, args=[campaign.key])}"')[1].split("</form>")[0])
 
 
 def _reporter_trust() -> Act:
@@ -117,7 +122,7 @@ def _reporter_trust() -> Act:
 
 def _campaign_decide() -> Act:
     campaign, client = _campaign(), by("reviewer")
-    data = hidden(client.get(reverse("campaign_page", args=[campaign.key])))
+    data = _in_form(client, "campaign_decide", campaign)
     return _post(client, "campaign_decide", [campaign.key], data | {"outcome": "0"})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -15,10 +16,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from moderation import campaign_source
 from moderation.basis import campaign_basis_of
-from moderation.models import Campaign, Item, Job, OutboxMessage
+from moderation.models import Campaign, Creator, Item, Job, OutboxMessage
 from moderation.services import campaigns
 from moderation.services.campaign_watch import campaigns_watch
-from policies.choices import Outcome
+from policies.choices import Outcome, Standing
 from tests.console import scenes
 from tests.console.conftest import signed_in
 
@@ -75,6 +76,38 @@ def test_pages_need_few_queries(
     address = reverse(name) if name == "campaign_list" else url(name, campaign)
     with django_assert_max_num_queries(12):
         assert browser.get(address).status_code == 200
+
+
+def test_a_page_with_many_items_left_alone_needs_no_more_queries(
+    campaign: Campaign, browser: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for i in range(15):
+        scenes.item_judged(f"trusted-{i}", caption=CAPTION, creator=f"trusted-{i}")
+    Creator.objects.filter(external_id__startswith="trusted").update(standing=Standing.GOOD)
+    campaigns_watch(now=timezone.now())
+    with django_assert_max_num_queries(12):
+        page = browser.get(url("campaign_page", campaign)).content.decode()
+    assert page.count("Add to the campaign") == 15
+
+
+def test_a_campaign_of_which_nothing_may_be_seen_says_so(campaign: Campaign, browser: Client) -> None:
+    Item.objects.update(is_restricted=True)
+    page = browser.get(url("campaign_page", campaign)).content.decode()
+    assert page.count("None that you may see.") == 2
+    assert 'class="bars"' not in page
+
+
+def test_the_members_that_joined_last_come_first(campaign: Campaign, browser: Client) -> None:
+    """Though a person added an item that is older than the wave."""
+    old = scenes.item_judged("old", caption=CAPTION, creator="old", now=timezone.now() - timedelta(seconds=57))
+    campaigns_watch(now=timezone.now())
+    page = browser.get(url("campaign_page", campaign)).content.decode()
+    form = page.split(f'action="{url("campaign_admit", campaign)}"')[1].split("</form>")[0]
+    data = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+    assert data["item"] == str(old.key)
+    assert browser.post(url("campaign_admit", campaign), data).status_code == 302
+    page = browser.get(url("campaign_page", campaign)).content.decode()
+    assert page.split("Newest members")[1].index(">old<") < page.split("Newest members")[1].index(">w-")
 
 
 @pytest.mark.parametrize("htmx", [False, True])

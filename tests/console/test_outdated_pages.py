@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from moderation import campaign_source
+from moderation.basis import campaign_basis_of
 from moderation.changes import Change
 from moderation.detectors.base import Finding
 from moderation.models import Campaign, CampaignMember, Clearance, Decision, Item, Job
@@ -93,7 +94,7 @@ def campaign_floor(item: Item) -> None:
     now = timezone.now()
     campaign = Campaign.objects.create(
         category="harassment", first_item=item, representatives=b"", bands=[], signature_version=1, n_items=1,
-        last_joined_at=now, due_at=now, live_until=now + timedelta(hours=1),
+        began_at=item.created_at, last_joined_at=now, due_at=now, live_until=now + timedelta(hours=1),
     )  # fmt: skip
     CampaignMember.objects.create(campaign=campaign, item=item, creator=item.creator, joined_at=now)
 
@@ -296,6 +297,105 @@ def test_what_comes_while_a_page_is_put_together_is_not_taken_as_seen(few: None,
     before = standing(page.item)
     assert page.send().status_code == 409
     assert standing(page.item) == before
+
+
+# --- adding an item to a campaign ----------------------------------------------------------------------------------
+
+
+def beside_page() -> Page:
+    """Return the page of a campaign with an item beside it that was served before it was copied."""
+    item = scenes.item_judged("victim", caption=CAPTION, creator="victim", now=timezone.now() - timedelta(seconds=59))
+    page = campaign_page()
+    return opened(page.browser, item, page.shown, page.decides.replace("decide", "admit"))
+
+
+def campaign_decided(_item: Item) -> None:
+    campaign = Campaign.objects.get()
+    campaigns.campaign_decide(
+        actor=scenes.person("senior"), campaign_key=str(campaign.key), outcome=Outcome.BLOCK, category="harassment",
+        note="All.", min_age=0, territories=(), now=timezone.now(), expected_decision=campaign_basis_of(campaign).token,
+    )  # fmt: skip
+
+
+def campaign_passed_on(_item: Item) -> None:
+    Campaign.objects.update(is_for_seniors=True)
+
+
+def member_overturned(_item: Item) -> None:
+    overturn(Item.objects.get(external_id="w-1"))
+
+
+BESIDE = CHANGES | {
+    "campaign decided": campaign_decided, "campaign passed on": campaign_passed_on, "member overturned": member_overturned,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", BESIDE)
+def test_an_old_page_adds_nobody_to_a_campaign(few: None, change: str) -> None:
+    page = beside_page()
+    BESIDE[change](page.item)
+    before, members = standing(page.item), CampaignMember.objects.count()
+    response = page.send(htmx=change in {"term", "overturn"})
+    assert response.status_code == 409
+    assert (standing(page.item), CampaignMember.objects.count()) == (before, members)
+    html = response.content.decode()
+    assert "Nothing was recorded." in html
+    assert "victim" in html or change == "campaign floor"
+    if "campaign" not in change:
+        for kept in (NOTE, 'value="DE, FR"', 'value="16" checked', 'value="harassment" selected'):
+            assert kept in html, kept
+    fresh = hidden_fields(html, page.decides)
+    if change == "campaign floor":  # it belongs to another campaign by now
+        assert fresh == {}
+        return
+    assert page.send(hidden=fresh).status_code == 302
+    assert CampaignMember.objects.get(item=page.item).admitted_by
+
+
+@pytest.mark.parametrize("expected", [None, "", "nonsense", "undecided", "7c1d", "0" * 36])
+def test_a_page_that_does_not_say_what_it_showed_adds_nobody(few: None, expected: str | None) -> None:
+    page = beside_page()
+    hidden = {"item": page.hidden["item"]} | ({} if expected is None else {"expected_decision": expected})
+    response = page.send(hidden=hidden)
+    assert response.status_code == 409
+    assert "This page is outdated" in response.content.decode()
+    assert not CampaignMember.objects.filter(item=page.item).exists()
+
+
+def test_what_joins_meanwhile_keeps_nobody_from_adding(few: None) -> None:
+    page = beside_page()
+    scenes.item_judged("late", caption=CAPTION, creator="late")
+    campaigns_watch(now=timezone.now())
+    assert page.send().status_code == 302
+    assert CampaignMember.objects.filter(item=page.item).exists()
+
+
+def test_what_was_typed_stays_where_an_item_is_added(few: None) -> None:
+    page = beside_page()
+    html = page.send(htmx=True).content.decode()
+    assert html.lstrip().startswith('<div id="campaign"')
+    assert "victim belongs to the campaign now." in html
+    for kept in (NOTE, 'value="DE, FR"', 'value="16" checked', 'value="harassment" selected', "9 items"):
+        assert kept in html, kept
+    assert hidden_fields(html, page.decides) == {}
+    assert Campaign.objects.get().outcome is None
+
+
+def test_an_item_is_added_once(few: None) -> None:
+    page = beside_page()
+    assert page.send().status_code == 302
+    again = page.send()
+    assert again.status_code == 409
+    assert "belongs to a campaign already" in again.content.decode()
+
+
+def test_what_became_restricted_is_not_added_by_who_may_not_know_of_it(few: None) -> None:
+    page = beside_page()
+    Item.objects.filter(pk=page.item.pk).update(is_restricted=True)
+    response = page.send()
+    assert response.status_code == 409
+    assert "victim" not in response.content.decode().replace("victims", "")
+    assert not CampaignMember.objects.filter(item=page.item).exists()
 
 
 def test_the_same_campaign_decision_sent_twice_is_recorded_once(few: None) -> None:

@@ -173,7 +173,7 @@ def test_a_campaign_counts_it_only_for_those_who_may(item: Item) -> None:
     now = timezone.now()
     campaign = Campaign.objects.create(
         category="spam_scam", first_item=beside, representatives=b"", bands=[1], signature_version=1, n_items=2, n_creators=1,
-        created_at=now, last_joined_at=now, due_at=now, live_until=now + timedelta(hours=1),
+        created_at=now, began_at=item.created_at, last_joined_at=now, due_at=now, live_until=now + timedelta(hours=1),
     )  # fmt: skip
     for member in (item, beside):
         CampaignMember.objects.create(campaign=campaign, item=member, creator=member.creator, joined_at=now)

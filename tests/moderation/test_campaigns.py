@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from benchmarks.wave import CALL
 from benchmarks.wave import respelled as respelled_much
 from moderation import campaign_source
-from moderation.basis import campaign_basis_of
-from moderation.campaigns import JOINS, N_VALUES, SAME, signature_of, similarity, values_of, wave_began
+from moderation.basis import admission_from, campaign_basis_of
+from moderation.campaign_selectors import bystanders_of
+from moderation.campaigns import JOINS, N_VALUES, SAME, large_since, signature_of, similarity, values_of, wave_began
 from moderation.exceptions import CampaignInvalid, DecisionInvalid
 from moderation.judge import replay
 from moderation.models import (
@@ -36,12 +37,14 @@ from moderation.models import (
     OutboxMessage,
 )
 from moderation.models.decision import DecisionStage
-from moderation.services import campaigns, outbox
+from moderation.services import campaigns, emergency, outbox
 from moderation.services.campaign_members import members_decide
 from moderation.services.campaign_watch import campaigns_watch
+from moderation.services.clearances import clearances_expire
 from moderation.services.decisions import decision_by_machine, item_overturn
 from moderation.services.intake import item_submit
 from moderation.services.jobs import job_claim
+from moderation.services.list_changes import TOPIC_LOOK, list_change_look
 from moderation.services.rollout import canary_start
 from policies import selectors as policy_selectors
 from policies.choices import Outcome, Standing
@@ -572,6 +575,94 @@ def test_what_was_served_before_strangers_copied_it_stays_served(small: None) ->
     assert states() == {"cleared": 1, "blocked": 8}
 
 
+def test_what_an_emergency_term_stopped_for_a_moment_is_no_member_of_the_wave_that_copied_it(
+    small: None, settings: Any
+) -> None:
+    settings.EMERGENCY_MAX_PERMILLE = 1_000
+    victim = text_item("victim", WAVE.format("please"), "victim")
+    wave(8)
+    author, now = people()[0], timezone.now()
+    term = emergency.emergency_term_add(
+        actor=author, text="harbour tonight", category="spam_scam", outcome=Outcome.BLOCK, note="a wave", now=now
+    )
+    look_again()
+    victim.refresh_from_db()
+    assert victim.state == "blocked"
+    watch()
+    assert (members(), beside()) == ({f"w-{i}" for i in range(8)}, {"victim": "served_before"})
+    emergency.emergency_term_withdraw(actor=author, key=str(term.key), now=timezone.now())
+    look_again()
+    watch()
+    victim.refresh_from_db()
+    assert (victim.state, "victim" in members()) == ("cleared", False)
+
+
+def look_again() -> None:
+    """Look through all that is stored for what changed in the lists."""
+    for message in OutboxMessage.objects.filter(topic=TOPIC_LOOK, state="pending").order_by("pk"):
+        list_change_look(message)
+
+
+def test_what_was_served_before_a_wave_is_left_alone_where_its_clearance_ran_out(small: None) -> None:
+    victim = text_item("victim", WAVE.format("please"), "victim")
+    wave(8)
+    Clearance.objects.filter(item=victim).update(valid_until=timezone.now() - timedelta(seconds=1))
+    clearances_expire(now=timezone.now())
+    watch()
+    assert (members(), beside()) == ({f"w-{i}" for i in range(8)}, {"victim": "served_before"})
+
+
+def test_what_was_only_held_before_a_wave_began_is_a_part_of_it(small: None) -> None:
+    early = text_item("early", f"{WAVE.format('please')} {escalating_caption()}", "early")
+    assert early.state == "held"
+    wave(8, text=early.caption)
+    watch()
+    assert beside() == {}
+    assert "early" in members()
+
+
+def at_intervals(began: datetime, uploads: Iterable[tuple[str, str, float]]) -> None:
+    """Submit captions of the wave: id, creator, seconds after the beginning."""
+    for name, creator, seconds in uploads:
+        submission = text_submission(name, WAVE.format("please") + f" #{name}", creator)
+        item_submit(actor="api:test", submission=submission, now=began + timedelta(seconds=seconds))
+
+
+def test_a_victim_is_left_alone_by_a_slow_wave(db: None) -> None:
+    """Two honest uploads share a caption; a minute later strangers copy it, evenly, never densely. Default limits."""
+    ready()
+    began = timezone.now() - timedelta(seconds=595)
+    copies = [(f"copy-{i}", f"stranger-{i % 20}", 65.0 + 18 * i) for i in range(29)]
+    at_intervals(began, [("first", "honest-1", 0), ("victim", "honest-2", 5), *copies])
+    watch()
+    campaign = Campaign.objects.get()
+    assert members() == {"copy-27", "copy-28"}  # the thirtieth of all made it a wave
+    assert (campaign.n_items, campaign.n_creators) == (2, 2)
+    assert {"first", "victim"} < set(beside())
+    assert states() == {"cleared": 29, "held": 2}
+
+
+def test_a_slow_wave_goes_on_in_the_campaign_that_it_opened(db: None) -> None:
+    ready()
+    began = timezone.now() - timedelta(seconds=599)
+    at_intervals(began, [(f"copy-{i}", f"stranger-{i % 20}", 18.0 * i) for i in range(32)])
+    watch()
+    at_intervals(timezone.now(), [("late", "somebody", 0)])
+    watch()
+    assert Campaign.objects.get().n_items == 4
+    assert members() == {"copy-29", "copy-30", "copy-31", "late"}
+
+
+def test_fewer_than_a_campaign_open_none_however_slowly_they_come(db: None) -> None:
+    ready()
+    at_intervals(
+        timezone.now() - timedelta(seconds=595), [(f"copy-{i}", f"stranger-{i % 20}", 20.0 * i) for i in range(29)]
+    )
+    watch()
+    assert not Campaign.objects.exists()
+    assert states() == {"cleared": 29}
+
+
 def test_somebody_who_stands_well_is_left_alone_before_and_while_a_wave_goes_on(small: None) -> None:
     wave(4)
     early = text_item("early", respelled(WAVE.format("please"), 70), "trusted")
@@ -611,7 +702,11 @@ def test_a_person_may_add_what_was_left_alone(small: None) -> None:
 
 
 def admit(actor: Any, campaign: Campaign, item_key: str) -> None:
-    campaigns.campaign_admit(actor=actor, campaign_key=str(campaign.key), item_key=item_key, now=timezone.now())
+    beside = next((row for row in bystanders_of(actor, campaign) if str(row.item.key) == item_key), None)
+    campaigns.campaign_admit(
+        actor=actor, campaign_key=str(campaign.key), item_key=item_key, now=timezone.now(),
+        expected_decision=admission_from(campaign_basis_of(campaign), beside).token if beside else "",
+    )  # fmt: skip
 
 
 def test_the_database_lets_nobody_join_by_a_machine_who_is_left_alone(small: None) -> None:
@@ -624,13 +719,55 @@ def test_the_database_lets_nobody_join_by_a_machine_who_is_left_alone(small: Non
         )
 
 
-@given(st.lists(st.tuples(st.floats(0, 600), st.integers(0, 5)), min_size=1, max_size=40), st.integers(2, 10))
+def test_the_database_lets_nothing_join_by_a_machine_that_was_served_before_the_wave(small: None) -> None:
+    """Though the watch has not named it, and it is blocked just now."""
+    victim = text_item("victim", ORDINARY[0], "victim")
+    wave(8)
+    watch()
+    item_overturn(
+        actor=person("sue", "senior"), item_key=str(victim.key), outcome=Outcome.BLOCK, category="spam_scam", note="Seen.",
+        min_age=0, territories=(), now=timezone.now(), expected_decision=seen(victim),
+    )  # fmt: skip
+    row = {"campaign": Campaign.objects.get(), "item": victim, "creator": victim.creator, "joined_at": timezone.now()}
+    with pytest.raises(DatabaseError, match="through a person only"), transaction.atomic():
+        CampaignMember.objects.create(**row)
+    CampaignMember.objects.create(**row, admitted_by=person("ana"))
+
+
+def test_the_database_keeps_when_a_wave_began(small: None) -> None:
+    wave(8)
+    watch()
+    refused("UPDATE moderation_campaign SET began_at = began_at - interval '1 hour'")
+
+
+UPLOADS = st.lists(st.tuples(st.floats(0, 600), st.integers(0, 5)), max_size=40).map(sorted)
+
+
+@given(UPLOADS, st.integers(2, 10))
 @settings(max_examples=200, deadline=None)
 def test_a_wave_begins_with_one_of_its_captions_and_not_with_its_first_creator_alone(
     uploads: list[tuple[float, int]], n_like: int
 ) -> None:
-    uploads.sort()
     began = wave_began(uploads, n_like=n_like, within_seconds=60)
+    if began is None:
+        times = [at for at, _ in uploads]
+        assert all(late - early > 60 for early, late in zip(times, times[n_like - 1 :], strict=False))
+        return
     assert began in {at for at, _ in uploads}
     before = {creator for at, creator in uploads if at <= began}
     assert len(before) > 1 or len({creator for _, creator in uploads}) == 1
+
+
+@given(UPLOADS, st.integers(2, 10), st.integers(1, 4))
+@settings(max_examples=200, deadline=None)
+def test_captions_are_many_from_the_one_that_makes_them_so(
+    uploads: list[tuple[float, int]], n_items: int, n_creators: int
+) -> None:
+    def is_large(some: list[tuple[float, int]]) -> bool:
+        return len(some) >= n_items and len({creator for _, creator in some}) >= n_creators
+
+    since = large_since(uploads, n_items=n_items, n_creators=n_creators)
+    assert (since is not None) == is_large(uploads)
+    if since is not None:
+        assert is_large([upload for upload in uploads if upload[0] <= since])
+        assert not is_large([upload for upload in uploads if upload[0] < since])

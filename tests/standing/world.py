@@ -399,6 +399,7 @@ class World:
         campaign = Campaign.objects.create(
             category="violence", first_item=items[0], representatives=b"", bands=[], signature_version=0,
             n_items=len(items), n_creators=2, last_joined_at=now, due_at=now, live_until=now.replace(year=now.year + 1),
+            began_at=min(item.created_at for item in items),
         )  # fmt: skip
         _join(campaign, [(item.pk, item.creator_id) for item in items], now)
         self.campaigns[str(campaign.key)] = campaign
