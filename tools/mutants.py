@@ -116,7 +116,7 @@ MUTANTS = (
            "if basis is None or expected_decision != basis.token:", "if basis is None:",
            "tests/console/test_outdated_pages.py -k old_page"),
     Mutant("6 an old page decides a campaign", "moderation/services/campaigns.py",
-           "if expected_decision != campaign_basis_of(campaign).token:", "if False:",
+           "if expected_decision != campaign_basis_of(campaign, actor).token:", "if False:",
            "tests/console/test_outdated_pages.py -k old_page"),
     Mutant("6 a report is not part of what is named", "moderation/basis.py",
            'f"{self.n_reports:x}", _short', '"0", _short', "tests/moderation/test_named_decisions.py -k report"),

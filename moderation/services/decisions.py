@@ -406,7 +406,7 @@ def _follow(item: Item, decision: Decision, now: datetime) -> None:
 
 def decision_by_person(
     *,
-    actor: AbstractBaseUser,
+    actor: AbstractUser,
     item: Item,
     expected_decision: str,
     verdict: PersonVerdict,
@@ -425,7 +425,7 @@ def decision_by_person(
         DecisionInvalid: the verdict lacks something.
         ItemNotOpen: the item was withdrawn.
     """
-    basis = basis_of(pk=item.pk)
+    basis = basis_of(actor, pk=item.pk)
     if basis is None or expected_decision != basis.token:
         raise DecisionChanged
     policy = compiled_active()
