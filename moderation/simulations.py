@@ -49,12 +49,12 @@ _LABELS = """
 
 
 def human_labels(population: Population, *, since: datetime | None) -> Labels:
-    """Return the last word that people had on each item, however the item came before them.
+    """Return the last word that people had on each item of a population, however the item came before them.
 
     An item that waits for a senior has none yet.
 
     Args:
-        population: gives the categories that labels name.
+        population: gives the items, and the categories that labels name.
         since: decisions from then on; None for all.
     """
     names = {name: i for i, name in enumerate(SAMPLED)}
@@ -67,6 +67,8 @@ def human_labels(population: Population, *, since: datetime | None) -> Labels:
     with connection.cursor() as cursor:
         cursor.execute(_LABELS, values)
         rows = np.array(cursor.fetchall(), np.int64).reshape(-1, 4)
+    # That there are decisions on other items says something of those too.
+    rows = rows[np.isin(rows[:, 0], population.item_pk)]
     category = np.where(rows[:, 2] < len(population.categories), rows[:, 2], -1)
     return Labels(
         categories=population.categories,

@@ -13,6 +13,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # Summaries from before count the partition in every category. They are made anew, week by week.
+        migrations.RunSQL("DELETE FROM moderation_scoreweek", migrations.RunSQL.noop),
         migrations.AddField(
             model_name='simulationrun',
             name='is_open',

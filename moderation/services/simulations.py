@@ -28,7 +28,7 @@ from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyError, PolicyUnavailable
 from policies.models import PolicyVersion
 from policies.outcomes import Simulation
-from policies.population import Filter
+from policies.population import Filter, Population
 from policies.selectors import compiled_active, compiled_version
 from policies.simulation import Cancelled, simulate
 
@@ -184,12 +184,16 @@ def _simulated(run: SimulationRun) -> tuple[Simulation, Simulation | None]:
     report = _reporter(run.pk)
     report(0.0)
     whole = evidence_store.stored_population(timezone.now()).where(run.wanted)
-    labels = human_labels(whole, since=run.since.astimezone(UTC))
     population = evidence_store.without_restricted(whole)
+
+    def replayed(items: Population, progress: Callable[[float], None]) -> Simulation:
+        labels = human_labels(items, since=run.since.astimezone(UTC))
+        return simulate(items, active, draft, labels=labels, progress=progress)
+
     if population is whole:
-        return simulate(whole, active, draft, labels=labels, progress=report), None
-    found = simulate(population, active, draft, labels=labels, progress=lambda share: report(share / 2))
-    return found, simulate(whole, active, draft, labels=labels, progress=lambda share: report(0.5 + share / 2))
+        return replayed(whole, report), None
+    found = replayed(population, lambda share: report(share / 2))
+    return found, replayed(whole, lambda share: report(0.5 + share / 2))
 
 
 def _as_asked(run: SimulationRun) -> CompiledPolicy:
