@@ -29,7 +29,6 @@ from console.session_life import session_begin
 from moderation import selectors, visibility, vision_selectors
 from moderation.basis import campaigns_with_basis
 from moderation.models import Campaign, HashBank, HashEntry, Item, Job, OutboxMessage, PromptSet, SimulationRun
-from moderation.rollout_selectors import Agreement
 from moderation.routing import SENIOR_QUEUE
 from moderation.services import reporters
 from moderation.simulations import simulation_get
@@ -201,13 +200,13 @@ def may_still_see_media(user: User, key: UUID) -> bool:
         return False
 
 
-def campaign_visible(key: UUID) -> Campaign:
-    """Return one campaign, with its basis; none is ever of the restricted partition, whose items join no campaign.
+def campaign_visible(user: User, key: UUID) -> Campaign:
+    """Return one campaign, with its basis.
 
     Raises:
-        Http404: there is none.
+        Http404: there is none, or it was decided into the restricted partition and the person may not know of it.
     """
-    campaign = campaigns_with_basis().select_related("decided_by", "first_item").filter(key=key).first()
+    campaign = campaigns_with_basis(user).select_related("decided_by", "first_item").filter(key=key).first()
     if campaign is None:
         raise Http404
     return campaign
@@ -334,12 +333,6 @@ def step_allowed(user: User, permission: str) -> None:
         raise PermissionDenied
 
 
-def agreement_visible(user: User, agreement: Agreement) -> list[tuple[str, int, int]]:
-    """Return a shadow's agreement by category, without the category whose items the person may not count."""
-    hidden = visibility.categories_hidden(user)
-    return [row for row in agreement.categories if row[0] not in hidden]
-
-
 def prompt_set_visible(number: int) -> PromptSet:
     """Return one set of prompts.
 
@@ -367,13 +360,13 @@ def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:
     return decorate
 
 
-def run_visible(key: UUID) -> SimulationRun:
+def run_visible(user: User, key: UUID) -> SimulationRun:
     """Return one saved simulation.
 
     Raises:
-        Http404: there is none.
+        Http404: there is none that the person may know of.
     """
-    run = simulation_get(key)
+    run = simulation_get(key, user)
     if run is None:
         raise Http404
     return run

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.safestring import SafeString
 
 from console import charts
 from moderation.staffing_selectors import ServiceTime, ServiceTimes
+from moderation.visibility import Hidden
 from policies.choices import Outcome
 from policies.estimates import Quality, quality_of
 from policies.outcomes import BANDS, Flow, QueueLoad, Simulation
@@ -142,14 +143,19 @@ def answer_of(
     )
 
 
+def told_of(found: Simulation, hidden: Hidden) -> Simulation:
+    """Return what a reader may be told of a simulation: hidden categories folded into what has none, hidden queues left out."""
+    queues = tuple(row for row in found.queues if row.queue not in hidden.queues)
+    return replace(found, by_category=_folded(found.by_category, hidden.categories), queues=queues)
+
+
 # --- breakdowns --------------------------------------------------------------------------------------------------
 
 
 def breakdowns_of(found: Simulation, names: Mapping[str, str], *, hidden: frozenset[str]) -> tuple[Breakdown, ...]:
     """Return the flows by category, language, market and audience, what changes most first."""
-    by_category = _folded(found.by_category, hidden) if hidden else found.by_category
     return (
-        _breakdown("category", "By category", by_category, names),
+        _breakdown("category", "By category", _folded(found.by_category, hidden), names),
         _breakdown("language", "By language", found.by_language, {}),
         _breakdown("market", "By market", found.by_market, {}),
         _breakdown("audience", "By audience", found.by_audience, _BAND_WORDS),
@@ -166,6 +172,8 @@ def _breakdown(by: str, title: str, flows: Sequence[Flow], words: Mapping[str, s
 
 def _folded(flows: Sequence[Flow], hidden: frozenset[str]) -> tuple[Flow, ...]:
     """Return the flows with the hidden ones added to the one without a name."""
+    if not hidden:
+        return tuple(flows)
     rest = [flow for flow in flows if flow.name in {"", *hidden}]
     kept = [flow for flow in flows if flow not in rest]
     return (*kept, _sum(rest)) if rest else tuple(kept)

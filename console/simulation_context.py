@@ -13,16 +13,16 @@ from django.contrib.auth.models import User
 
 from console.evidence import where_words
 from console.forms import categories, category_names
-from console.simulation_answers import Queues, answer_of
+from console.simulation_answers import Queues, answer_of, told_of
 from console.simulation_forms import LEVEL_WORDS, FlipForm
 from moderation.evidence_store import evidence_of
 from moderation.models import Finding, Item, Queue, SimulationRun
 from moderation.selectors import items_search
-from moderation.simulations import simulation_compare, simulation_get
+from moderation.simulations import simulation_get
 from moderation.staffing_selectors import service_times
-from moderation.visibility import Hidden, categories_hidden, hidden_from, queues_hidden
+from moderation.visibility import categories_hidden, hidden_from, queues_hidden, result_visible
 from policies.choices import Band, ItemKind
-from policies.comparison import Difference
+from policies.comparison import differences
 from policies.decide import decide
 from policies.exceptions import PolicyError
 from policies.flips import flips_at
@@ -42,7 +42,7 @@ def queues_known(user: User, routes: Iterable[tuple[str, int]], now: datetime) -
     # Of several routes into one queue, the shortest promise is written last.
     minutes |= dict(sorted(routes, key=lambda route: -route[1]))
     hidden = queues_hidden(user, [(slug, is_restricted) for slug, _, _, is_restricted in rows])
-    return Queues({slug: title for slug, title, _, _ in rows}, minutes, service_times(now), hidden)
+    return Queues({slug: title for slug, title, _, _ in rows}, minutes, service_times(now, user), hidden)
 
 
 def _routes_of(version: PolicyVersion | None) -> Iterable[tuple[str, int]]:
@@ -67,7 +67,7 @@ class RunRow:
 
 def run_context(user: User, run: SimulationRun, now: datetime) -> dict[str, Any]:
     """Return what the page of a finished run shows."""
-    found, known = run.simulation, categories()
+    found, known = result_visible(user, run), categories()
     names, hidden = category_names(known), categories_hidden(user, known)
     context = {
         "names": names,
@@ -178,23 +178,19 @@ _GROUP_TITLES = {
 
 def compare_context(user: User, first: str, second: str) -> dict[str, Any]:
     """Return two finished runs side by side, or what is wrong with the choice."""
-    one, other = (simulation_get(key) for key in (first, second))
+    one, other = (simulation_get(key, user) for key in (first, second))
+    results = [result_visible(user, run) if run else None for run in (one, other)]
     problem = ""
     if one is None or other is None or one.pk == other.pk:
         problem = "Choose two different runs from the list."
-    elif one.simulation is None or other.simulation is None:
+    elif None in results:
         problem = "Both runs must be done before they can be compared."
     context = {"first": one, "second": other, "problem": problem, "names": category_names()}
     if one is None or other is None or problem:
         return context
     hidden = hidden_from(user)
-    rows = [row for row in simulation_compare(one, other) if _is_shown(hidden, row)]
+    of_one, of_other = (told_of(found, hidden) for found in results if found)
+    rows = [row for row in differences(of_one, of_other) if row.first or row.second]
     groups = [(_GROUP_TITLES[group], group, list(rows)) for group, rows in groupby(rows, key=lambda row: row.group)]
     words = [filter_words(run.wanted) for run in (one, other)]
     return context | {"groups": groups, "filters": words}
-
-
-def _is_shown(hidden: Hidden, row: Difference) -> bool:
-    """Leave out what is nothing in both, and what the reader may not count."""
-    names = {"category": hidden.categories, "queue": hidden.queues}.get(row.group, frozenset())
-    return bool(row.first or row.second) and row.name not in names

@@ -126,14 +126,15 @@ def _is_base(row: Mapping[str, Any]) -> bool:
     return not any(row.get(key) for key in ("market", "language", "band"))
 
 
-def prepared_for(choice: Choice, now: datetime) -> PreparedSlider:
+def prepared_for(user: User, choice: Choice, now: datetime) -> PreparedSlider:
     """Return the slider over the uploads of the last days; whole days, so that it stays the same while somebody moves it.
 
     Raises: PolicyError when the version contradicts itself; PolicyUnavailable when none is active.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     since = int((midnight - timedelta(days=choice.days)).timestamp())
-    return slider_for(choice.version, choice.category, Filter(since=since), now, document=choice.document)
+    wanted = Filter(since=since)
+    return slider_for(choice.version, choice.category, wanted, now, reader=user, document=choice.document)
 
 
 def moved_to(user: User, prepared: PreparedSlider, choice: Choice, threshold: float | None, now: datetime) -> Moved:

@@ -16,6 +16,7 @@ from moderation.judge import digest_of, hard_keys
 from moderation.models import Campaign, CampaignBystander, Finding, Item
 from moderation.models.decision import PERSON_STAGES, DecisionStage
 from moderation.selectors import BASIS_RELATIONS, n_reports_column
+from moderation.visibility import NOBODY, Person, campaigns_visible, may_know
 from policies.choices import Outcome
 from policies.models import Category
 
@@ -33,7 +34,7 @@ class Basis:
 
     Attributes:
         decision: public key of the decision that stands, or UNDECIDED.
-        n_reports: reports there are.
+        n_reports: reports there are that the person may know of.
         hard: what machines found since that decision and it does not know: category to least Outcome. Where a person
             decided, later findings need not change the decision.
         floor: digest of the floor of the item's campaign; "0" where it belongs to none.
@@ -67,14 +68,15 @@ def _short(value: Mapping[str, Any]) -> str:
     return digest_of(value)[:12]
 
 
-def basis_of(**key: object) -> Basis | None:
+def basis_of(reader: Person = NOBODY, /, **key: object) -> Basis | None:
     """Return what a person's verdict on an item is given on, in one statement, or two where hard evidence is stored.
 
     Args:
+        reader: whose verdict; what is hidden from them is no part of it. Whoever is not named may know of nothing hidden.
         key: what the item is looked up by, such as `pk` or `jobs__key`.
     """
     items = Item.objects.select_related("current_decision", *BASIS_RELATIONS)
-    item = items.annotate(n_reports=n_reports_column()).filter(**key).first()
+    item = items.annotate(n_reports=n_reports_column(reader)).filter(**key).first()
     return basis_from(item) if item else None
 
 
@@ -142,8 +144,8 @@ class CampaignBasis:
     """What a decision on a campaign is given on.
 
     Attributes:
-        newest: digest of the member that joined last.
-        n_members: members there are.
+        newest: digest of the member that joined last, of those that the person may know of.
+        n_members: members there are that the person may know of.
         floor: digest of the campaign's floor, and of who decides it.
         decided: digest of the newest decision that tells a member apart: a person's, a block or a withdrawal of its own.
     """
@@ -165,15 +167,16 @@ def campaign_parts_of(token: str) -> tuple[str, int, str, str] | None:
     return (found[1], int(found[2], 16), found[3], found[4]) if found else None
 
 
-def campaigns_with_basis() -> QuerySet[Campaign]:
-    """Return campaigns with what `campaign_basis_from` reads: one look at the database."""
+def campaigns_with_basis(reader: Person) -> QuerySet[Campaign]:
+    """Return the campaigns a person may know of with what `campaign_basis_from` reads: one look at the database."""
     decision = "members__item__current_decision"
     by_people = Q(**{f"{decision}__stage__in": (*PERSON_STAGES, DecisionStage.WITHDRAWAL)})
     blocked = Q(**{f"{decision}__outcome": Outcome.BLOCK}) & ~Q(**{f"{decision}__stage": DecisionStage.CAMPAIGN})
-    return Campaign.objects.annotate(
-        n_members=Count("members"),
-        newest_member=Max("members__pk"),
-        newest_own=Max(f"{decision}_id", filter=by_people | blocked),
+    known = Q() if may_know(reader) else Q(members__item__is_restricted=False)
+    return campaigns_visible(reader).annotate(
+        n_members=Count("members", filter=known),
+        newest_member=Max("members__pk", filter=known),
+        newest_own=Max(f"{decision}_id", filter=known & (by_people | blocked)),
     )
 
 
@@ -189,9 +192,9 @@ def campaign_basis_from(campaign: Campaign) -> CampaignBasis:
     )
 
 
-def campaign_basis_of(campaign: Campaign) -> CampaignBasis:
-    """Return what a decision on a campaign is given on now."""
-    return campaign_basis_from(campaigns_with_basis().get(pk=campaign.pk))
+def campaign_basis_of(campaign: Campaign, reader: Person = NOBODY) -> CampaignBasis:
+    """Return what a person's decision on a campaign that they may know of is given on now."""
+    return campaign_basis_from(campaigns_with_basis(reader).get(pk=campaign.pk))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from moderation.models import Campaign, CampaignBystander, CampaignMember, Item
 from moderation.models.campaign import CampaignState
 from moderation.models.item import ItemState
 from moderation.selectors import items_search, n_reports_column
-from moderation.visibility import n_hidden_members
+from moderation.visibility import campaigns_visible, n_hidden_members
 from policies.choices import Outcome
 
 #: Spellings that a campaign's page shows.
@@ -57,14 +57,14 @@ def floors_under(items: Sequence[Item]) -> dict[int, CampaignFloor]:
 # --- for pages ---------------------------------------------------------------------------------------------------
 
 
-def campaigns_waiting() -> QuerySet[Campaign]:
-    """Return the campaigns that wait for people, the one due first first."""
-    return Campaign.objects.filter(state=CampaignState.OPEN).order_by("due_at", "pk")
+def campaigns_waiting(user: AbstractUser) -> QuerySet[Campaign]:
+    """Return the campaigns that wait for people and that the person may know of, the one due first first."""
+    return campaigns_visible(user).filter(state=CampaignState.OPEN).order_by("due_at", "pk")
 
 
-def campaigns_decided() -> QuerySet[Campaign]:
-    """Return the campaigns that were decided last."""
-    decided = Campaign.objects.select_related("decided_by").filter(state=CampaignState.DECIDED)
+def campaigns_decided(user: AbstractUser) -> QuerySet[Campaign]:
+    """Return the campaigns that were decided last, of those that the person may know of."""
+    decided = campaigns_visible(user).select_related("decided_by").filter(state=CampaignState.DECIDED)
     return decided.order_by("-decided_at")[:SHOWN_DECIDED]
 
 
@@ -161,7 +161,7 @@ def bystanders_of(user: AbstractUser, campaign: Campaign) -> QuerySet[CampaignBy
     """Return the items named beside a campaign that the person may know of, with what adding one is given on (`basis`)."""
     known = items_search(user).order_by().values("pk")
     rows = CampaignBystander.objects.filter(campaign=campaign, item__in=known)
-    return rows.annotate(decision_key=F("item__current_decision__key"), n_reports=n_reports_column("item_id"))
+    return rows.annotate(decision_key=F("item__current_decision__key"), n_reports=n_reports_column(user, "item_id"))
 
 
 def _beside(user: AbstractUser, campaign: Campaign) -> list[CampaignBystander]:

@@ -20,6 +20,7 @@ from django.db import connection
 from moderation.evidence_cells import CELL, NO_CATEGORY
 from moderation.histories import HISTORY, N_COLUMNS, Continuity, History
 from moderation.services.evidence import category_codes
+from moderation.visibility import items_restricted
 from policies.choices import DETECTORS
 from policies.population import COLUMNS, Cells, Population
 
@@ -253,6 +254,15 @@ _store = EvidenceStore()
 def stored_population(now: datetime) -> Population:
     """Return the evidence stored of the last SIMULATION_DAYS, from this process's memory, as of now."""
     return _store.population(now)
+
+
+def without_restricted(population: Population) -> Population:
+    """Return a population without the items of the restricted partition, as of now; the same one where it has none."""
+    if not len(population):
+        return population
+    restricted = items_restricted().filter(pk__gte=int(population.item_pk.min())).values_list("pk", flat=True)
+    keep = ~np.isin(population.item_pk, np.fromiter(restricted.order_by().iterator(), np.int64))
+    return population if keep.all() else population.select(keep)
 
 
 def n_held() -> int | None:

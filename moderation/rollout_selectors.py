@@ -5,26 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
-from django.db.models import Case, F, IntegerField, Max, QuerySet, Sum, Value, When
+from django.db.models import Case, Count, F, IntegerField, Max, Q, QuerySet, Sum, Value, When
 
 from moderation.guardrails import Counts, Limits, RateCheck, rate_checks
 from moderation.models import Activation, CanaryTally, EmergencyTerm, RollbackNotice, ShadowVerdict
+from moderation.visibility import NOBODY, Person, verdicts_visible
 from policies.choices import Outcome
 from policies.models import Approval, PolicyVersion, VersionState
-
-# The newest verdict on each item stands for it, so that an item that was looked at twice counts once.
-_AGREEMENT = """
-    SELECT category, was, would, count(*), count(*) FILTER (WHERE was_age <> would_age) FROM (
-        SELECT DISTINCT ON (s.item_id) d.outcome AS was, s.outcome AS would, d.min_age AS was_age, s.min_age AS would_age,
-            CASE WHEN s.outcome >= d.outcome THEN s.category ELSE d.category END AS category
-        FROM moderation_shadowverdict s JOIN moderation_decision d ON d.id = s.decision_id
-        WHERE s.version_id = %(version)s AND s.created_at >= %(since)s
-        ORDER BY s.item_id, s.id DESC
-    ) newest
-    WHERE %(category)s = '' OR category = %(category)s
-    GROUP BY category, was, would ORDER BY category, was, would
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +38,27 @@ class Agreement:
         return sum(self.matrix[outcome][outcome] for outcome in Outcome)
 
 
-def shadow_agreement(version: PolicyVersion, *, now: datetime, days: int = 7, category: str = "") -> Agreement:
-    """Return how a shadow agreed with the decisions of the last days; `category` keeps items that it decides."""
-    values: dict[str, Any] = {"version": version.pk, "since": now - timedelta(days=days), "category": category}
-    with connection.cursor() as cursor:
-        cursor.execute(_AGREEMENT, values)
-        rows = cursor.fetchall()
+def shadow_agreement(
+    version: PolicyVersion, *, now: datetime, days: int = 7, category: str = "", reader: Person = NOBODY
+) -> Agreement:
+    """Return how a shadow agreed with the decisions of the last days, on the items that a person may know of.
+
+    The newest verdict on each item stands for it, so that an item that was looked at twice counts once.
+
+    Args:
+        category: keeps items that it decides.
+    """
+    found = verdicts_visible(reader).filter(version=version, created_at__gte=now - timedelta(days=days))
+    newest = found.order_by("item_id", "-pk").distinct("item_id").values("pk")
+    is_shadows = When(outcome__gte=F("decision__outcome"), then=F("category"))
+    deciding = ShadowVerdict.objects.filter(pk__in=newest).annotate(
+        deciding=Case(is_shadows, default=F("decision__category"))
+    )
+    cells = (deciding.filter(deciding=category) if category else deciding).values_list(
+        "deciding", "decision__outcome", "outcome"
+    )
+    other_age = Count("pk", filter=~Q(min_age=F("decision__min_age")))
+    rows = cells.annotate(n=Count("pk"), n_age=other_age).order_by("deciding", "decision__outcome", "outcome")
     matrix = [[0] * len(Outcome) for _ in Outcome]
     by_category: dict[str, list[int]] = {}
     n_other_age = 0
@@ -79,14 +81,16 @@ def shadow_disagreements(
     would: int | None = None,
     category: str = "",
     limit: int = 50,
+    reader: Person = NOBODY,
 ) -> list[ShadowVerdict]:
-    """Return the newest verdicts that differ from the decision they stand beside, with item and decision loaded.
+    """Return the newest verdicts that differ from the decision they stand beside and that a person may read, with item and
+    decision loaded.
 
     Args:
         was, would: Outcome of the decision and of the shadow, to look at one cell of the table.
         category: of the shadow's verdict.
     """
-    found = ShadowVerdict.objects.filter(version=version, created_at__gte=now - timedelta(days=days))
+    found = verdicts_visible(reader).filter(version=version, created_at__gte=now - timedelta(days=days))
     found = found.exclude(outcome=F("decision__outcome"), min_age=F("decision__min_age"))
     if was is not None:
         found = found.filter(decision__outcome=was)

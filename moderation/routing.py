@@ -35,14 +35,16 @@ def route_job(
     kind: int,
     queue: str = "",
     is_unconfirmed: bool = False,
+    is_restricted: bool = False,
 ) -> Route:
     """Return where the policy sends a job.
 
     Child safety has a partition of its own that no rule can widen; `queue`, where given, overrides the rules' queue.
+    `is_restricted`: the item is in there already, and so is whatever is opened for it: no other queue is made for its sake.
     `is_unconfirmed`: only reports say so; these jobs are apart, so that a flood of them does not bury the others.
     """
     route = policy.route_of(category, language, kind)
-    if category in policy.child_safety:
+    if is_restricted or category in policy.child_safety:
         return replace(route, queue=REPORTED_QUEUE if is_unconfirmed else RESTRICTED_QUEUE, severity=5)
     return replace(route, queue=queue, severity=max(route.severity, 3)) if queue else route
 

@@ -1,7 +1,7 @@
 """Reads across tables, for screens, the API and the feed. Nothing here changes anything."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,10 +20,11 @@ from moderation.models.review import ACTIVE_JOB_STATES, JobState
 from moderation.prepared import run
 from moderation.timeline import Moment, timeline
 from moderation.visibility import (
+    Person,
     audit_visible,
-    dead_letters_visible,
     items_visible,
     jobs_visible,
+    messages_visible,
     queues_visible,
     reports_visible,
 )
@@ -216,7 +217,7 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         jobs_visible(user)
         .select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
         .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
-        .annotate(own_words=own_words_column(user.pk, "item_id"), n_reports=n_reports_column("item_id"))
+        .annotate(own_words=own_words_column(user.pk, "item_id"), n_reports=n_reports_column(user, "item_id"))
         .filter(key=job_key)
         .first()
     )
@@ -255,18 +256,18 @@ def items_search(user: AbstractUser) -> QuerySet[Item]:
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
     """Return an item that the person may open, with what they said of its matches as `own_words`."""
     found = items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance")
-    found = found.select_related(*BASIS_RELATIONS).annotate(n_reports=n_reports_column())
+    found = found.select_related(*BASIS_RELATIONS).annotate(n_reports=n_reports_column(user))
     return found.annotate(own_words=own_words_column(user.pk)).first()
 
 
-def n_reports_column(item: str = "pk") -> Coalesce:
-    """Return how many reports an item has, as a column.
+def n_reports_column(user: Person, item: str = "pk") -> Coalesce:
+    """Return how many reports an item has that a person may know of, as a column.
 
     Args:
         item: where the row has its item's primary key, if it is a row of something else.
     """
-    reports = Report.objects.filter(item=OuterRef(item)).order_by().values("item").annotate(n=Count("pk")).values("n")
-    return Coalesce(Subquery(reports, output_field=IntegerField()), 0)
+    reports = reports_visible(user).filter(item=OuterRef(item)).order_by().values("item")
+    return Coalesce(Subquery(reports.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
 
 
 def clearance_revisions(item: Item) -> QuerySet[ClearanceRevision]:
@@ -301,19 +302,22 @@ class Backlog:
 
 def backlog() -> Backlog:
     """Return how much waits."""
-    messages = OutboxMessage.objects.aggregate(
+    return _backlog(OutboxMessage.objects.all(), Job.objects.all())
+
+
+def backlog_visible(user: AbstractUser) -> Backlog:
+    """Return the same as far as a person may count it: without what is of items that they may not know of."""
+    return _backlog(messages_visible(user), jobs_visible(user))
+
+
+def _backlog(promised: QuerySet[OutboxMessage], jobs: QuerySet[Job]) -> Backlog:
+    messages = promised.aggregate(
         n_dead=Count("pk", filter=Q(state="dead")),
         n_waiting=Count("pk", filter=Q(state__in=["pending", "sent"])),
         oldest=Min("created_at", filter=Q(state__in=["pending", "sent"])),
     )
-    n_jobs = Job.objects.filter(state__in=ACTIVE_JOB_STATES).count()
+    n_jobs = jobs.filter(state__in=ACTIVE_JOB_STATES).count()
     return Backlog(messages["n_dead"], messages["n_waiting"], messages["oldest"], n_jobs)
-
-
-def backlog_visible(user: AbstractUser) -> Backlog:
-    """Return the same for a person: dead letters of items that they may not know of are not counted."""
-    found = backlog()
-    return replace(found, n_dead=dead_letters_visible(user).count()) if found.n_dead else found
 
 
 def job_ages(now: datetime) -> dict[str, float]:

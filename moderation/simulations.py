@@ -14,10 +14,10 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
-from moderation.evidence_store import stored_population
+from moderation.evidence_store import stored_population, without_restricted
 from moderation.models import SimulationRun
 from moderation.routing import AUDIT_REASON, REPORT_REASON
-from policies.comparison import Difference, differences
+from moderation.visibility import NOBODY, Person, may_know, runs_visible
 from policies.compile import compile_parsed, threshold_variant
 from policies.compiled import CompiledPolicy
 from policies.documents import documents_of
@@ -49,12 +49,12 @@ _LABELS = """
 
 
 def human_labels(population: Population, *, since: datetime | None) -> Labels:
-    """Return the last word that people had on each item, however the item came before them.
+    """Return the last word that people had on each item of a population, however the item came before them.
 
     An item that waits for a senior has none yet.
 
     Args:
-        population: gives the categories that labels name.
+        population: gives the items, and the categories that labels name.
         since: decisions from then on; None for all.
     """
     names = {name: i for i, name in enumerate(SAMPLED)}
@@ -67,6 +67,8 @@ def human_labels(population: Population, *, since: datetime | None) -> Labels:
     with connection.cursor() as cursor:
         cursor.execute(_LABELS, values)
         rows = np.array(cursor.fetchall(), np.int64).reshape(-1, 4)
+    # That there are decisions on other items says something of those too.
+    rows = rows[np.isin(rows[:, 0], population.item_pk)]
     category = np.where(rows[:, 2] < len(population.categories), rows[:, 2], -1)
     return Labels(
         categories=population.categories,
@@ -77,28 +79,22 @@ def human_labels(population: Population, *, since: datetime | None) -> Labels:
     )
 
 
-def simulation_list(*, draft_key: UUID | None = None) -> QuerySet[SimulationRun]:
-    """Return saved runs without their results, the newest first; of one version, where named."""
-    runs = SimulationRun.objects.select_related("draft", "active", "started_by").defer("result")
+def simulation_list(reader: Person = NOBODY, *, draft_key: UUID | None = None) -> QuerySet[SimulationRun]:
+    """Return the saved runs that a person may read without their results, the newest first; of one version, where named."""
+    runs = runs_visible(reader).select_related("draft", "active", "started_by").defer("result", "result_whole")
     return runs if draft_key is None else runs.filter(draft_key=draft_key)
 
 
-def simulation_get(key: str | UUID) -> SimulationRun | None:
-    """Return one run, or None; its `was_edited` says whether the draft was edited since."""
+def simulation_get(key: str | UUID, reader: Person = NOBODY) -> SimulationRun | None:
+    """Return one run that a person may read, or None; its `was_edited` says whether the draft was edited since."""
     edits = Approval.objects.filter(
         version=OuterRef("draft"), at__gt=OuterRef("created_at"), verb__in=[Approval.Verb.EDIT, Approval.Verb.CREATE]
     )
-    runs = SimulationRun.objects.select_related("draft", "active", "started_by").annotate(was_edited=Exists(edits))
+    runs = runs_visible(reader).select_related("draft", "active", "started_by").annotate(was_edited=Exists(edits))
     try:
         return runs.filter(key=key).first()
     except (ValidationError, ValueError):
         return None
-
-
-def simulation_compare(first: SimulationRun, second: SimulationRun) -> tuple[Difference, ...]:
-    """Return the numbers of two finished runs side by side; none where one is not done."""
-    one, other = first.simulation, second.simulation
-    return differences(one, other) if one and other else ()
 
 
 # --- sliders -----------------------------------------------------------------------------------------------------
@@ -112,7 +108,7 @@ class PreparedSlider:
     as_of: datetime
 
 
-_Key = tuple[str, str, str, Filter]
+_Key = tuple[str, str, str, Filter, bool]
 _sliders: dict[_Key, PreparedSlider] = {}
 _preparing = threading.Lock()
 
@@ -123,6 +119,7 @@ def slider_for(
     wanted: Filter,
     now: datetime,
     *,
+    reader: Person = NOBODY,
     document: Mapping[str, Any] | None = None,
 ) -> PreparedSlider:
     """Return a slider over a version's thresholds in one category, prepared in this process at most SLIDER_KEPT ago.
@@ -130,6 +127,7 @@ def slider_for(
     A version that was edited meanwhile has another digest, and so another slider.
 
     Args:
+        reader: who moves it; items that they may not know of are not counted.
         document: what the version says, where it was read already; its terms are not looked at.
 
     Raises:
@@ -141,11 +139,14 @@ def slider_for(
     said = documents_of([version], with_terms=False)[0] if document is None else document
     parsed = parse_document({**said, "terms": {}})
     draft, active = compile_parsed(parsed), compiled_active()
-    key = (active.digest, draft.digest, category, wanted)
+    is_whole = may_know(reader)
+    key = (active.digest, draft.digest, category, wanted, is_whole)
     with _preparing:  # two moves at once prepare one slider
         kept = _sliders.pop(key, None)
         if kept is None or not timedelta(0) <= now - kept.as_of < SLIDER_KEPT:
-            kept = PreparedSlider(_prepared(parsed, draft, active, category, wanted, now), now)
+            kept = PreparedSlider(
+                _prepared(parsed, draft, active, category, _population(wanted, now, is_whole), wanted), now
+            )
         _sliders[key] = kept
         while len(_sliders) > SLIDERS_KEPT:
             del _sliders[next(iter(_sliders))]
@@ -158,10 +159,19 @@ def sliders_forget() -> None:
         _sliders.clear()
 
 
-def _prepared(
-    document: Document, draft: CompiledPolicy, active: CompiledPolicy, category: str, wanted: Filter, now: datetime
-) -> Slider:
+def _population(wanted: Filter, now: datetime, is_whole: bool) -> Population:
     population = stored_population(now).where(wanted)
+    return population if is_whole else without_restricted(population)
+
+
+def _prepared(
+    document: Document,
+    draft: CompiledPolicy,
+    active: CompiledPolicy,
+    category: str,
+    population: Population,
+    wanted: Filter,
+) -> Slider:
     since = None if wanted.since is None else datetime.fromtimestamp(wanted.since, UTC)
 
     def variant(level: str, threshold: float | None) -> CompiledPolicy:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser, AnonymousUser
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, UUIDField, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, UUIDField, When
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 
 from moderation.models import (
     AuditEvent,
+    Campaign,
     CampaignMember,
     Decision,
     HashBank,
@@ -25,14 +26,19 @@ from moderation.models import (
     Report,
     ScoreWeek,
     ShadowVerdict,
+    SimulationRun,
 )
+from moderation.models.simulation import RunState
 from moderation.routing import PARTITION_QUEUES
 from policies.models import Category
+from policies.outcomes import Simulation
 
 #: Who has it may list, count and open what is in the partition.
 PERMISSION = "moderation.review_restricted"
 
 Person = AbstractUser | AnonymousUser
+#: Somebody who may know of nothing hidden.
+NOBODY = AnonymousUser()
 
 
 def may_know(user: Person) -> bool:
@@ -141,6 +147,31 @@ def decisions_visible(user: Person) -> QuerySet[Decision]:
     return decisions if may_know(user) else decisions.exclude(item__in=items_restricted().values("pk"))
 
 
+def messages_visible(user: Person) -> QuerySet[OutboxMessage]:
+    """Return the promised work that a person may count."""
+    messages = OutboxMessage.objects.all()
+    return messages if may_know(user) else messages.exclude(item__in=items_restricted().values("pk"))
+
+
+# --- campaigns ---------------------------------------------------------------------------------------------------
+
+
+def campaigns_visible(user: Person) -> QuerySet[Campaign]:
+    """Return the campaigns a person may know of.
+
+    A campaign belongs to the partition when its category, or the one that people decided it in, carries the flag, and when
+    every member does.
+    """
+    campaigns = Campaign.objects.all()
+    return campaigns if may_know(user) else campaigns.exclude(_in_partition())
+
+
+def _in_partition() -> Q:
+    members = CampaignMember.objects.filter(campaign=OuterRef("pk"))
+    all_hidden = Exists(members) & ~Exists(members.filter(item__is_restricted=False))
+    return Q(category__in=_slugs()) | Q(decision_category__in=_slugs()) | Q(all_hidden)
+
+
 def n_hidden_members(user: Person, campaign_pks: Iterable[int]) -> dict[int, int]:
     """Return how many members of campaigns a person may not know of, by campaign; campaigns without any are left out."""
     if may_know(user):
@@ -158,18 +189,35 @@ def score_weeks_visible(user: Person) -> QuerySet[ScoreWeek]:
     return weeks if may_know(user) else weeks.exclude(category__in=_slugs())
 
 
-def verdicts_visible(user: Person, verdicts: list[ShadowVerdict]) -> list[ShadowVerdict]:
-    """Return verdicts of a shadow that a person may read; their items are loaded."""
-    if may_know(user):
-        return verdicts
-    hidden = categories_hidden(user)
-    return [v for v in verdicts if not v.item.is_restricted and v.category not in hidden]
+def verdicts_visible(user: Person) -> QuerySet[ShadowVerdict]:
+    """Return the verdicts of shadows that a person may read and count."""
+    verdicts = ShadowVerdict.objects.all()
+    return verdicts if may_know(user) else verdicts.filter(item__is_restricted=False).exclude(category__in=_slugs())
 
 
 def dead_letters_visible(user: Person) -> QuerySet[OutboxMessage]:
     """Return the messages that failed for good and are of no item that the person may not know of, newest first."""
-    letters = OutboxMessage.objects.select_related("item").filter(state=OutboxMessage.State.DEAD).order_by("-id")
-    return letters if may_know(user) else letters.exclude(item__in=items_restricted().values("pk"))
+    dead = messages_visible(user).filter(state=OutboxMessage.State.DEAD)
+    return dead.select_related("item").order_by("-id")
+
+
+# --- simulations -------------------------------------------------------------------------------------------------
+
+
+def runs_visible(user: Person) -> QuerySet[SimulationRun]:
+    """Return the simulations a person may read, with the number of items that they may be told of as `n_shown`.
+
+    Those whose one result counts the partition are for its holders.
+    """
+    if may_know(user):
+        return SimulationRun.objects.annotate(n_shown=Coalesce("n_items_whole", "n_items"))
+    runs = SimulationRun.objects.annotate(n_shown=F("n_items"))
+    return runs.filter(~Q(state=RunState.DONE) | Q(is_open=True))
+
+
+def result_visible(user: Person, run: SimulationRun) -> Simulation | None:
+    """Return what came out of a simulation, as far as a person may count it; None before it is done."""
+    return run.simulation_whole if may_know(user) else run.simulation if run.is_open else None
 
 
 def banks_visible(user: Person) -> QuerySet[HashBank]:
@@ -181,41 +229,66 @@ def banks_visible(user: Person) -> QuerySet[HashBank]:
 #: Kinds of objects that never belong to the partition. Acts on any other kind than these and those that are asked about row
 #: by row are shown to holders only: a new kind is hidden until somebody decides.
 AUDIT_OPEN = frozenset({
-    "activation", "api_key", "campaign", "clearances", "clocked_schedule", "creator", "crontab", "domain", "emergency_term", "history", "interval",
+    "activation", "api_key", "clearances", "clocked_schedule", "creator", "crontab", "domain", "emergency_term", "history", "interval",
     "periodic_task", "policy_version", "prompts", "reporter", "rerun", "role", "rollback_notice", "sign_in_provider", "sign_in_token",
     "simulation", "solar_schedule", "user",
 })  # fmt: skip
 #: Kinds of which each row is asked about.
-AUDIT_ASKED = ("bank", "item", "job", "message")
+AUDIT_ASKED = ("bank", "campaign", "item", "job", "message")
+#: What `data` of an act on something else may name, and by what: a row that names what is hidden is hidden. Whatever else an
+#: act says in `data` are numbers and names of things that do not belong to the partition; a test knows them all.
+AUDIT_NAMES = {"item": "external id", "category": "slug", "campaign": "key", "queue": "slug"}
 _UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 def audit_visible(user: Person) -> QuerySet[AuditEvent]:
-    """Return the audit log, newest first, without acts in the partition that the person may not know of.
+    """Return the audit log, newest first, without acts in the partition, or that name what is in it, as far as the person may
+    not know of them.
 
     The conditions are asked of each row that is shown, by index, rather than of whole tables.
     """
     events = AuditEvent.objects.select_related("actor").order_by("-id")
     if may_know(user):
         return events
-    about_item = items_restricted().filter(external_id=OuterRef("object_key"))
-    about_job = Job.objects.filter(key=OuterRef("own_key")).filter(
-        Q(item__is_restricted=True) | Q(queue__is_restricted=True)
+    hidden_item = Exists(items_restricted().filter(external_id=OuterRef("object_key")))
+    hidden_job = Exists(
+        Job.objects.filter(Q(item__is_restricted=True) | Q(queue__is_restricted=True), key=OuterRef("own_key"))
     )
-    about_message = OutboxMessage.objects.filter(key=OuterRef("own_key"), item__is_restricted=True)
-    about_bank = HashBank.objects.filter(slug=OuterRef("object_key")).filter(
-        Q(is_child_safety=True) | Q(category__is_child_safety=True)
-    )
-    is_key = Q(object_type__in=("job", "message"), object_key__regex=_UUID)
-    own_key = Case(When(is_key, then=Cast("object_key", UUIDField())), output_field=UUIDField())
-    return (
-        events.annotate(own_key=own_key, named_category=KeyTextTransform("category", "data"))
-        .filter(
-            Q(object_type__in=AUDIT_OPEN)
-            | Q(~Exists(about_item), object_type="item")
-            | Q(~Exists(about_job), object_type="job")
-            | Q(~Exists(about_message), object_type="message")
-            | Q(~Exists(about_bank), object_type="bank")
+    hidden_message = Exists(OutboxMessage.objects.filter(key=OuterRef("own_key"), item__is_restricted=True))
+    hidden_bank = Exists(
+        HashBank.objects.filter(
+            Q(is_child_safety=True) | Q(category__is_child_safety=True), slug=OuterRef("object_key")
         )
-        .exclude(Exists(_flagged().filter(slug=OuterRef("named_category"))))
     )
+    hidden_campaign = Exists(Campaign.objects.filter(_in_partition(), key=OuterRef("own_key")))
+    known = events.annotate(own_key=_as_key("object_key")).filter(
+        Q(object_type__in=AUDIT_OPEN)
+        | Q(~hidden_item, object_type="item")
+        | Q(~hidden_job, object_type="job")
+        | Q(~hidden_message, object_type="message")
+        | Q(~hidden_bank, object_type="bank")
+        | Q(~hidden_campaign, object_type="campaign")
+    )
+    return _naming_nothing_hidden(known)
+
+
+def _naming_nothing_hidden(events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+    """Return the acts whose `data` names nothing of the partition; see AUDIT_NAMES."""
+    named = {f"named_{name}": KeyTextTransform(name, "data") for name in AUDIT_NAMES}
+    events = events.annotate(**named).annotate(
+        named_item_key=_as_key("named_item"), named_campaign_key=_as_key("named_campaign")
+    )
+    # Two conditions on the item, by an index each: earlier rows name it by its key.
+    return (
+        events.exclude(Exists(_flagged().filter(slug=OuterRef("named_category"))))
+        .exclude(Exists(items_restricted().filter(external_id=OuterRef("named_item"))))
+        .exclude(Exists(items_restricted().filter(key=OuterRef("named_item_key"))))
+        .exclude(Exists(Campaign.objects.filter(_in_partition(), key=OuterRef("named_campaign_key"))))
+        .exclude(Exists(Queue.objects.filter(is_restricted=True, slug=OuterRef("named_queue"))))
+    )
+
+
+def _as_key(column: str) -> Case:
+    """Return a column of text as a public key; NULL where it is none."""
+    is_key = Q(**{f"{column}__regex": _UUID})
+    return Case(When(is_key, then=Cast(column, UUIDField())), output_field=UUIDField())

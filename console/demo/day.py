@@ -166,7 +166,7 @@ def _decide_next(person: User, queue: str) -> str:
     ruling = RULINGS.get(slug) or Ruling(
         Outcome.BLOCK, job.category, _BLOCK_NOTES.get(job.category, "Against this policy.")
     )
-    token, basis = str(job.lease_token), basis_of(pk=job.item_id)
+    token, basis = str(job.lease_token), basis_of(person, pk=job.item_id)
     try:
         job_decide(
             actor=person, job_key=str(job.key), lease_token=token, expected_decision=basis.token if basis else "",

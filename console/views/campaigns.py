@@ -17,6 +17,7 @@ from moderation.basis import CampaignBasis, admission_from, campaign_basis_from
 from moderation.exceptions import CampaignInvalid, DecisionChanged, DecisionInvalid
 from moderation.models import Campaign
 from moderation.services import campaigns
+from moderation.visibility import campaigns_visible
 from policies.choices import Outcome
 
 #: A look at a large campaign reads all its members, so not as often as one can click.
@@ -31,8 +32,8 @@ _TYPED = ("outcome", "category", "min_age", "territories", "note")
 @paced("campaign_list", _PAGES_PER_MINUTE)
 def campaign_list(request: HtmxRequest) -> HttpResponse:
     """List the campaigns that wait for people, and those decided last."""
-    waiting = campaign_selectors.campaigns_counted(request.user, campaign_selectors.campaigns_waiting())
-    decided = campaign_selectors.campaigns_counted(request.user, campaign_selectors.campaigns_decided())
+    waiting = campaign_selectors.campaigns_counted(request.user, campaign_selectors.campaigns_waiting(request.user))
+    decided = campaign_selectors.campaigns_counted(request.user, campaign_selectors.campaigns_decided(request.user))
     captions = campaign_selectors.captions_of(request.user, [*waiting, *decided])
     context = {
         "waiting": [(campaign, captions.get(campaign.first_item_id, "")) for campaign in waiting],
@@ -48,7 +49,7 @@ def campaign_list(request: HtmxRequest) -> HttpResponse:
 @paced("campaign_page", _PAGES_PER_MINUTE)
 def campaign_page(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Show one campaign: its spellings, its spread over time, and the decision, made or to be made."""
-    context = campaign_context(request, *_read(key))
+    context = campaign_context(request, *_read(request, key))
     return render_page(request, "campaign.html", context, fragment="campaign")
 
 
@@ -57,7 +58,7 @@ def campaign_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 @paced("campaign_decide", _DECISIONS_PER_MINUTE)
 def campaign_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Decide a campaign for all its members, then show it decided."""
-    basis, campaign = _read(key)
+    basis, campaign = _read(request, key)
     form = DecisionForm(request.POST, names=category_names())
     if not form.is_valid():
         return _again(request, basis, campaign, form)
@@ -68,12 +69,15 @@ def campaign_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
         return _again(request, basis, campaign, form)
     except CampaignInvalid as error:
         form.add_error(None, str(error))
-        return _again(request, *_read(key), form, is_overtaken=True)
+        return _again(request, *_read(request, key), form, is_overtaken=True)
     except DecisionChanged:
-        return _again(request, *_read(key), form, is_overtaken=True)
+        return _again(request, *_read(request, key), form, is_overtaken=True)
     passed_on = form.verdict()["outcome"] == Outcome.ESCALATE
     messages.success(request, "Passed to seniors." if passed_on else "Decided. The members follow within seconds.")
-    return redirect_to(request, "campaign_page", key)
+    is_hidden = (
+        not campaigns_visible(request.user).filter(key=key).exists()
+    )  # their own decision moved it to the partition
+    return redirect_to(request, "campaign_list") if is_hidden else redirect_to(request, "campaign_page", key)
 
 
 @require_POST
@@ -81,7 +85,7 @@ def campaign_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
 @paced("campaign_admit", _PAGES_PER_MINUTE)
 def campaign_admit(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Make an item that only looks like a campaign one of its members; what was typed into the decision stays."""
-    campaign = campaign_visible(key)
+    campaign = campaign_visible(request.user, key)
     try:
         item = campaigns.campaign_admit(
             actor=request.user,
@@ -96,7 +100,7 @@ def campaign_admit(request: HtmxRequest, key: UUID) -> HttpResponse:
         return _not_added(request, key)
     said = f"{item.external_id} belongs to the campaign now."
     if request.htmx:
-        context = campaign_context(request, *_read(key), _kept(request)) | {"said": said}
+        context = campaign_context(request, *_read(request, key), _kept(request)) | {"said": said}
         return render_page(request, "campaign.html", context, fragment="campaign")
     messages.success(request, said)
     return redirect_to(request, "campaign_page", key)
@@ -104,7 +108,7 @@ def campaign_admit(request: HtmxRequest, key: UUID) -> HttpResponse:
 
 def _not_added(request: HtmxRequest, key: UUID, changed: CampaignChanged | None = None) -> HttpResponse:
     """Show the page from which nothing was added, 409, with what changed; None is looked up by what the page showed."""
-    basis, campaign = _read(key)
+    basis, campaign = _read(request, key)
     item, expected = request.POST.get("item", ""), request.POST.get("expected_decision", "")
     if changed is None:
         beside = campaign_selectors.bystanders_of(request.user, campaign).get(item__key=item)
@@ -120,13 +124,13 @@ def _kept(request: HtmxRequest) -> DecisionForm:
     return DecisionForm(names=category_names(), initial=typed)
 
 
-def _read(key: UUID) -> tuple[CampaignBasis, Campaign]:
+def _read(request: HtmxRequest, key: UUID) -> tuple[CampaignBasis, Campaign]:
     """Return what a decision is given on, and the campaign, from one look at the database.
 
     Raises:
         Http404: as `campaign_visible`.
     """
-    campaign = campaign_visible(key)
+    campaign = campaign_visible(request.user, key)
     return campaign_basis_from(campaign), campaign
 
 

@@ -1,7 +1,9 @@
 """The home page: what waits for this person, and today's numbers."""
 
+from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -11,6 +13,8 @@ from console.http import HtmxRequest, render_page
 from console.numbers import today
 from moderation import selectors
 from moderation.deep.pressure import is_pressed
+from moderation.deep.progress import deep_queues
+from moderation.visibility import messages_visible
 
 
 @require_GET
@@ -27,5 +31,10 @@ def home(request: HtmxRequest) -> HttpResponse:
             "n_overdue": sum(d.n_overdue for d in depths),
         }
     if may(request.user, REDRIVE) or may(request.user, DASHBOARDS):
-        context |= {"backlog": selectors.backlog_visible(request.user), "is_pressed": is_pressed()}
+        context |= {"backlog": selectors.backlog_visible(request.user), "is_pressed": _is_late(request.user, now)}
     return render_page(request, "home.html", context, fragment="live")
+
+
+def _is_late(user: User, now: datetime) -> bool:
+    """Return whether a deep queue is late, by the work that a person may know of; looked at closely only where one is."""
+    return is_pressed() and any(queue.is_pressed for queue in deep_queues(now, messages_visible(user)))

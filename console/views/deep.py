@@ -13,6 +13,7 @@ from console.http import HtmxRequest, redirect_to, render_page
 from moderation.deep.progress import deep_queues, rerun_progress
 from moderation.exceptions import RerunInvalid
 from moderation.services import reruns
+from moderation.visibility import messages_visible
 
 #: What a button of a run may ask for.
 _ACTS = {"pause": reruns.rerun_pause, "resume": reruns.rerun_resume, "cancel": reruns.rerun_cancel}
@@ -57,7 +58,7 @@ def rerun_act(request: HtmxRequest, key: UUID, act: str) -> HttpResponse:
 
 
 def _page(request: HtmxRequest, form: RerunForm | None = None, status: int = 200) -> HttpResponse:
-    queues = deep_queues(timezone.now())
+    queues = deep_queues(timezone.now(), messages_visible(request.user))
     context = {
         "queues": queues,
         "is_pressed": any(queue.is_pressed for queue in queues),

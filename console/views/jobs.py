@@ -99,7 +99,7 @@ def job_heartbeat(request: HtmxRequest, key: UUID) -> HttpResponse:
         return JsonResponse({"detail": f"{taken_why(request.user, taken.job)} {NOTHING_RECORDED}"}, status=409)
     except LeaseLost as error:
         return JsonResponse({"detail": str(error)}, status=409)
-    basis, sent = basis_of(jobs__key=key), request.POST.get("expected_decision")
+    basis, sent = basis_of(request.user, jobs__key=key), request.POST.get("expected_decision")
     is_changed = basis is not None and sent is not None and sent != basis.token
     return JsonResponse({"expires_at": until.isoformat(), "is_changed": is_changed})
 

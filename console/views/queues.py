@@ -23,7 +23,7 @@ def queue_list(request: HtmxRequest) -> HttpResponse:
         "n_open": sum(d.n_open for d in depths),
         "n_leased": sum(d.n_leased for d in depths),
         "n_overdue": sum(d.n_overdue for d in depths),
-        "n_campaigns": campaigns_waiting().count(),
+        "n_campaigns": campaigns_waiting(request.user).count(),
     }
     return render_page(request, "queues.html", context, fragment="depths")
 

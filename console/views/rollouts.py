@@ -15,7 +15,6 @@ from console.access import (
     EDIT_POLICIES,
     EXPLORE,
     REVIEW,
-    agreement_visible,
     may,
     requires,
     step_allowed,
@@ -28,7 +27,6 @@ from console.policy_pages import head, in_groups, percent_of
 from console.policy_steps import STEPS, Offer, Step, offer_of
 from moderation import rollout_selectors
 from moderation.services import activation, rollout
-from moderation.visibility import verdicts_visible
 from policies import services
 from policies.choices import Outcome
 from policies.exceptions import PolicyError
@@ -131,13 +129,13 @@ def standing(user: User, version: PolicyVersion) -> dict[str, Any]:
     """Return what a version's page shows of how it does: activation, agreement in shadow, guards in canary."""
     found: dict[str, Any] = {"activation": rollout_selectors.activation_current(), "days": AGREEMENT_DAYS}
     if version.state == VersionState.SHADOW:
-        agreement = rollout_selectors.shadow_agreement(version, now=timezone.now(), days=AGREEMENT_DAYS)
+        agreement = rollout_selectors.shadow_agreement(version, now=timezone.now(), days=AGREEMENT_DAYS, reader=user)
         found |= {
             "agreement": agreement,
             "outcomes": list(Outcome),
             "agreed": percent_of(agreement.n_agree, agreement.n),
         }
-        found |= {"by_category": agreement_visible(user, agreement), "names": category_names()}
+        found |= {"by_category": agreement.categories, "names": category_names()}
     if version.state == VersionState.CANARY:
         found["report"] = rollout_selectors.canary_report(version)
     return found
@@ -161,10 +159,15 @@ def policy_disagreements(request: HtmxRequest, number: int) -> HttpResponse:
     version, form = version_visible(number), CellForm(request.GET)
     cell = form.cleaned_data if form.is_valid() else {}
     found = rollout_selectors.shadow_disagreements(
-        version, now=timezone.now(), days=AGREEMENT_DAYS, was=cell.get("was"), would=cell.get("would")
+        version,
+        now=timezone.now(),
+        days=AGREEMENT_DAYS,
+        was=cell.get("was"),
+        would=cell.get("would"),
+        reader=request.user,
     )
     context = head(version, "overview") | {
-        "verdicts": verdicts_visible(request.user, found),
+        "verdicts": found,
         "cell": {name: Outcome(value) for name, value in cell.items() if value is not None},
         "days": AGREEMENT_DAYS,
         "names": category_names(),

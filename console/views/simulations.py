@@ -62,7 +62,7 @@ def _start_page(request: HtmxRequest, version: PolicyVersion, form: PopulationFo
         "tab": "simulate",
         "sub": "runs",
         "form": form,
-        "runs": _told(runs(draft_key=version.key)),
+        "runs": _told(runs(request.user, draft_key=version.key)),
         "may_start": may(request.user, EDIT_POLICIES),
     }
     return render_page(request, "policies/simulate.html", context, status=status)
@@ -72,7 +72,7 @@ def _start_page(request: HtmxRequest, version: PolicyVersion, form: PopulationFo
 @requires(DASHBOARDS)
 def simulation_list(request: HtmxRequest) -> HttpResponse:
     """List the runs of all versions, newest first."""
-    return render_page(request, "policies/simulations.html", {"runs": _told(runs())})
+    return render_page(request, "policies/simulations.html", {"runs": _told(runs(request.user))})
 
 
 def _told(found: QuerySet[SimulationRun]) -> list[shown.RunRow]:
@@ -83,7 +83,7 @@ def _told(found: QuerySet[SimulationRun]) -> list[shown.RunRow]:
 @requires(DASHBOARDS)
 def simulation_page(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Show how far a run is, and its answer when it is done."""
-    run = run_visible(key)
+    run = run_visible(request.user, key)
     if run.is_finished and request.htmx:  # it was being watched: now load the whole page with its answer
         return HttpResponseClientRefresh()
     context: dict[str, Any] = {"run": run, "may_start": may(request.user, EDIT_POLICIES)}
@@ -96,7 +96,7 @@ def simulation_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 @requires(EDIT_POLICIES)
 def simulation_cancel_view(request: HtmxRequest, key: UUID) -> HttpResponse:
     """End a run that waits or runs."""
-    run = simulation_cancel(actor=request.user, run_key=str(run_visible(key).key), now=timezone.now())
+    run = simulation_cancel(actor=request.user, run_key=str(run_visible(request.user, key).key), now=timezone.now())
     done = "It had finished already." if run.is_finished and not run.wants_cancel else "Cancelled; it ends in a moment."
     messages.success(request, done)
     return redirect_to(request, "simulation_page", key)

@@ -101,7 +101,7 @@ def _page(request: HtmxRequest, version: PolicyVersion, form: SliderForm, status
 def _moved(request: HtmxRequest, choice: Choice, threshold: float | None) -> dict[str, Any]:
     now = timezone.now()
     try:
-        prepared = prepared_for(choice, now)
+        prepared = prepared_for(request.user, choice, now)
         return {"moved": moved_to(request.user, prepared, choice, threshold, now), "as_of": prepared.as_of}
     except PolicyError as error:
         return {"problem": out_of_order(error)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 
 from moderation.deep.places import FIRST_QUEUE, QUEUES, RERUN_QUEUE, queue_of
 from moderation.deep.sizing import wanted_workers
@@ -36,11 +36,19 @@ class DeepQueue:
         return self.name != RERUN_QUEUE and self.lag_seconds > limit
 
 
-def deep_queues(now: datetime) -> list[DeepQueue]:
-    """Return every queue of the deep pass, in the order in which a worker for all reads them; two queries."""
+def deep_queues(now: datetime, promised: QuerySet[OutboxMessage] | None = None) -> list[DeepQueue]:
+    """Return every queue of the deep pass, in the order in which a worker for all reads them; two queries.
+
+    Args:
+        promised: the messages that count, where not all of them do.
+    """
     working = Q(claimed_until__gte=now)
     free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
-    rows = OutboxMessage.objects.filter(queue__in=QUEUES, state__in=["pending", "sent"]).values("queue")
+    rows = (
+        (OutboxMessage.objects.all() if promised is None else promised)
+        .filter(queue__in=QUEUES, state__in=["pending", "sent"])
+        .values("queue")
+    )
     counts = rows.annotate(
         n_waiting=Count("pk", filter=free),
         n_running=Count("pk", filter=working),

@@ -41,6 +41,9 @@ class SimulationRun(PublicKeyModel):
 
     Digests say what exactly was compared: a draft may change afterwards, or be discarded. `since` and `until` bound the time
     of upload, the end excluded; `filter` is the rest of it, as `policies.population.Filter` writes it.
+
+    There are two results where the restricted partition has anything of the population: one without it, for everybody, and
+    the whole. Runs from before that have only the whole one, and are not open; see moderation.visibility.
     """
 
     draft = models.ForeignKey(
@@ -62,6 +65,9 @@ class SimulationRun(PublicKeyModel):
     error = models.CharField(max_length=300, blank=True)
     n_items = models.PositiveIntegerField(null=True)
     result = models.JSONField(null=True)
+    is_open = models.BooleanField(default=False, help_text="`result` leaves the restricted partition out.")
+    n_items_whole = models.PositiveIntegerField(null=True)
+    result_whole = models.JSONField(null=True, help_text="With the partition, where it has anything of the population.")
 
     class Meta:
         ordering = ["-id"]
@@ -78,6 +84,11 @@ class SimulationRun(PublicKeyModel):
                 name="moderation_simulationrun_done_has_result",
                 condition=Q(state=RunState.DONE, result__isnull=False, n_items__isnull=False, progress=100, error="")
                 | Q(~Q(state=RunState.DONE), result__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="moderation_simulationrun_whole_beside_open",
+                condition=Q(result_whole__isnull=True, n_items_whole__isnull=True)
+                | Q(state=RunState.DONE, is_open=True, result_whole__isnull=False, n_items_whole__gte=F("n_items")),
             ),
             models.CheckConstraint(
                 name="moderation_simulationrun_failed_says_why", condition=~Q(state=RunState.FAILED) | ~Q(error="")
@@ -113,3 +124,8 @@ class SimulationRun(PublicKeyModel):
     def simulation(self) -> Simulation | None:
         """What came out; None before it is done."""
         return None if self.result is None else Simulation.from_json(self.result)
+
+    @property
+    def simulation_whole(self) -> Simulation | None:
+        """The same with the restricted partition; None before it is done."""
+        return self.simulation if self.result_whole is None else Simulation.from_json(self.result_whole)

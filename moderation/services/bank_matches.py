@@ -130,7 +130,7 @@ def match_judge(
         object_type="bank",
         object_key=entry.bank.slug,
         entry=str(entry.key),
-        item=str(item.key) if item else None,
+        item=item.external_id if item else None,
     )
     return feedback
 

@@ -14,6 +14,7 @@ from django.db.models import Min
 
 from moderation.models import ScoreWeek
 from moderation.models.calibration import N_LABEL_BINS
+from moderation.visibility import NOBODY, categories_hidden
 from policies.calibration import SCORE_EDGES
 from policies.choices import DETECTORS
 
@@ -35,13 +36,19 @@ _N_DECISIONS = """
     SELECT count(*) FROM moderation_decision
     WHERE created_at >= %(since)s AND created_at < %(until)s AND stage IN ('on_path', 'deep')
 """
+_HAS_RESTRICTED = """
+    SELECT EXISTS (
+        SELECT FROM moderation_decision d JOIN moderation_item i ON i.id = d.item_id
+        WHERE i.is_restricted AND d.created_at >= %(since)s AND d.created_at < %(until)s
+    )
+"""
 #: The last machine decision of each item within the week: it cites all that was known.
 _PICK = f"""
     CREATE TEMPORARY TABLE score_picked ON COMMIT DROP AS
     SELECT DISTINCT ON (d.item_id) d.id, left({_LANGUAGE}, 8) AS language, d.evidence -> 'missing' AS missing
     FROM moderation_decision d JOIN moderation_item i ON i.id = d.item_id
     WHERE d.created_at >= %(since)s AND d.created_at < %(until)s AND d.stage IN ('on_path', 'deep')
-      AND d.item_id %% %(one_in)s = 0 AND d.evidence ? 'missing'
+      AND d.item_id %% %(one_in)s = 0 AND d.evidence ? 'missing' AND (%(whole)s OR NOT i.is_restricted)
     ORDER BY d.item_id, d.id DESC
 """  # noqa: S608 - constants only
 _LOOKED = """
@@ -64,7 +71,7 @@ _LABEL = f"""
             WHERE f.item_id = d.item_id AND f.decision_id < d.id) AS machine
     FROM moderation_decision d JOIN moderation_item i ON i.current_decision_id = d.id
     WHERE d.created_at >= %(since)s AND d.created_at < %(until)s AND d.stage IN ('review', 'senior')
-      AND d.outcome IN (0, 1, 4) AND d.evidence ? 'missing'
+      AND d.outcome IN (0, 1, 4) AND d.evidence ? 'missing' AND (%(whole)s OR NOT i.is_restricted)
     ORDER BY d.created_at DESC LIMIT %(most)s
 """  # noqa: S608 - constants only
 _LABEL_BASE = """
@@ -125,7 +132,7 @@ def week_summarise(*, begins_on: date, now: datetime) -> int:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('moderation.score_week'))")
         cursor.execute(_N_DECISIONS, span)
         one_in = max(1, -(-cursor.fetchone()[0] // MOST_DECISIONS))
-        tallies = _gathered(cursor, {**span, "one_in": one_in, "most": MOST_LABELS})
+        tallies = _by_reader(cursor, {**span, "one_in": one_in, "most": MOST_LABELS})
     ScoreWeek.objects.filter(begins_on=begins_on).delete()
     rows = [_row(begins_on, key, tally, one_in, now) for key, tally in tallies.items()]
     ScoreWeek.objects.bulk_create(rows, batch_size=500)
@@ -146,11 +153,25 @@ def _row(begins_on: date, key: _Key, tally: _Tally, one_in: int, now: datetime) 
     )  # fmt: skip
 
 
+def _by_reader(cursor: Any, parameters: dict[str, Any]) -> dict[_Key, _Tally]:
+    """Return the counts of every category, each over the items that its readers may know of: those of the restricted partition
+    count in its own categories only.
+    """
+    flagged = categories_hidden(NOBODY)
+    of_all = _gathered(cursor, {**parameters, "whole": True})
+    cursor.execute(_HAS_RESTRICTED, parameters)
+    of_open = _gathered(cursor, {**parameters, "whole": False}) if cursor.fetchone()[0] else of_all
+    return {
+        **{key: tally for key, tally in of_open.items() if key[1] not in flagged},
+        **{key: tally for key, tally in of_all.items() if key[1] in flagged},
+    }
+
+
 def _gathered(cursor: Any, parameters: dict[str, Any]) -> dict[_Key, _Tally]:
     parameters = {
         **parameters, "detectors": list(DETECTORS), "edges": list(SCORE_EDGES[:-1]), "bins": N_LABEL_BINS
     }  # fmt: skip
-    cursor.execute("DROP TABLE IF EXISTS score_picked, score_labelled")  # of the week before, in one transaction
+    cursor.execute("DROP TABLE IF EXISTS score_picked, score_labelled")  # of the count before, in one transaction
     cursor.execute(_PICK, parameters)
     cursor.execute(_LABEL, parameters)
     looked, histogram, base, found = (

@@ -23,6 +23,7 @@ from moderation.services.decisions import PersonVerdict
 from moderation.services.locking import item_locked
 from moderation.services.outbox import TOPIC_REEXAMINE, message_add, message_done, messages_hasten
 from moderation.services.rows import rows_together
+from moderation.visibility import campaigns_visible
 from policies.choices import Outcome
 from policies.selectors import compiled_active
 
@@ -76,12 +77,12 @@ def campaign_decide(
     """
     if not actor.has_perm("moderation.review_jobs"):
         raise PermissionDenied("Only reviewers decide campaigns.")
-    campaign = Campaign.objects.select_for_update(no_key=True).get(key=campaign_key)
+    campaign = _locked(actor, campaign_key)
     if campaign.state != CampaignState.OPEN:
         raise CampaignInvalid("Somebody decided this campaign while you looked at it; nothing was changed.")
     if campaign.is_for_seniors and not actor.has_perm("moderation.overturn_decisions"):
         raise CampaignInvalid("This campaign was passed to seniors; they decide it.")
-    if expected_decision != campaign_basis_of(campaign).token:
+    if expected_decision != campaign_basis_of(campaign, actor).token:
         raise DecisionChanged
     PersonVerdict(outcome, category, note, min_age, tuple(territories)).check(compiled_active())
     if outcome == Outcome.ESCALATE:
@@ -94,6 +95,18 @@ def campaign_decide(
     campaign.save()
     message_add(topic=TOPIC_APPLY, item=None, payload={"campaign": str(campaign.key)})
     _audit(actor, "campaign.decided", campaign, outcome=outcome.name, category=category, n_items=campaign.n_items)
+    return campaign
+
+
+def _locked(actor: User, key: str) -> Campaign:
+    """Return a campaign that the actor may know of, locked.
+
+    Raises:
+        CampaignInvalid: there is none, or it was decided into the restricted partition meanwhile.
+    """
+    campaign = campaigns_visible(actor).select_for_update(no_key=True).filter(key=key).first()
+    if campaign is None:
+        raise CampaignInvalid("There is no such campaign for you any more; nothing was changed.")
     return campaign
 
 
@@ -128,12 +141,12 @@ def campaign_admit(
     """
     if not actor.has_perm("moderation.review_jobs"):
         raise PermissionDenied("Only reviewers add items to campaigns.")
-    campaign = Campaign.objects.select_for_update(no_key=True).get(key=campaign_key)
+    campaign = _locked(actor, campaign_key)
     beside = _beside_locked(actor, campaign, item_key)
     item = beside.item
     if CampaignMember.objects.filter(item=item).exists():
         raise CampaignInvalid("This item belongs to a campaign already; nothing was changed.")
-    if expected_decision != admission_from(campaign_basis_of(campaign), beside).token:
+    if expected_decision != admission_from(campaign_basis_of(campaign, actor), beside).token:
         raise DecisionChanged
     member = CampaignMember.objects.create(
         campaign=campaign, item=item, creator_id=item.creator_id, joined_at=now, admitted_by=actor

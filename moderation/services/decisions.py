@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
-from django.contrib.auth.models import AbstractBaseUser, AbstractUser
+from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -409,7 +409,7 @@ def _follow(item: Item, decision: Decision, now: datetime) -> None:
 
 def decision_by_person(
     *,
-    actor: AbstractBaseUser,
+    actor: AbstractUser,
     item: Item,
     expected_decision: str,
     verdict: PersonVerdict,
@@ -428,7 +428,7 @@ def decision_by_person(
         DecisionInvalid: the verdict lacks something.
         ItemNotOpen: the item was withdrawn.
     """
-    basis = basis_of(pk=item.pk)
+    basis = basis_of(actor, pk=item.pk)
     if basis is None or expected_decision != basis.token:
         raise DecisionChanged
     policy = compiled_active()

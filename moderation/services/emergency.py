@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from moderation import emergency_source
 from moderation.emergency_checks import form_of, refusal_of_form, refusal_of_share
-from moderation.models import EmergencyTerm, Item, OutboxMessage
+from moderation.models import EmergencyTerm, OutboxMessage
 from moderation.models.emergency import EmergencyState
 from moderation.models.lists import ListKind
 from moderation.services.audit import Actor, audit_write
 from moderation.services.list_changes import list_changed
 from moderation.services.outbox import message_done
+from moderation.visibility import items_visible
 from policies.choices import Outcome
 from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyError
@@ -53,7 +54,7 @@ def emergency_term_add(
     policy = compiled_active()
     text = " ".join(text.split())
     _check(text, category, outcome, note, policy)
-    _check_share(text, category, language)
+    _check_share(actor, text, category, language)
     try:
         with transaction.atomic():
             term = EmergencyTerm.objects.create(
@@ -99,9 +100,11 @@ def _is_in(policy: CompiledPolicy, text: str, category: str, outcome: int) -> bo
     )
 
 
-def _check_share(text: str, category: str, language: str) -> None:
-    """Raise PolicyError where the newest captions say that a term hits too much."""
-    newest = Item.objects.order_by("-created_at").values_list("caption", "language_detected")[:_SAMPLE]
+def _check_share(actor: User, text: str, category: str, language: str) -> None:
+    """Raise PolicyError where the newest captions, of those that the actor may know of, say that a term hits too much: the
+    refusal counts them.
+    """
+    newest = items_visible(actor).order_by("-created_at").values_list("caption", "language_detected")[:_SAMPLE]
     index = emergency_source.compiled((("", text, category, language, int(Outcome.BLOCK)),)).index
     captions = [(caption, lang) for caption, lang in newest if caption]
     n_hits = sum(bool(index.scan(caption, lang or "und")) for caption, lang in captions)

@@ -40,7 +40,14 @@ def job_open(
     active = Job.objects.filter(item=item, state__in=ACTIVE_JOB_STATES, is_unconfirmed=False).first()
     if active:
         return active
-    route = route_job(policy, category=category, language=item.language, kind=item.kind, queue=queue_slug)
+    route = route_job(
+        policy,
+        category=category,
+        language=item.language,
+        kind=item.kind,
+        queue=queue_slug,
+        is_restricted=item.is_restricted,
+    )
     return _opened(item, route, category, score, reason, now)
 
 

@@ -28,7 +28,7 @@ from policies.compiled import CompiledPolicy
 from policies.exceptions import PolicyError, PolicyUnavailable
 from policies.models import PolicyVersion
 from policies.outcomes import Simulation
-from policies.population import Filter
+from policies.population import Filter, Population
 from policies.selectors import compiled_active, compiled_version
 from policies.simulation import Cancelled, simulate
 
@@ -165,22 +165,35 @@ def simulation_execute(*, run_key: str) -> None:
         return
     run = SimulationRun.objects.select_related("draft", "active").get(key=run_key)
     try:
-        found = _simulated(run)
+        found, whole = _simulated(run)
     except Cancelled:
         _finish(run_key, RunState.CANCELLED)
     except (PolicyError, PolicyUnavailable, SimulationInvalid) as error:
         _finish(run_key, RunState.FAILED, error=str(error)[:300])
     else:
-        _finish(run_key, RunState.DONE, result=found.as_json(), n_items=found.n_items, progress=100)
+        both = {"result_whole": whole.as_json(), "n_items_whole": whole.n_items} if whole else {}
+        result = {"result": found.as_json(), "n_items": found.n_items, "is_open": True}
+        _finish(run_key, RunState.DONE, **result, **both, progress=100)
 
 
-def _simulated(run: SimulationRun) -> Simulation:
+def _simulated(run: SimulationRun) -> tuple[Simulation, Simulation | None]:
+    """Return what comes out without the restricted partition, and with it where it has anything of the population: whoever may
+    not know of the partition is not to find out by narrowing the filter how much of it fits.
+    """
     draft, active = _as_asked(run), compiled_version(run.active)
     report = _reporter(run.pk)
     report(0.0)
-    population = evidence_store.stored_population(timezone.now()).where(run.wanted)
-    labels = human_labels(population, since=run.since.astimezone(UTC))
-    return simulate(population, active, draft, labels=labels, progress=report)
+    whole = evidence_store.stored_population(timezone.now()).where(run.wanted)
+    population = evidence_store.without_restricted(whole)
+
+    def replayed(items: Population, progress: Callable[[float], None]) -> Simulation:
+        labels = human_labels(items, since=run.since.astimezone(UTC))
+        return simulate(items, active, draft, labels=labels, progress=progress)
+
+    if population is whole:
+        return replayed(whole, report), None
+    found = replayed(population, lambda share: report(share / 2))
+    return found, replayed(whole, lambda share: report(0.5 + share / 2))
 
 
 def _as_asked(run: SimulationRun) -> CompiledPolicy:

@@ -42,7 +42,6 @@ from moderation.services.simulations import (
 )
 from moderation.simulations import (
     human_labels,
-    simulation_compare,
     simulation_get,
     simulation_list,
     slider_for,
@@ -50,6 +49,7 @@ from moderation.simulations import (
 )
 from moderation.tasks import simulation_run
 from policies.choices import Outcome
+from policies.comparison import differences
 from policies.models import PolicyVersion, Threshold
 from policies.outcomes import SAMPLED
 from policies.population import Filter
@@ -319,9 +319,10 @@ def test_runs_are_listed_found_and_compared(editor: Any, uploads: list[Item]) ->
     assert simulation_get(first.key) == first
     assert simulation_get("nonsense") is None
     assert simulation_get(uuid.uuid4()) is None
-    rows = {(d.group, d.name, d.measure): d for d in simulation_compare(first, other)}
-    stricter = rows["total", "", "stricter"]
     assert first.simulation
+    assert other.simulation
+    rows = {(d.group, d.name, d.measure): d for d in differences(first.simulation, other.simulation)}
+    stricter = rows["total", "", "stricter"]
     assert (stricter.first, stricter.second) == (first.simulation.total.n_stricter, 0)
     assert stricter.first_share == pytest.approx(first.simulation.total.n_stricter / 3)
     assert {d.group for d in rows.values()} >= {"total", "category", "language", "market", "audience", "queue"}

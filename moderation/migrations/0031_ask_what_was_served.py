@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0028_remember_moved_jobs'),
+        ('moderation', '0030_audit_histories'),
     ]
 
     operations = [
