@@ -79,13 +79,7 @@ PERSONS_RULES = (NEW_HARD_EVIDENCE, PERSON_HOLDS)
 #: Stages in which machines looked at all of the content.
 MACHINE_STAGES = (DecisionStage.ON_PATH, DecisionStage.DEEP)
 #: Stages in which a machine decides under the version of the moment.
-LIVE_STAGES = (
-    *MACHINE_STAGES,
-    DecisionStage.CAMPAIGN,
-    DecisionStage.EMERGENCY,
-    DecisionStage.LISTS,
-    DecisionStage.ACTIVATION,
-)
+LIVE_STAGES = (*MACHINE_STAGES, DecisionStage.CAMPAIGN, DecisionStage.EMERGENCY, DecisionStage.LISTS)
 
 
 class Decision(PublicKeyModel):

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
@@ -35,7 +35,6 @@ from moderation.onpath import load_terms
 from moderation.services.audit import audit_write
 from moderation.services.campaign_members import members_decide
 from moderation.services.changes import Written, changes_write
-from moderation.services.decisions import is_version_outdated
 from moderation.services.judging_again import Judge, items_confirm, items_judge_again
 from moderation.services.stored_texts import texts_look_again
 from moderation.services.transactions import ended_before, xmin
@@ -306,12 +305,8 @@ class _Run:
             if start and time.monotonic() > self.until:
                 return False
             part, now = item_pks[start : start + _APART], timezone.now()
-            try:
-                items_judge_again(item_pks=part, stage=DecisionStage.ACTIVATION)
-            except IntegrityError as error:  # this process had not heard yet that another version decides
-                if is_version_outdated(error):
-                    raise _Overtaken from error
-                raise
+            # Each checked like what is written by the thousand: this process may not have heard yet that another version decides.
+            items_judge_again(item_pks=part, stage=DecisionStage.ACTIVATION, check=self._check)
             self._update(cursor=part[-1], **_counts(part, now))
         return True
 

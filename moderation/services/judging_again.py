@@ -4,7 +4,7 @@ Whoever learns that something in force changed (terms, banks, domains, prompts, 
 clearance) comes through here, or writes many narrower verdicts at once (changes.py), which need no scan.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -87,10 +87,19 @@ def _in_use() -> InUse:
     return InUse({name: d.version for name, d in detectors.items()}, rescore)  # type: ignore[arg-type]
 
 
-def items_judge_again(*, item_pks: Iterable[int], stage: DecisionStage, judge_with: Judge | None = None) -> int:
+def items_judge_again(
+    *,
+    item_pks: Iterable[int],
+    stage: DecisionStage,
+    judge_with: Judge | None = None,
+    check: Callable[[], None] | None = None,
+) -> int:
     """Decide items again, each in a transaction of its own; return how many have another decision than before.
 
     The work can end anywhere, and be repeated.
+
+    Args:
+        check: called first in each of these transactions; what it raises ends the work.
 
     Raises:
         ListsUnavailable, policies.exceptions.PolicyUnavailable: what was not reached stays as it is; try again later.
@@ -101,7 +110,7 @@ def items_judge_again(*, item_pks: Iterable[int], stage: DecisionStage, judge_wi
     judges = judge_with or Judge()
     for start in range(0, len(pks), _BATCH):
         contents = contents_of(_loaded(pks[start : start + _BATCH]))
-        n_changed += sum(_judge_again(content, stage, judges) for content in contents.values())
+        n_changed += sum(_judge_again(content, stage, judges, check) for content in contents.values())
     return n_changed
 
 
@@ -121,19 +130,25 @@ def _loaded(pks: Sequence[int]) -> list[Item]:
     return list(Item.objects.select_related("creator", "media", "cover").filter(pk__in=pks).order_by("-pk"))
 
 
-def _judge_again(content: Content, stage: DecisionStage, judges: Judge) -> bool:
+def _judge_again(
+    content: Content, stage: DecisionStage, judges: Judge, check: Callable[[], None] | None = None
+) -> bool:
     """Decide one item again; where a list changes meanwhile, once more with the new one, and with what the item is then."""
     for _ in range(_MAX_TRIES):
         try:
-            return _decide(content, stage, judges)
+            with transaction.atomic():
+                if check:
+                    check()
+                return _decide(content, stage, judges)
         except ListsChanged:
             judges.refresh()
     raise ListsChanged("The lists keep changing; the item is judged again later.")
 
 
-@transaction.atomic
 def _decide(content: Content, stage: DecisionStage, judges: Judge) -> bool:
-    """Lock an item, judge it as it is then, and decide where that changes something; return whether it did.
+    """Lock an item, judge it as it is then, and decide where that changes something, inside the caller's transaction.
+
+    Returns whether it did.
 
     A milder verdict needs the whole content. Where a detector was exchanged since it was looked at, what stands stays until the
     item was examined again, which is promised.

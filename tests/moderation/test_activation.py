@@ -238,6 +238,20 @@ def test_a_worker_that_was_overtaken_writes_nothing_more() -> None:
     assert item.state == "cleared"
 
 
+def test_a_worker_that_was_overtaken_judges_nothing_more_one_by_one() -> None:
+    """It may not have heard of the later activation: the version that it judges by decides no more."""
+    item = scored("stale-judge", 0.2)
+    version = approved(thresholds("violence", block=0.1))
+    started = activation_start(actor=people()[1], version=version, now=timezone.now())
+    run = service._Run(Activation.objects.select_related("version").get(pk=started.pk), time.monotonic() + 60)
+    run._begin()
+    activation_begin(actor=people()[1], kind=ActivationKind.ROLLBACK, now=timezone.now())
+    with pytest.raises(service._Overtaken):
+        run._judge_apart([item.pk])
+    item.refresh_from_db()
+    assert item.state == "cleared"
+
+
 def test_only_what_the_canary_decided_comes_back_when_it_ends() -> None:
     mine, other = scored("of-the-canary", 0.2), scored("of-the-active", 0.2)
     version = approved(thresholds("violence", block=0.1))

@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 from django.utils import timezone
 
-from moderation.models import Activation, Decision, ListChange, OutboxMessage
+from moderation.models import Activation, ListChange, OutboxMessage
 from moderation.services import activation as service
 from moderation.services import banks
 from moderation.services.activation import activation_start, activations_resume
@@ -111,27 +111,24 @@ def test_what_an_overtaken_activation_did_not_get_to_is_judged_by_the_later_one(
 def test_an_activation_that_is_killed_before_it_judged_all_one_by_one_judges_the_rest(world: World) -> None:
     """What is written by the thousand must not let the next run pass over items of before."""
 
-    def stricter(document: dict[str, Any]) -> None:
-        drugs("block")(document)
-        document["terms"][next(iter(document["terms"]))].append(
-            {"text": "grandmother", "category": "violence", "outcome": "block"}
-        )
+    def former(document: dict[str, Any]) -> None:
+        own_term(document)
+        drugs("escalate")(document)
 
-    put_in_force(world, drugs("restrict"))
+    put_in_force(world, former)
     soft_bank(world)
     matched = upload_known(world, "ada")
-    world.open_page(matched)
-    world.decide(Outcome.CLEAR, page=-1)
-    world.upload("ben", NOTHING, "")  # blocked by the thousand, and has the higher key
-    activation_start(actor=world.stage.approver, version=approved(stricter), note="a test", now=timezone.now())
+    world.upload("ben", frozenset({OWN_TERM}), "")  # let go by the thousand, and has the higher key
+    freed = list(world.things)[-1]
+    assert [world.item(name).state for name in (matched, freed)] == ["held", "blocked"]
+    activation_start(actor=world.stage.approver, version=approved(drugs("block")), note="a test", now=timezone.now())
     selectors.invalidate()
     with mock.patch.object(service, "items_judge_again", side_effect=OSError("gone")):
         assert not activations_resume(budget_seconds=60)
-    assert Decision.objects.filter(stage="activation", outcome=Outcome.BLOCK).exists()
-    assert world.item(matched).state == "cleared"
+    assert [world.item(name).state for name in (matched, freed)] == ["held", "held"]  # the other is to be read now
     Activation.objects.update(claimed_until=None)
     resume()
-    assert world.item(matched).state == "held", "a term of the version that nobody saw"
+    assert world.item(matched).state == "blocked"
 
 
 # --- what people see of a version's terms ----------------------------------------------------------------------------
@@ -194,6 +191,24 @@ def test_what_a_person_cleared_under_a_canary_is_looked_through_when_the_canary_
     resume()
     assert world.item(name).state == "held", "served, though a term in force that nobody saw blocks it"
     world.check()
+
+
+def test_what_a_person_cleared_under_a_canary_that_asked_less_of_banks_is_judged_when_it_ends(world: World) -> None:
+    """They saw a match that restricts; once the canary has ended it blocks, whatever version their decision names."""
+    put_in_force(world, drugs("block"))
+    soft_bank(world)
+    version = approved(drugs("restrict"))
+    canary_start(actor=world.stage.approver, version=version, percent=99, now=timezone.now())
+    selectors.invalidate()
+    for i in range(4):
+        upload_known(world, f"maker-{i}")
+    name = next(n for n in world.things if world.item(n).state == "restricted")
+    world.open_page(name)
+    world.decide(Outcome.CLEAR, page=-1)
+    version = PolicyVersion.objects.get(pk=version.pk)
+    version_withdraw(actor=world.stage.approver, version=version, note="a test", now=timezone.now())
+    resume()
+    assert world.item(name).state == "held"
 
 
 def in_canary(world: World, version: PolicyVersion) -> dict[str, bool]:
