@@ -621,20 +621,21 @@ def test_what_was_only_held_before_a_wave_began_is_a_part_of_it(small: None) -> 
     assert "early" in members()
 
 
-def at_intervals(began: datetime, uploads: Iterable[tuple[str, str, float]]) -> None:
-    """Submit captions of the wave: id, creator, seconds after the beginning."""
+def watched(began: datetime, uploads: Iterable[tuple[str, str, float]], until: float) -> None:
+    """Submit captions of the wave (id, creator, seconds after the beginning), and look for campaigns at a moment after them."""
     for name, creator, seconds in uploads:
         submission = text_submission(name, WAVE.format("please") + f" #{name}", creator)
         item_submit(actor="api:test", submission=submission, now=began + timedelta(seconds=seconds))
+    campaigns_watch(now=began + timedelta(seconds=until))
+    campaign_source.forget()
 
 
 def test_a_victim_is_left_alone_by_a_slow_wave(db: None) -> None:
     """Two honest uploads share a caption; a minute later strangers copy it, evenly, never densely. Default limits."""
     ready()
-    began = timezone.now() - timedelta(seconds=595)
     copies = [(f"copy-{i}", f"stranger-{i % 20}", 65.0 + 18 * i) for i in range(29)]
-    at_intervals(began, [("first", "honest-1", 0), ("victim", "honest-2", 5), *copies])
-    watch()
+    began = timezone.now() - timedelta(seconds=595)
+    watched(began, [("first", "honest-1", 0), ("victim", "honest-2", 5), *copies], until=595)
     campaign = Campaign.objects.get()
     assert members() == {"copy-27", "copy-28"}  # the thirtieth of all made it a wave
     assert (campaign.n_items, campaign.n_creators) == (2, 2)
@@ -644,21 +645,17 @@ def test_a_victim_is_left_alone_by_a_slow_wave(db: None) -> None:
 
 def test_a_slow_wave_goes_on_in_the_campaign_that_it_opened(db: None) -> None:
     ready()
-    began = timezone.now() - timedelta(seconds=599)
-    at_intervals(began, [(f"copy-{i}", f"stranger-{i % 20}", 18.0 * i) for i in range(32)])
-    watch()
-    at_intervals(timezone.now(), [("late", "somebody", 0)])
-    watch()
+    began = timezone.now() - timedelta(seconds=595)
+    watched(began, [(f"copy-{i}", f"stranger-{i % 20}", 18.0 * i) for i in range(32)], until=595)
+    watched(began, [("late", "somebody", 596)], until=597)
     assert Campaign.objects.get().n_items == 4
     assert members() == {"copy-29", "copy-30", "copy-31", "late"}
 
 
 def test_fewer_than_a_campaign_open_none_however_slowly_they_come(db: None) -> None:
     ready()
-    at_intervals(
-        timezone.now() - timedelta(seconds=595), [(f"copy-{i}", f"stranger-{i % 20}", 20.0 * i) for i in range(29)]
-    )
-    watch()
+    began = timezone.now() - timedelta(seconds=595)
+    watched(began, [(f"copy-{i}", f"stranger-{i % 20}", 20.0 * i) for i in range(29)], until=595)
     assert not Campaign.objects.exists()
     assert states() == {"cleared": 29}
 
