@@ -119,7 +119,7 @@ MUTANTS = (
            "if expected_decision != campaign_basis_of(campaign).token:", "if False:",
            "tests/console/test_outdated_pages.py -k old_page"),
     Mutant("6 a report is not part of what is named", "moderation/basis.py",
-           'f"{self.n_reports:x}", _short', '"0", _short', "tests/moderation/test_named_decisions.py -k report"),
+           'f"{self.n_reports:x}", self._hard_part', '"0", self._hard_part', "tests/moderation/test_named_decisions.py -k report"),
     Mutant("6 who joined is not part of what is named", "moderation/basis.py",
            'return f"{self.newest}-{self.n_members:x}-', 'return f"0-0-',
            "tests/moderation/test_named_decisions.py -k joined"),
