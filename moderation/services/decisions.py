@@ -160,16 +160,21 @@ def _beside_person(
 
     Hard evidence of child safety waits for nobody.
     """
-    theirs = current.by_person
-    if judgement.category in policy.child_safety and is_new_and_hard(current.evidence, judgement):
+    theirs, is_gravest = current.by_person, judgement.category in policy.child_safety
+    if is_gravest and is_new_and_hard(current.evidence, judgement):
         # Blocked at once and into its partition, whatever was decided, also what is blocked already.
-        return _apply(item, judgement, policy, stage, is_final, now)
+        return _apply(item, judgement, policy, stage, is_final, now, decided_by=NEW_HARD_EVIDENCE)
     if speaks_against(judgement, current):
         return _hold_for_senior(item, judgement, policy, stage, now)
-    if theirs and current.decided_by == NEW_HARD_EVIDENCE and not speaks_against(judgement, theirs):
-        if judgement.lists != lists_mark():
+    if theirs and current.decided_by == NEW_HARD_EVIDENCE:
+        is_over = not speaks_against(judgement, theirs)
+        is_milder = current.outcome != Outcome.HOLD and not is_gravest
+        if (is_over or is_milder) and judgement.lists != lists_mark():
             raise ListsChanged("A list changed while this item was judged.")
-        current = _let_person_hold(item, theirs, judgement, policy, stage, now)
+        if is_over:
+            current = _let_person_hold(item, theirs, judgement, policy, stage, now)
+        elif is_milder:  # child safety is out of it, and something else speaks against them
+            return _hold_for_senior(item, judgement, policy, stage, now)
     evidence_keep(item=item, decision=current, judgement=judgement, policy=policy, is_final=is_final)
     _tell(item, current, judgement)
     return current
@@ -314,8 +319,20 @@ def _take_jobs(item: Item, now: datetime) -> None:
 
 
 def _apply(
-    item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, is_final: bool, now: datetime
+    item: Item,
+    judgement: Judgement,
+    policy: CompiledPolicy,
+    stage: DecisionStage,
+    is_final: bool,
+    now: datetime,
+    *,
+    decided_by: str = "",
 ) -> Decision:
+    """Record a verdict and let jobs follow.
+
+    Args:
+        decided_by: where it is another rule than the verdict's own.
+    """
     is_overtaken = is_new_and_hard(item.current_decision.evidence if item.current_decision else {}, judgement)
     decision = _record(
         item,
@@ -323,7 +340,7 @@ def _apply(
         policy,
         stage,
         outcome=judgement.outcome,
-        decided_by=judgement.decided_by,
+        decided_by=decided_by or judgement.decided_by,
         is_final=is_final,
         now=now,
     )
