@@ -158,9 +158,13 @@ def is_new_and_hard(known: Mapping[str, Any], judgement: Judgement) -> bool:
     return is_harder or not set(found.get("hard_by", ())) <= set(known.get("hard_by", ()))
 
 
-def speaks_against(judgement: Judgement, current: "Known") -> bool:
-    """Whether there is hard evidence that a decision does not know, and the verdict asks for more: in outcome, age or territories."""
-    return is_new_and_hard(current.evidence, judgement) and is_narrower(judgement, current)
+def speaks_against(judgement: Judgement, current: "Known", policy: CompiledPolicy) -> bool:
+    """Whether there is hard evidence that a decision does not know, and the verdict asks for more: in outcome, age or territories.
+
+    Child safety is always more: the item belongs into its partition as well.
+    """
+    is_more = judgement.category in policy.child_safety or is_narrower(judgement, current)
+    return is_more and is_new_and_hard(current.evidence, judgement)
 
 
 class Standing(Protocol):

@@ -161,20 +161,19 @@ def _beside_person(
     Hard evidence of child safety waits for nobody.
     """
     theirs, is_gravest = current.by_person, judgement.category in policy.child_safety
-    if is_gravest and is_new_and_hard(current.evidence, judgement):
-        # Blocked at once and into its partition, whatever was decided, also what is blocked already.
-        return _apply(item, judgement, policy, stage, is_final, now, decided_by=NEW_HARD_EVIDENCE)
-    if speaks_against(judgement, current):
+    if speaks_against(judgement, current, policy):
+        if is_gravest:  # blocked at once and into its partition, whatever was decided, also what is blocked already
+            return _apply(item, judgement, policy, stage, is_final, now, decided_by=NEW_HARD_EVIDENCE)
         return _hold_for_senior(item, judgement, policy, stage, now)
     if theirs and current.decided_by == NEW_HARD_EVIDENCE:
-        is_over = not speaks_against(judgement, theirs)
-        is_milder = current.outcome != Outcome.HOLD and not is_gravest
-        if (is_over or is_milder) and judgement.lists != lists_mark():
+        is_over = not speaks_against(judgement, theirs, policy)
+        is_other = not is_gravest and current.outcome != Outcome.HOLD  # than the child safety that it was blocked for
+        if (is_over or is_other) and judgement.lists != lists_mark():
             raise ListsChanged("A list changed while this item was judged.")
+        if is_other and not is_over:
+            return _hold_for_senior(item, judgement, policy, stage, now)
         if is_over:
             current = _let_person_hold(item, theirs, judgement, policy, stage, now)
-        elif is_milder:  # child safety is out of it, and something else speaks against them
-            return _hold_for_senior(item, judgement, policy, stage, now)
     evidence_keep(item=item, decision=current, judgement=judgement, policy=policy, is_final=is_final)
     _tell(item, current, judgement)
     return current

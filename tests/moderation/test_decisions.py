@@ -138,9 +138,20 @@ def test_what_a_person_decided_holds_again_once_a_child_safety_match_is_gone(
     for entry in ("a", "b"):  # the second is new as well, and nobody's word is lost by it
         decision = machine(item, known_file("child_safety", entry))
         assert (decision.outcome, decision.category) == (Outcome.BLOCK, "child_safety")
+        assert machine(item, known_file("child_safety", entry), Finding("text", "1", "hate", 0.2)) == decision
     decision = machine(item)
     item.refresh_from_db()
     assert (item.state, item.is_restricted, decision.min_age) == (state, True, min_age)
+
+
+def test_what_was_held_for_other_evidence_is_let_go_beside_a_child_safety_match_that_the_person_saw() -> None:
+    item, known = text_item("c-4"), known_file("child_safety", "a")
+    machine(item, known)
+    overturn(person("sue", "senior"), item, Outcome.CLEAR, category="", note="")
+    machine(item, known, known_file("child_safety", "b"))
+    machine(item, known)
+    item.refresh_from_db()
+    assert item.state == "cleared"
 
 
 def test_other_evidence_that_is_left_when_a_child_safety_match_is_gone_waits_for_a_senior() -> None:
