@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from console.evidence import Mark, mark_of
 from moderation.basis import UNDECIDED, AdmissionBasis, Basis, CampaignBasis, admission_of, campaign_parts_of, parts_of
+from moderation.judge import hard_keys
 from moderation.models import Decision, Finding
 from moderation.models.decision import DecisionStage
 
@@ -54,15 +55,16 @@ def changed_since(token: str, now: Basis, trail: Sequence[Decision]) -> Changed 
     parts = parts_of(token)
     at = next((i for i, d in enumerate(trail) if parts and str(d.key) == parts[0]), -1)
     if parts is None or (at < 0 and parts[0] != UNDECIDED):
-        return Changed(_OUTDATED, (), trail[-1] if trail else None, None, 0, bool(now.hard), False)
+        return Changed(_OUTDATED, (), trail[-1] if trail else None, None, 0, now.has_later_evidence, False)
     since, there = trail[at + 1 :], now.parts
     n_reports = max(now.n_reports - int(parts[1], 16), 0)
-    is_hard, is_campaign = parts[2] != there[2] and bool(now.hard), parts[3] != there[3]
+    is_hard, is_campaign = parts[2] != there[2] and now.has_later_evidence, parts[3] != there[3]
+    known = [f for f in shown_at(trail[: at + 1]) if not (is_hard and {*hard_keys([f])} & {*now.hard_by})]
     return Changed(
         lead=_lead(since, n_reports, is_hard=is_hard, is_campaign=is_campaign),
         decisions=frozenset(str(decision.key) for decision in since),
         standing=since[-1] if since else None,
-        known=frozenset(mark_of(finding) for finding in shown_at(trail[: at + 1])),
+        known=frozenset(mark_of(finding) for finding in known),
         n_reports=n_reports,
         is_hard=is_hard,
         is_campaign=is_campaign,
@@ -70,7 +72,7 @@ def changed_since(token: str, now: Basis, trail: Sequence[Decision]) -> Changed 
 
 
 def shown_at(trail: Sequence[Decision]) -> list[Finding]:
-    """Return the findings that a page shows whose newest decision is the last of these."""
+    """Return the findings that a page shows now whose newest decision is the last of these. Some may have come since."""
     return next((list(d.findings.all()) for d in reversed(trail) if d.findings.all()), [])
 
 

@@ -15,7 +15,7 @@ from moderation.evidence_cells import unpack
 from moderation.judge import digest_of, hard_keys
 from moderation.models import Campaign, CampaignBystander, Finding, Item
 from moderation.models.decision import PERSON_STAGES, DecisionStage
-from moderation.selectors import BASIS_RELATIONS, n_reports_column
+from moderation.selectors import BASIS_RELATIONS, basis_columns
 from moderation.visibility import NOBODY, Person, campaigns_visible, may_know
 from policies.choices import Outcome
 from policies.models import Category
@@ -39,6 +39,7 @@ class Basis:
             decided, later findings need not change the decision.
         floor: digest of the floor of the item's campaign; "0" where it belongs to none.
         campaign: public key of that campaign, or "".
+        hard_by: pieces of hard evidence that pages show and the decision does not name, in order.
     """
 
     decision: str
@@ -46,11 +47,27 @@ class Basis:
     hard: Mapping[str, int] = field(default_factory=dict)
     floor: str = _NOTHING
     campaign: str = ""
+    hard_by: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[str, str, str, str]:
         """What the token is made of; whatever differs was not on the page."""
-        return self.decision, f"{self.n_reports:x}", _short(self.hard) if self.hard else _NOTHING, self.floor
+        return self.decision, f"{self.n_reports:x}", self._hard_part, self.floor
+
+    @property
+    def has_later_evidence(self) -> bool:
+        """True where there is hard evidence that the decision does not know."""
+        return bool(self.hard or self.hard_by)
+
+    @property
+    def later_categories(self) -> list[str]:
+        """The categories of that evidence."""
+        return sorted({*self.hard, *(piece.partition(":")[0] for piece in self.hard_by)})
+
+    @property
+    def _hard_part(self) -> str:
+        """Levels alone do not tell two words of a category apart; pieces alone do not tell that one asks for more than it did."""
+        return _short({"levels": self.hard, "pieces": self.hard_by}) if self.has_later_evidence else _NOTHING
 
     @property
     def token(self) -> str:
@@ -69,28 +86,34 @@ def _short(value: Mapping[str, Any]) -> str:
 
 
 def basis_of(reader: Person = NOBODY, /, **key: object) -> Basis | None:
-    """Return what a person's verdict on an item is given on, in one statement, or two where hard evidence is stored.
+    """Return what a person's verdict on an item is given on: in one statement, or two where hard evidence is stored.
 
     Args:
         reader: whose verdict; what is hidden from them is no part of it. Whoever is not named may know of nothing hidden.
         key: what the item is looked up by, such as `pk` or `jobs__key`.
     """
     items = Item.objects.select_related("current_decision", *BASIS_RELATIONS)
-    item = items.annotate(n_reports=n_reports_column(reader)).filter(**key).first()
+    item = items.annotate(**basis_columns(reader)).filter(**key).first()
     return basis_from(item) if item else None
 
 
 def basis_from(item: Item) -> Basis:
-    """Return the same from an item that pages read, with BASIS_RELATIONS and `n_reports`: one look at the database."""
+    """Return the same from an item that pages read, with BASIS_RELATIONS and `basis_columns`: one look at the database."""
     decision, member, stored = item.current_decision, _of(item, "campaign_member"), _of(item, "stored_evidence")
-    known: Mapping[str, int] = decision.evidence.get("hard", {}) if decision else {}
+    evidence: Mapping[str, Any] = decision.evidence if decision else {}
     return Basis(
         decision=str(decision.key) if decision else UNDECIDED,
         n_reports=getattr(item, "n_reports"),  # noqa: B009 # a column of the query
-        hard=_found_since(bytes(stored.cells), known) if stored else {},
+        hard=_found_since(bytes(stored.cells), evidence.get("hard", {})) if stored else {},
         floor=_short(floor_of(member.campaign).as_evidence()) if member else _NOTHING,
         campaign=str(member.campaign.key) if member else "",
+        hard_by=tuple(sorted({*hard_keys(_shown(item))} - {*evidence.get("hard_by", ())})),
     )
+
+
+def _shown(item: Item) -> list[Finding]:
+    """Return the hard findings that pages show, of which the item's row has all that tells them apart."""
+    return [Finding(**row) for row in getattr(item, "hard_shown")]  # noqa: B009 # a column of the query
 
 
 def _of(item: Item, relation: str) -> Any:
@@ -118,7 +141,7 @@ def _found_since(cells: bytes, known: Mapping[str, int]) -> dict[str, int]:
 def evidence_seen(item: Item, basis: Basis) -> dict[str, Any]:
     """Return the evidence that a person's decision stores: of the decision that they named, and what their page showed besides.
 
-    `hard_by` in it lists the pieces of hard evidence: one that is not among them is new to that person.
+    All of it is in the token of `basis`, and nothing else: what came since the page is read by nobody here. `hard_by` in it lists the pieces of hard evidence: one that is not among them is new to that person.
     """
     before = item.current_decision
     if before is None:
@@ -126,14 +149,8 @@ def evidence_seen(item: Item, basis: Basis) -> dict[str, Any]:
     evidence = dict(before.evidence)
     if basis.hard:
         evidence["hard"] = {**evidence.get("hard", {}), **basis.hard}
-    seen = {*evidence.get("hard_by", ()), *hard_keys(_shown(item))}
+    seen = {*evidence.get("hard_by", ()), *basis.hard_by}
     return evidence | ({"hard_by": sorted(seen)} if seen else {})
-
-
-def _shown(item: Item) -> QuerySet[Finding]:
-    """Return the hard findings of the newest decision that has any findings: those that pages show as the evidence."""
-    newest = Finding.objects.filter(item=item).order_by("-decision_id").values("decision_id")[:1]
-    return Finding.objects.filter(item=item, decision=newest, hard__gt=0)
 
 
 # --- campaigns ---------------------------------------------------------------------------------------------------

@@ -127,12 +127,27 @@ def hard_keys(findings: Iterable[_Found]) -> list[str]:
 
     Another hash of the same bank is another piece of evidence, though it asks for the same outcome. People have seen it, or not.
     """
-    return sorted({_hard_key(finding) for finding in findings if finding.hard})
+    return sorted(hard_levels(findings))
+
+
+def hard_levels(findings: Iterable[_Found]) -> dict[str, int]:
+    """Return the pieces of hard evidence, and the least Outcome that each asks for."""
+    levels: dict[str, int] = {}
+    for finding in findings:
+        if finding.hard:
+            key = _hard_key(finding)
+            levels[key] = max(levels.get(key, 0), finding.hard)
+    return levels
+
+
+#: Characters of a key. What is longer begins as it does, and ends in a digest: many names begin alike.
+_KEY_LENGTH = 200
 
 
 def _hard_key(finding: _Found) -> str:
     kind = next((name for name in ("entry", "emergency", "domain") if finding.where.get(name)), "text")
-    return f"{finding.category}:{kind}:{str(finding.where.get(kind, '')).casefold()}"[:200]
+    key = f"{finding.category}:{kind}:{str(finding.where.get(kind, '')).casefold()}"
+    return key if len(key) <= _KEY_LENGTH else key[: _KEY_LENGTH - 65] + "#" + hashlib.sha256(key.encode()).hexdigest()
 
 
 def is_new_and_hard(known: Mapping[str, Any], judgement: Judgement) -> bool:
@@ -141,6 +156,15 @@ def is_new_and_hard(known: Mapping[str, Any], judgement: Judgement) -> bool:
     is_harder = any(level > levels.get(category, 0) for category, level in found["hard"].items())
     # A decision that does not say which hard evidence it had, may have had other than this.
     return is_harder or not set(found.get("hard_by", ())) <= set(known.get("hard_by", ()))
+
+
+def speaks_against(judgement: Judgement, current: "Known", policy: CompiledPolicy) -> bool:
+    """Whether there is hard evidence that a decision does not know, and the verdict asks for more: in outcome, age or territories.
+
+    Child safety is always more: the item belongs into its partition as well.
+    """
+    is_more = judgement.category in policy.child_safety or is_narrower(judgement, current)
+    return is_more and is_new_and_hard(current.evidence, judgement)
 
 
 class Standing(Protocol):
@@ -152,6 +176,21 @@ class Standing(Protocol):
     def min_age(self) -> int: ...
     @property
     def territories_blocked(self) -> Sequence[str]: ...
+
+
+class Known(Standing, Protocol):
+    """A decision with the evidence that it had."""
+
+    @property
+    def evidence(self) -> Mapping[str, Any]: ...
+
+
+def is_narrower(judgement: Judgement, current: Standing) -> bool:
+    """Whether a verdict is stricter than a decision, or keeps it from anybody who sees it by that."""
+    if judgement.outcome != current.outcome:
+        return judgement.outcome > current.outcome
+    more = judgement.min_age > current.min_age or not set(judgement.territories) <= set(current.territories_blocked)
+    return judgement.outcome.is_servable and more
 
 
 def is_wider(judgement: Judgement, current: Standing) -> bool:

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import DatabaseError
 from django.db.models import Count, F, IntegerField, Min, OuterRef, Prefetch, Q, QuerySet, Subquery, Window
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, JSONObject
 from django.utils import timezone
 
 from moderation.bank_selectors import own_words_column
@@ -217,13 +218,14 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         jobs_visible(user)
         .select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
         .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
-        .annotate(own_words=own_words_column(user.pk, "item_id"), n_reports=n_reports_column(user, "item_id"))
+        .annotate(own_words=own_words_column(user.pk, "item_id"), **basis_columns(user, "item_id"))
         .filter(key=job_key)
         .first()
     )
     if job is None:
         return None
-    job.item.n_reports = job.n_reports
+    for name in basis_columns():  # the item is read with the job, in one look
+        setattr(job.item, name, getattr(job, name))
     decisions = list(decision_trail(job.item))
     n_blocked = Window(Count("pk", filter=Q(state="blocked")))  # over all of them, though only the latest are read
     others = items_search(user).filter(creator=job.item.creator).exclude(pk=job.item.pk).annotate(n_blocked=n_blocked)
@@ -256,17 +258,29 @@ def items_search(user: AbstractUser) -> QuerySet[Item]:
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
     """Return an item that the person may open, with what they said of its matches as `own_words`."""
     found = items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance")
-    found = found.select_related(*BASIS_RELATIONS).annotate(n_reports=n_reports_column(user))
+    found = found.select_related(*BASIS_RELATIONS).annotate(**basis_columns(user))
     return found.annotate(own_words=own_words_column(user.pk)).first()
 
 
-def n_reports_column(user: Person, item: str = "pk") -> Coalesce:
-    """Return how many reports an item has that a person may know of, as a column.
+def basis_columns(reader: Person, item: str = "pk") -> dict[str, Any]:
+    """Return what a person's verdict rests on besides an item's own rows, as columns: reports, and hard findings on the page.
 
     Args:
         item: where the row has its item's primary key, if it is a row of something else.
     """
-    reports = reports_visible(user).filter(item=OuterRef(item)).order_by().values("item")
+    return {"n_reports": n_reports_column(reader, item), "hard_shown": _hard_shown_column(item)}
+
+
+def _hard_shown_column(item: str) -> ArraySubquery:
+    """Return the hard findings among those that pages show (`_latest_findings`): with what tells pieces of evidence apart."""
+    newest = Finding.objects.filter(item=OuterRef(OuterRef(item))).order_by("-decision_id").values("decision_id")[:1]
+    shown = Finding.objects.filter(item=OuterRef(item), decision=Subquery(newest), hard__gt=0).order_by("pk")
+    return ArraySubquery(shown.values_list(JSONObject(category="category", hard="hard", where="where")))
+
+
+def n_reports_column(reader: Person, item: str = "pk") -> Coalesce:
+    """Return how many reports an item has that a person may know of."""
+    reports = reports_visible(reader).filter(item=OuterRef(item)).order_by().values("item")
     return Coalesce(Subquery(reports.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
 
 

@@ -225,8 +225,13 @@ def job_context(
 
 def basis_context(request: HtmxRequest, basis: Basis, names: dict[str, str]) -> dict[str, Any]:
     """Return what a page shows of the basis of a verdict, and the token that its form carries."""
-    shown = [names.get(slug, slug) for slug in basis.hard if category_visible(request.user, slug)]
-    return {"expected": basis.token, "hard_since": shown, "is_hard_since": bool(basis.hard), "campaign": basis.campaign}
+    shown = [names.get(slug, slug) for slug in basis.later_categories if category_visible(request.user, slug)]
+    return {
+        "expected": basis.token,
+        "hard_since": shown,
+        "is_hard_since": basis.has_later_evidence,
+        "campaign": basis.campaign,
+    }
 
 
 def policy_of(decision: Decision | None) -> CompiledPolicy | None:

@@ -73,7 +73,8 @@ class DecisionStage(models.TextChoices):
 
 #: Stages in which a named person decided.
 PERSON_STAGES = (DecisionStage.REVIEW, DecisionStage.SENIOR)
-#: Rules of machines that keep what a person decided: new hard evidence waits for a senior; once it is gone, their word holds again.
+#: Rules of machines that keep what a person decided: new hard evidence waits for a senior, or blocks where it is of child
+#: safety; once it is gone, their word holds again.
 NEW_HARD_EVIDENCE, PERSON_HOLDS = "new_hard_evidence", "person_holds"
 PERSONS_RULES = (NEW_HARD_EVIDENCE, PERSON_HOLDS)
 #: Stages in which machines looked at all of the content.

@@ -16,7 +16,7 @@ from moderation.models.item import DeepState
 from moderation.services.changes import changes_write
 from moderation.services.decisions import version_pk
 from moderation.services.evidence import evidence_floor, floor_outcome
-from moderation.services.job_opening import jobs_close
+from moderation.services.job_opening import jobs_close, reports_wait
 from moderation.services.judging_again import items_judge_again
 from moderation.services.locking import items_locked
 from moderation.services.rows import rows_together
@@ -100,6 +100,7 @@ def _absorb(members: Sequence[tuple[Item, Decision, Judgement]], now: datetime) 
         for item, current, judgement in members:
             evidence_floor(item=item, decision=current, judgement=judgement)
     jobs_close(items=[item for item, _, _ in members], now=now)
+    reports_wait(item_pks=[item.pk for item, _, _ in members])
 
 
 def _current(item_pks: Sequence[int]) -> dict[int, Decision]:

@@ -13,7 +13,7 @@ from moderation.judge import state_of
 from moderation.lists_in_force import ListsChanged, lists_mark
 from moderation.lists_mark import ListsMark
 from moderation.models.decision import DecisionStage
-from moderation.services.job_opening import queue_of
+from moderation.services.job_opening import queue_of, reports_wait
 from policies.choices import Outcome
 
 _TABLE = """
@@ -146,6 +146,8 @@ def changes_write(
             cursor.execute(statement, values)
         cursor.execute(_OPEN_JOBS, values)
         n_jobs = cursor.rowcount
+        cursor.execute("SELECT item_id FROM decision_change")
+        reports_wait(item_pks=[item_pk for (item_pk,) in cursor.fetchall()])
         cursor.execute(_COUNTS)
         revoked, narrowed, widened, blocked, escalated = cursor.fetchone()
         return Written(revoked, narrowed, widened, blocked, escalated, n_jobs)

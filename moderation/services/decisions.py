@@ -19,11 +19,12 @@ from moderation.histories import forget_with_history
 from moderation.judge import (
     Judgement,
     digest_of,
-    hard_keys,
+    hard_levels,
     is_new_and_hard,
     is_same,
     is_valid_min_age,
     is_wider,
+    speaks_against,
     state_of,
     under_floor,
 )
@@ -42,7 +43,14 @@ from moderation.routing import SENIOR_QUEUE, UNEXAMINED_QUEUE
 from moderation.services.audit import Actor, audit_write
 from moderation.services.clearances import clearance_follow
 from moderation.services.evidence import evidence_keep
-from moderation.services.job_opening import HARD_EVIDENCE, job_close, job_open
+from moderation.services.job_opening import (
+    HARD_EVIDENCE,
+    job_close,
+    job_escalate,
+    job_open,
+    leases_take,
+    reports_wait,
+)
 from moderation.services.locking import item_locked
 from moderation.services.rows import Lookup, row_add
 from moderation.visibility import may_know
@@ -155,25 +163,36 @@ def _beside_person(
 
     Hard evidence of child safety waits for nobody.
     """
-    theirs = current.by_person
-    if judgement.category in policy.child_safety and is_new_and_hard(current.evidence, judgement):
-        # Blocked at once and into its partition, whatever was decided, also what is blocked already.
-        return _apply(item, judgement, policy, stage, is_final, now)
-    if is_new_and_hard(current.evidence, judgement) and judgement.outcome > current.outcome:
+    theirs, is_gravest = current.by_person, judgement.category in policy.child_safety
+    if speaks_against(judgement, current, policy):
+        if is_gravest:  # blocked at once and into its partition, whatever was decided, also what is blocked already
+            return _apply(item, judgement, policy, stage, is_final, now, decided_by=NEW_HARD_EVIDENCE)
         return _hold_for_senior(item, judgement, policy, stage, now)
-    if theirs and current.decided_by == NEW_HARD_EVIDENCE and not is_new_and_hard(theirs.evidence, judgement):
-        if judgement.lists != lists_mark():
+    if theirs and current.decided_by == NEW_HARD_EVIDENCE:
+        is_over = not speaks_against(judgement, theirs, policy)
+        is_other = not is_gravest and current.outcome != Outcome.HOLD  # than the child safety that it was blocked for
+        if (is_over or is_other) and judgement.lists != lists_mark():
             raise ListsChanged("A list changed while this item was judged.")
-        return _let_person_hold(item, theirs, judgement, policy, stage, now)
+        if is_other and not is_over:
+            return _hold_for_senior(item, judgement, policy, stage, now)
+        if is_over:
+            current = _let_person_hold(item, theirs, judgement, policy, stage, now)
     evidence_keep(item=item, decision=current, judgement=judgement, policy=policy, is_final=is_final)
-    if is_new_and_hard(current.evidence, judgement) and not _is_told(current, judgement):
-        _store_findings(current, judgement)  # it changes nothing, and whoever decides next sees what it is
+    _tell(item, current, judgement)
     return current
 
 
-def _is_told(current: Decision, judgement: Judgement) -> bool:
-    """Whether the hard findings of a verdict stand with a decision already."""
-    return set(hard_keys(judgement.findings)) <= set(hard_keys(current.findings.all()))
+def _tell(item: Item, current: Decision, judgement: Judgement) -> None:
+    """Note hard evidence that changes nothing with the decision that stands, so that whoever decides next sees what it is.
+
+    Whoever works on the item has not seen it: they are told, and the job waits for its next holder.
+    """
+    if not is_new_and_hard(current.evidence, judgement):
+        return
+    told = hard_levels(current.findings.all())
+    if any(level > told.get(piece, 0) for piece, level in hard_levels(judgement.findings).items()):
+        _store_findings(current, judgement)
+        leases_take(item=item, why=HARD_EVIDENCE)
 
 
 def _let_person_hold(
@@ -195,9 +214,11 @@ def _let_person_hold(
         supersedes=item.current_decision,
         created_at=now,
     )
-    evidence_keep(item=item, decision=decision, judgement=judgement, policy=policy, is_final=True)
     _follow(item, decision, now)
     job_close(item=item, now=now)
+    if theirs.outcome == Outcome.ESCALATE:  # they had passed it on
+        job_escalate(item=item, policy=policy, category=theirs.category, note=theirs.note, now=now)
+    reports_wait(item_pks=[item.pk])
     return decision
 
 
@@ -280,7 +301,7 @@ def _hold_for_senior(
     decision = _record(
         item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by=NEW_HARD_EVIDENCE, is_final=True, now=now
     )
-    job_close(item=item, now=now, even_leased=True, why=HARD_EVIDENCE)
+    _take_jobs(item, now)
     job_open(
         item=item,
         policy=policy,
@@ -293,9 +314,27 @@ def _hold_for_senior(
     return decision
 
 
+def _take_jobs(item: Item, now: datetime) -> None:
+    """Take the item's jobs from whoever works on them, since hard evidence came in; what machines do not answer stays open."""
+    job_close(item=item, now=now, even_leased=True, why=HARD_EVIDENCE)
+    leases_take(item=item, why=HARD_EVIDENCE)
+
+
 def _apply(
-    item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, is_final: bool, now: datetime
+    item: Item,
+    judgement: Judgement,
+    policy: CompiledPolicy,
+    stage: DecisionStage,
+    is_final: bool,
+    now: datetime,
+    *,
+    decided_by: str = "",
 ) -> Decision:
+    """Record a verdict and let jobs follow.
+
+    Args:
+        decided_by: where it is another rule than the verdict's own.
+    """
     is_overtaken = is_new_and_hard(item.current_decision.evidence if item.current_decision else {}, judgement)
     decision = _record(
         item,
@@ -303,12 +342,12 @@ def _apply(
         policy,
         stage,
         outcome=judgement.outcome,
-        decided_by=judgement.decided_by,
+        decided_by=decided_by or judgement.decided_by,
         is_final=is_final,
         now=now,
     )
     if is_overtaken:  # whoever works on it decides on something else than there is, and perhaps may not see it any more
-        job_close(item=item, now=now, even_leased=True, why=HARD_EVIDENCE)
+        _take_jobs(item, now)
     if judgement.needs_job(is_final=is_final):
         job_open(
             item=item,
@@ -321,6 +360,7 @@ def _apply(
         )
     else:
         job_close(item=item, now=now)
+    reports_wait(item_pks=[item.pk])
     return decision
 
 

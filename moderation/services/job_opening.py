@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Case, Value, When
+from django.db.models import Case, F, Value, When
 
 from moderation.models import Item, Job, Queue
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
-from moderation.routing import REPORTED_QUEUE, job_priority, route_job
+from moderation.prepared import run
+from moderation.routing import REPORTED_QUEUE, SENIOR_QUEUE, job_priority, route_job
 from moderation.visibility import is_partition
+from policies.choices import Outcome
 from policies.compiled import CompiledPolicy, Route
 
 #: What the holder of a job is told that was taken from them because of hard evidence.
@@ -49,6 +51,21 @@ def job_open(
         is_restricted=item.is_restricted,
     )
     return _opened(item, route, category, score, reason, now)
+
+
+def job_escalate(
+    *, item: Item, policy: CompiledPolicy, category: str, note: str, now: datetime, score: float = 0.5
+) -> Job:
+    """Open the job in which seniors find what a reviewer passed on to them; called as `job_open` is."""
+    return job_open(
+        item=item,
+        policy=policy,
+        category=category,
+        score=max(score, 0.5),
+        reason=f"Escalated: {note.strip()}",
+        queue_slug=SENIOR_QUEUE,
+        now=now,
+    )
 
 
 def job_unconfirmed(
@@ -139,3 +156,52 @@ def jobs_close(
         lease_token=None,
         lease_expires_at=None,
     )
+
+
+def leases_take(*, item: Item, why: str) -> int:
+    """Take the item's jobs from those who work on them, and leave them to the next; return how many.
+
+    Args:
+        why: as for `job_close`.
+    """
+    return Job.objects.filter(item=item, state=JobState.LEASED).update(
+        state=JobState.OPEN,
+        taken_from=F("lease_holder"),
+        taken_why=why[:200],
+        lease_holder=None,
+        lease_token=None,
+        lease_expires_at=None,
+    )
+
+
+# A report is answered once its job is over and a person decided the item then or later: what a machine decides answers none.
+# The job's queue is set, to what it is, so that the trigger sees whether the item belongs to the partition meanwhile.
+_REPORTS_WAIT = """
+    UPDATE moderation_job SET state = 'open', closed_at = NULL, queue_id = queue_id
+    WHERE id IN (
+        SELECT max(j.id) FROM moderation_job j
+        JOIN moderation_item i ON i.id = j.item_id
+        JOIN moderation_decision d ON d.id = i.current_decision_id
+        JOIN moderation_report r ON r.job_id = j.id
+        WHERE j.item_id = ANY(%(items)s) AND j.state = 'closed' AND i.withdrawn_at IS NULL AND d.outcome <> %(block)s
+          AND NOT EXISTS (
+              SELECT FROM moderation_decision p
+              WHERE p.item_id = j.item_id AND p.actor_id IS NOT NULL
+                AND p.created_at >= greatest(j.closed_at, r.created_at)
+          )
+          AND NOT EXISTS (
+              SELECT FROM moderation_job a
+              WHERE a.item_id = j.item_id AND a.is_unconfirmed = j.is_unconfirmed AND a.state IN ('open', 'leased')
+          )
+        GROUP BY j.item_id, j.is_unconfirmed
+    )
+"""
+
+
+def reports_wait(*, item_pks: Sequence[int]) -> int:
+    """Open again what machines closed and reports nobody answered wait in, unless the item is blocked; return how many.
+
+    Called last, inside the transaction that decided the items. Where another job of an item is active, they wait for its end.
+    """
+    n_opened: int = run(_REPORTS_WAIT, {"items": list(item_pks), "block": Outcome.BLOCK.value}).rowcount
+    return n_opened

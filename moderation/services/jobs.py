@@ -16,7 +16,7 @@ from moderation.models.review import JobState
 from moderation.routing import SENIOR_QUEUE
 from moderation.services.audit import audit_write
 from moderation.services.decisions import PersonVerdict, decision_by_person
-from moderation.services.job_opening import job_close, job_open
+from moderation.services.job_opening import job_close, job_escalate
 from moderation.services.locking import item_locked
 from moderation.visibility import may_know
 from policies.choices import Outcome
@@ -212,15 +212,7 @@ def job_decide(
     if job.is_unconfirmed and outcome == Outcome.BLOCK:
         job_close(item=item, now=now)  # what else waited for a person has been answered by it
     if outcome == Outcome.ESCALATE:
-        job_open(
-            item=item,
-            policy=compiled_active(),
-            category=category,
-            score=max(job.score, 0.5),
-            reason=f"Escalated: {note.strip()}",
-            queue_slug=SENIOR_QUEUE,
-            now=now,
-        )
+        job_escalate(item=item, policy=compiled_active(), category=category, note=note, score=job.score, now=now)
     audit_write(
         actor=actor,
         action="job.decided",

@@ -125,6 +125,45 @@ def test_a_child_safety_match_blocks_and_waits_in_the_restricted_partition() -> 
     assert item.state == "blocked"
 
 
+def known_file(category: str, entry: str) -> Finding:
+    return Finding("hashes", "test", category, 1.0, {"bank": "known", "entry": entry}, hard=Outcome.BLOCK)
+
+
+@pytest.mark.parametrize(("outcome", "min_age", "state"), [(4, 0, "blocked"), (1, 18, "restricted"), (0, 0, "cleared")])
+def test_what_a_person_decided_holds_again_once_a_child_safety_match_is_gone(
+    outcome: int, min_age: int, state: str
+) -> None:
+    item = text_item("c-2")
+    overturn(person("sue", "senior"), item, Outcome(outcome), min_age=min_age)
+    for entry in ("a", "b"):  # the second is new as well, and nobody's word is lost by it
+        decision = machine(item, known_file("child_safety", entry))
+        assert (decision.outcome, decision.category) == (Outcome.BLOCK, "child_safety")
+        assert machine(item, known_file("child_safety", entry), Finding("text", "1", "hate", 0.2)) == decision
+    decision = machine(item)
+    item.refresh_from_db()
+    assert (item.state, item.is_restricted, decision.min_age) == (state, True, min_age)
+
+
+def test_what_was_held_for_other_evidence_is_let_go_beside_a_child_safety_match_that_the_person_saw() -> None:
+    item, known = text_item("c-4"), known_file("child_safety", "a")
+    machine(item, known)
+    overturn(person("sue", "senior"), item, Outcome.CLEAR, category="", note="")
+    machine(item, known, known_file("child_safety", "b"))
+    machine(item, known)
+    item.refresh_from_db()
+    assert item.state == "cleared"
+
+
+def test_other_evidence_that_is_left_when_a_child_safety_match_is_gone_waits_for_a_senior() -> None:
+    item = text_item("c-3")
+    overturn(person("sue", "senior"), item, Outcome.CLEAR, category="", note="")
+    machine(item, known_file("child_safety", "a"), known_file("violence", "b"))
+    machine(item, known_file("violence", "b"))
+    item.refresh_from_db()
+    assert item.state == "held"
+    assert Job.objects.filter(item=item, state="open").exists()
+
+
 def test_only_a_senior_overturns() -> None:
     with pytest.raises(PermissionDenied):
         overturn(person("ana"), text_item("o-1"))

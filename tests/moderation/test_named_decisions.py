@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from moderation.basis import (
 )
 from moderation.detectors.base import Finding
 from moderation.exceptions import CampaignInvalid, DecisionChanged, LeaseLost
-from moderation.judge import hard_keys, is_new_and_hard
+from moderation.judge import hard_keys, is_narrower, is_new_and_hard
 from moderation.models import Campaign, CampaignMember, Clearance, Decision, Item, Job
 from moderation.models.review import TAKEN_WHY
 from moderation.services import campaigns
@@ -252,6 +253,29 @@ def test_another_match_in_a_known_category_was_not_seen() -> None:
     assert item.state == "held"
 
 
+def test_two_long_domains_are_two_pieces_of_evidence() -> None:
+    begin = ".".join(["a" * 60] * 3)
+    one, two = (
+        Finding("links", "1", "spam_scam", 1.0, {"domain": f"{begin}.{end}"}, hard=Outcome.BLOCK)
+        for end in ("first-example.org", "other-example.org")
+    )
+    assert len(hard_keys([one, two])) == 2
+    assert all(len(key) <= 200 for key in hard_keys([one, two]))
+
+
+def test_a_verdict_is_narrower_by_outcome_age_or_territory() -> None:
+    item = text_item("s-5")
+    clear = judged(item)
+    assert not is_narrower(clear, Decision(outcome=Outcome.CLEAR))
+    assert is_narrower(replace(clear, outcome=Outcome.RESTRICT, min_age=13), Decision(outcome=Outcome.CLEAR))
+    adults = Decision(outcome=Outcome.RESTRICT, min_age=18, territories_blocked=["DE"])
+    teens = replace(clear, outcome=Outcome.RESTRICT, min_age=13, territories=("DE",))
+    assert not is_narrower(teens, adults)
+    assert is_narrower(replace(teens, territories=("FR",)), adults)
+    assert is_narrower(teens, Decision(outcome=Outcome.RESTRICT, min_age=0, territories_blocked=["DE"]))
+    assert not is_narrower(replace(teens, outcome=Outcome.BLOCK), Decision(outcome=Outcome.BLOCK))
+
+
 def test_evidence_that_changed_no_decision_is_part_of_what_is_named() -> None:
     item = text_item("s-3", escalating_caption())
     senior_blocks(item)
@@ -278,6 +302,7 @@ def test_a_withdrawn_item_and_one_without_a_decision_have_a_basis_too() -> None:
     "basis",
     [
         Basis(UNDECIDED), Basis(UNDECIDED, 2), Basis("0" * 8 + "-0000" * 3 + "-" + "0" * 12, 300, {"hate": 4}, "a1"),
+        Basis(UNDECIDED, hard_by=("hate:text:zorblat",)),
     ],
 )  # fmt: skip
 def test_a_token_tells_its_parts(basis: Basis) -> None:

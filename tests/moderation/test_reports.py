@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,11 +13,15 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from console.models import ApiKey
+from moderation.changes import Change
 from moderation.models import AuditEvent, Item, Job, Report, Reporter
+from moderation.models.decision import DecisionStage
 from moderation.models.review import JobState
 from moderation.routing import REPORTED_QUEUE, RESTRICTED_QUEUE
 from moderation.selectors import item_jobs, item_reports, items_search, queue_depths
-from moderation.services.job_opening import job_open
+from moderation.services.changes import changes_write
+from moderation.services.decisions import version_pk
+from moderation.services.job_opening import job_close, job_open, reports_wait
 from moderation.services.jobs import job_claim, job_decide
 from moderation.services.reporters import ReporterInvalid, reporter_known, reporter_register, reporter_trust
 from moderation.services.reports import REPORT_SCORE, TRUSTED_SCORE, report_file
@@ -241,3 +246,52 @@ def test_bad_registrations_are_refused(admin: User, external_id: str, name: str,
         reporter_register(actor=admin, external_id=external_id, name=name, is_trusted_flagger=True, now=timezone.now())
     assert refused.value.field == field
     assert Reporter.objects.count() == 1
+
+
+# --- what machines decide answers no report -----------------------------------------------------------------------
+
+
+def _many_decided(item: Item, outcome: Outcome) -> None:
+    """Decide an item as one of many."""
+    current = Item.objects.select_related("current_decision").get(pk=item.pk).current_decision
+    assert current
+    change = Change(
+        item_pk=item.pk, expected=current.pk, outcome=outcome, min_age=18 if outcome == Outcome.RESTRICT else 0,
+        territories=(), decided_by="restrict.violence", category="violence", score=0.7, reasons="[]",
+        evidence=json.dumps(current.evidence), digest=current.evidence_digest, job=None, ends_lease=True,
+    )  # fmt: skip
+    changes_write(
+        [change], stage=DecisionStage.ACTIVATION, version_pk=version_pk(compiled_active()), now=timezone.now()
+    )
+
+
+def test_many_decisions_at_once_leave_the_job_of_a_report(reviewer: User) -> None:
+    item = people.text_item("m-1")
+    waits = report("m-1", category="violence").job
+    assert waits
+    for outcome, state in ((Outcome.RESTRICT, JobState.OPEN), (Outcome.BLOCK, JobState.CLOSED)):
+        _many_decided(item, outcome)
+        waits.refresh_from_db()
+        assert waits.state == state
+    _many_decided(item, Outcome.RESTRICT)
+    waits.refresh_from_db()
+    assert waits.state == JobState.OPEN
+    assert job_claim(actor=reviewer, now=timezone.now()) == waits
+    _many_decided(item, Outcome.RESTRICT)  # their page was overtaken: it is somebody else's turn, and nothing is lost
+    waits.refresh_from_db()
+    assert (waits.state, waits.taken_from) == (JobState.OPEN, reviewer)
+
+
+def test_a_report_of_the_gravest_harm_waits_again_when_what_confirmed_it_is_gone(holder: User) -> None:
+    item = people.text_item("m-2")
+    waits = report("m-2").job
+    assert waits
+    job_open(
+        item=item, policy=compiled_active(), category=flagged.SECOND, score=1.0, reason="A match", now=timezone.now()
+    )
+    waits.refresh_from_db()
+    assert waits.state == JobState.CLOSED
+    assert job_close(item=item, now=timezone.now()) == 1
+    assert reports_wait(item_pks=[item.pk]) == 1
+    assert job_claim(actor=holder, now=timezone.now()) == waits
+    assert reports_wait(item_pks=[item.pk]) == 0

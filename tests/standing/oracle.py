@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 
 from policies.choices import Outcome, Standing
 
+#: An outcome, and the age from which it serves: the larger is the stricter.
+Said = tuple[Outcome, int]
+#: What a restricting term asks for.
+RESTRICTED: Said = (Outcome.RESTRICT, 18)
+
 
 @dataclass
 class Thing:
@@ -24,15 +29,17 @@ class Thing:
     examined: bool = True
     withdrawn: bool = False
     campaign: str = ""
-    person: tuple[Outcome, frozenset[str]] | None = None  # what they decided, and the hard evidence on their page
+    person: tuple[Said, frozenset[str]] | None = None  # what they decided, and the hard evidence on their page
+    is_reported: bool = False  # and no person has decided since
 
 
 @dataclass
 class InForce:
-    """The lists of now. Everything in them blocks, but an escalating term; a campaign holds for people until they decide."""
+    """The lists of now. All in them blocks, but some terms are milder; a campaign holds for people until they decide."""
 
     blocking: set[str] = field(default_factory=set)  # terms, of people or of the version, and domains
     escalating: set[str] = field(default_factory=set)
+    restricting: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
     standings: dict[str, Standing] = field(default_factory=dict)
     floors: dict[str, Outcome] = field(default_factory=dict)
@@ -41,26 +48,37 @@ class InForce:
 def hard_on(thing: Thing, lists: InForce) -> frozenset[str]:
     """Return the hard evidence there is on a thing now."""
     seen = thing.words | (thing.read if thing.examined else frozenset())
-    return frozenset((seen & (lists.blocking | lists.escalating)) | ({thing.file} & lists.files))
+    return frozenset((seen & (lists.blocking | lists.escalating | lists.restricting)) | ({thing.file} & lists.files))
 
 
-def by_machines(thing: Thing, lists: InForce) -> Outcome:
+def asked_by(mark: str, lists: InForce) -> Said:
+    """Return what a piece of hard evidence asks for at least."""
+    if mark in lists.restricting:
+        return RESTRICTED
+    return (Outcome.ESCALATE if mark in lists.escalating else Outcome.BLOCK), 0
+
+
+def by_machines(thing: Thing, lists: InForce) -> Said:
     """Return what machines must say."""
-    hard = hard_on(thing, lists)
     said = [Outcome.CLEAR, lists.floors.get(thing.campaign, Outcome.CLEAR)]
-    said += [Outcome.BLOCK if mark not in lists.escalating else Outcome.ESCALATE for mark in hard]
     said += [Outcome.HOLD] * (not thing.examined)
     said += [Outcome.HOLD] * (lists.standings.get(thing.creator) == Standing.SUSPENDED)
-    return max(said)
+    return max([(max(said), 0), *(asked_by(mark, lists) for mark in hard_on(thing, lists))])
 
 
-def stands(thing: Thing, lists: InForce) -> Outcome:
-    """Return what must stand now."""
+def stands(thing: Thing, lists: InForce) -> Said:
+    """Return what must stand now: what a person decided, unless hard evidence that they did not see asks for more."""
     if thing.withdrawn:
-        return Outcome.BLOCK
+        return Outcome.BLOCK, 0
     machines = by_machines(thing, lists)
     if thing.person is None:
         return machines
     decided, seen = thing.person
     is_new = bool(hard_on(thing, lists) - seen)
-    return Outcome.HOLD if is_new and machines > decided and decided != Outcome.BLOCK else decided
+    return (Outcome.HOLD, 0) if is_new and machines > decided else decided
+
+
+def waits_for_people(thing: Thing, outcome: Outcome) -> bool:
+    """Whether a thing with this outcome must be in a queue: somebody reported it, or it is held against a person's word."""
+    is_held = thing.person is not None and outcome == Outcome.HOLD
+    return is_held or (thing.is_reported and outcome != Outcome.BLOCK)

@@ -30,6 +30,7 @@ PHASES = (Phase.generate,) if os.environ.get("SOAK_COUNT") else tuple(Phase)
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 WORDS = st.frozensets(st.sampled_from([*TERMS, OWN_TERM, *DOMAINS]), max_size=3)
 DECIDED = st.sampled_from([Outcome.CLEAR, Outcome.RESTRICT, Outcome.BLOCK])
+AGES = st.sampled_from([13, 18])
 
 
 class Sequences(RuleBasedStateMachine):
@@ -104,15 +105,15 @@ class Sequences(RuleBasedStateMachine):
     def open_page(self, n: int) -> None:
         self.world.open_page(self.some(n))
 
-    @rule(n=st.integers(0, 30), outcome=DECIDED)
-    def decide_at_once(self, n: int, outcome: Outcome) -> None:
+    @rule(n=st.integers(0, 30), outcome=DECIDED, min_age=AGES)
+    def decide_at_once(self, n: int, outcome: Outcome, min_age: int) -> None:
         self.world.open_page(self.some(n))
-        self.world.decide(outcome, page=-1)
+        self.world.decide(outcome, page=-1, min_age=min_age)
 
     @precondition(lambda self: self.world.pages)
-    @rule(page=st.integers(0, 30), outcome=DECIDED)
-    def decide_from_a_page(self, page: int, outcome: Outcome) -> None:
-        self.world.decide(outcome, page=page)
+    @rule(page=st.integers(0, 30), outcome=DECIDED, min_age=AGES)
+    def decide_from_a_page(self, page: int, outcome: Outcome, min_age: int) -> None:
+        self.world.decide(outcome, page=page, min_age=min_age)
 
     @rule(numbers=st.sets(st.integers(0, 30), min_size=1, max_size=4))
     def campaign(self, numbers: set[int]) -> None:

@@ -36,10 +36,12 @@ from moderation.models import (
     EmergencyTerm,
     HashBank,
     Item,
+    Job,
     ListedDomain,
     OutboxMessage,
 )
 from moderation.models.decision import DecisionStage
+from moderation.models.review import ACTIVE_JOB_STATES
 from moderation.services import banks, domains, emergency
 from moderation.services.activation import activation_start, activations_resume
 from moderation.services.campaign_watch import _join
@@ -53,19 +55,21 @@ from moderation.services.list_changes import TOPIC_LOOK, TOPIC_SETTLE, list_chan
 from moderation.services.outbox import TOPIC_REEXAMINE
 from moderation.services.reports import report_file
 from policies import selectors
-from policies.choices import Band, ItemKind, Outcome, Standing
+from policies.choices import BAND_MIN_AGES, Band, ItemKind, Outcome, Standing
 from policies.models import PolicyVersion
-from tests.standing.oracle import InForce, Thing, hard_on, stands
+from tests.standing.oracle import InForce, Thing, hard_on, stands, waits_for_people
 
 #: People's terms: made-up words that no other list has, and what they do.
-TERMS = {"zorblax": Outcome.BLOCK, "quuxwort": Outcome.BLOCK, "vimplet": Outcome.ESCALATE}
+TERMS = {
+    "zorblax": Outcome.BLOCK, "quuxwort": Outcome.BLOCK, "vimplet": Outcome.ESCALATE, "grondle": Outcome.RESTRICT,
+}  # fmt: skip
 #: In the second version's own list.
 OWN_TERM = "fribbet"
 DOMAINS = ("evil-example.org", "worse-example.org")
 #: File by name; the text in its picture.
 FILES = {"plain": "", "known": "", "written": "quuxwort"}
 CREATORS = ("ada", "ben")
-BANDS = (Band.UNDER_13, Band.ADULT)
+BANDS = (Band.UNDER_13, Band.TEEN_13_15, Band.ADULT)
 #: English beyond doubt, whatever words stand beside it.
 _SENTENCE = "Baking bread with my grandmother on a rainy morning, before all of us walk to the market together"
 _runs = count()
@@ -258,18 +262,20 @@ class World:
         self.things[name].withdrawn = True
 
     def report(self, name: str) -> None:
-        """Report an item: it changes nothing by itself."""
+        """Report an item, as somebody who did not yet: it changes nothing by itself."""
         if not self.things[name].withdrawn:
             report_file(
-                actor="api:test", external_id=name, reporter="somebody", category="violence", text="",
+                actor="api:test", external_id=name, reporter=f"somebody-{next(self.n)}", category="violence", text="",
                 now=timezone.now(),
             )  # fmt: skip
+            self.things[name].is_reported = True
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
     def term(self, word: str) -> None:
         """Put a term in force, or take it back."""
-        held = self.lists.escalating if TERMS[word] == Outcome.ESCALATE else self.lists.blocking
+        milder = {Outcome.ESCALATE: self.lists.escalating, Outcome.RESTRICT: self.lists.restricting}
+        held = milder.get(TERMS[word], self.lists.blocking)
         if word in self.terms:
             emergency.emergency_term_withdraw(actor=self.stage.author, key=self.terms.pop(word), now=timezone.now())
             held.discard(word)
@@ -289,6 +295,7 @@ class World:
         emergency.emergency_terms_watch(now=timezone.now())
         self.lists.blocking -= set(self.terms)
         self.lists.escalating -= set(self.terms)
+        self.lists.restricting -= set(self.terms)
         self.terms = {}
         self.look()
 
@@ -369,8 +376,9 @@ class World:
     def _mark(self, word: str) -> str:
         return self.terms.get(word, "a term that is not in force") if word in TERMS else word
 
-    def decide(self, outcome: Outcome, *, page: int) -> None:
-        """Send an open page, as a senior."""
+    def decide(self, outcome: Outcome, *, page: int, min_age: int = 18) -> None:
+        """Send an open page, as a senior; `min_age` is for what they restrict."""
+        min_age = min_age if outcome == Outcome.RESTRICT else 0
         name, key, shown = self.pages[page % len(self.pages)]
         item = self.item(name)
         now = basis_of(pk=item.pk)
@@ -381,13 +389,13 @@ class World:
             item_overturn(
                 actor=self.stage.author, item_key=str(item.key), outcome=outcome, note="a test", now=timezone.now(),
                 category="" if outcome == Outcome.CLEAR else "violence", territories=(), expected_decision=key,
-                min_age=18 if outcome == Outcome.RESTRICT else 0,
+                min_age=min_age,
             )  # fmt: skip
         except DecisionChanged:
             assert self.writer or not is_fresh, "a fresh page was refused"
         else:
             assert self.writer or is_fresh, "an old page decided"
-            self.things[name].person = (outcome, shown)
+            self.things[name].person, self.things[name].is_reported = ((outcome, min_age), shown), False
 
     def gather(self, names: list[str]) -> None:
         """Open a campaign of items that are in none yet."""
@@ -468,27 +476,29 @@ class World:
         rows = {item.external_id: item for item in Item.objects.filter(external_id__in=self.things)}
         granted = {c.item_id: c for c in Clearance.objects.filter(item__in=[i.pk for i in rows.values()])}
         pks = [item.pk for item in rows.values()]
+        queued = set(Job.objects.filter(item__in=pks, state__in=ACTIVE_JOB_STATES).values_list("item_id", flat=True))
         shown = {b: {token.item_id for token in gate.admit(pks, Viewer(b, "GB"), now).cleared} for b in BANDS}
         for name, thing in self.things.items():
             item = rows[name]
             # What was read in the same file for another upload may be known before this one was examined.
             may_be = {stands(replace(thing, examined=examined), self.lists) for examined in {thing.examined, True}}
-            wanted = next((o for o in may_be if _STATES[o] == item.state), stands(thing, self.lists))
+            wanted, min_age = next((s for s in may_be if _STATES[s[0]] == item.state), stands(thing, self.lists))
             if not thing.examined:
                 assert not wanted.is_servable or thing.person, f"{name} is served and nobody looked at it"
             clearance = granted.get(item.pk)
             told = f"{name}: {thing}, in force {hard_on(thing, self.lists)}, wanted {wanted.name}, is {item.state}"
             assert item.state == _STATES[wanted], told
             assert bool(clearance and clearance.is_granted) == wanted.is_servable, told
-            assert (item.pk in shown[Band.ADULT]) == wanted.is_servable, told
-            assert (item.pk in shown[Band.UNDER_13]) == (wanted == Outcome.CLEAR), told
+            for band in BANDS:
+                assert (item.pk in shown[band]) == (wanted.is_servable and BAND_MIN_AGES[band] >= min_age), told
+            assert item.pk in queued or not waits_for_people(thing, wanted), f"{told}, and is in no queue"
 
     def check_feed(self) -> None:
         """Compare what the home feed serves, to children and to adults, with the oracle."""
         with _following(self.stage.gate):
             for age, outcomes in (("30", (Outcome.CLEAR, Outcome.RESTRICT)), ("9", (Outcome.CLEAR,))):
                 served = {entry.token.external_id for entry in slate(age=age, region="GB", limit=50).entries}
-                wrong = {n for n in served & set(self.things) if stands(self.things[n], self.lists) not in outcomes}
+                wrong = {n for n in served & set(self.things) if stands(self.things[n], self.lists)[0] not in outcomes}
                 assert not wrong, f"the feed serves {wrong} at {age}"
 
     def end(self) -> None:
