@@ -224,7 +224,7 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
     )
     if job is None:
         return None
-    for name in basis_columns():  # the item is read with the job, in one look
+    for name in basis_columns(user):  # the item is read with the job, in one look
         setattr(job.item, name, getattr(job, name))
     decisions = list(decision_trail(job.item))
     n_blocked = Window(Count("pk", filter=Q(state="blocked")))  # over all of them, though only the latest are read
