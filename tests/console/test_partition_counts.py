@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from moderation import campaign_source, evidence_store, simulations
+from moderation.exceptions import CampaignInvalid
 from moderation.models import Campaign, CampaignMember, Decision, Item, ShadowVerdict, SimulationRun
 from moderation.services.bank_matches import match_judge
 from moderation.services.campaigns import campaign_admit, campaign_apply
@@ -256,3 +258,43 @@ def test_a_slider_does_not_count_it(ready: None) -> None:
     told = re.search(r"(\d+) items? by score, (\d+) of them in bars from [0-9.]+ on", page)
     assert told, page
     assert told[1] == "1", f"{told[0]}: the item beside it is the only one that they may know of"
+
+
+def test_a_run_from_before_there_were_two_results_is_for_the_partitions_people(ready: None) -> None:
+    scenes.item_judged("beside-1")
+    editor = signed_in(scenes.person("policy-editor"))
+    made = _run(editor, 1)
+    old = SimulationRun.objects.get(pk=made.pk)
+    old.pk, old.key, old.is_open = None, uuid.uuid4(), False
+    old.save()
+    holder, page = signed_in(scenes.person("admin")), reverse("simulation_page", args=[old.key])
+    assert (editor.get(page).status_code, holder.get(page).status_code) == (404, 200)
+    listed = [client.get(reverse("simulation_list")).content.decode() for client in (editor, holder)]
+    assert [str(old.key) in text for text in listed] == [False, True]
+    assert editor.get(reverse("simulation_compare") + f"?a={made.key}&b={old.key}").status_code == 422
+
+
+def test_whoever_decides_a_campaign_out_of_their_own_sight_is_led_to_the_list(ready: None) -> None:
+    campaign = acts._campaign()
+    reviewer = signed_in(scenes.person("reviewer"))
+    page = reverse("campaign_page", args=[campaign.key])
+    sent = reviewer.post(
+        reverse("campaign_decide", args=[campaign.key]),
+        acts.hidden(reviewer.get(page)) | {"outcome": "4", "category": "child_safety", "note": "placeholder note"},
+    )
+    assert (sent.status_code, sent["Location"]) == (302, reverse("campaign_list"))
+    assert reviewer.get(page).status_code == 404
+    assert signed_in(scenes.person("senior")).get(page).status_code == 200
+
+
+def test_an_item_that_a_reviewer_may_not_know_of_is_not_admitted_by_its_key(ready: None) -> None:
+    campaign = acts._campaign()
+    beside = campaign.bystanders.all()[0].item
+    restrict(beside)
+    with pytest.raises(CampaignInvalid):
+        campaign_admit(
+            actor=scenes.person("reviewer", "adder"),
+            campaign_key=str(campaign.key),
+            item_key=str(beside.key),
+            now=timezone.now(),
+        )

@@ -114,7 +114,7 @@ def test_a_true_one_is_blocked_and_hidden_by_whoever_may_say_so(reviewer: User, 
     assert held is not None
     job_decide(
         actor=holder, job_key=str(held.key), lease_token=str(held.lease_token), outcome=Outcome.BLOCK, category=flagged.SECOND,
-        note="It is.", min_age=0, territories=(), now=timezone.now(), expected_decision=people.seen(job.item),
+        note="It is.", min_age=0, territories=(), now=timezone.now(), expected_decision=people.seen(job.item, holder),
     )  # fmt: skip
     assert not sees(reviewer, job.item)
     assert not Job.objects.filter(item=job.item, state__in=["open", "leased"]).exists()

@@ -297,7 +297,7 @@ def test_a_finished_run_never_changes(editor: Any, uploads: list[Item]) -> None:
     [
         {"state": "lost"}, {"progress": 101}, {"state": "done", "finished_at": datetime.fromisoformat("2026-01-01T00:00Z")},
         {"state": "cancelled"}, {"state": "failed", "finished_at": datetime.fromisoformat("2026-01-01T00:00Z")},
-        {"result": {}}, {"until": datetime.fromisoformat("2020-01-01T00:00Z")},
+        {"result": {}}, {"result_whole": {}, "n_items_whole": 1}, {"n_items_whole": 1}, {"until": datetime.fromisoformat("2020-01-01T00:00Z")},
         {"finished_at": datetime.fromisoformat("2026-01-01T00:00Z")},
     ],
 )  # fmt: skip
