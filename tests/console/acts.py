@@ -104,10 +104,10 @@ def _campaign() -> Campaign:
 
 def _campaign_admit() -> Act:
     campaign, client = _campaign(), by("reviewer")  # beside it is its first, which was served before it was copied
-    return _post(client, "campaign_admit", [campaign.key], _in_form(client, "campaign_admit", campaign))
+    return _post(client, "campaign_admit", [campaign.key], in_form(client, "campaign_admit", campaign))
 
 
-def _in_form(client: Client, name: str, campaign: Campaign) -> dict[str, str]:
+def in_form(client: Client, name: str, campaign: Campaign) -> dict[str, str]:
     """Return the hidden inputs of the first form of a campaign's page that posts to an address."""
     page = client.get(reverse("campaign_page", args=[campaign.key])).content.decode()
     return hidden(page.split(f'action="{reverse(name, args=[campaign.key])}"')[1].split("</form>")[0])
@@ -122,7 +122,7 @@ def _reporter_trust() -> Act:
 
 def _campaign_decide() -> Act:
     campaign, client = _campaign(), by("reviewer")
-    data = _in_form(client, "campaign_decide", campaign)
+    data = in_form(client, "campaign_decide", campaign)
     return _post(client, "campaign_decide", [campaign.key], data | {"outcome": "0"})
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.contrib.auth.models import User
-from django.urls import reverse
 from django.utils import timezone
 
 from moderation import campaign_source
@@ -129,7 +128,7 @@ def _wave() -> Campaign:
 def _applied() -> Act:
     campaign = _wave()
     client = acts.by("reviewer")
-    data = acts.hidden(client.get(reverse("campaign_page", args=[campaign.key])))
+    data = acts.in_form(client, "campaign_decide", campaign)
     acts._post(
         client, "campaign_decide", [campaign.key], data | {"outcome": "4", "category": "spam_scam", "note": "one call"}
     )()
