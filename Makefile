@@ -12,10 +12,10 @@ setup: ## make .venv with everything pinned, for work on Gatehouse
 	@tools/setup.sh dev
 
 demo: ## start everything, filled with demo content; Ctrl-C stops it, a second start keeps its data
-	@tools/setup.sh run && exec $(PY) -m console.start
+	@tools/setup.sh run && exec $(PY) -m console.demo.start
 
 demo-reset: ## stop the demo if it runs and forget all of its data
-	@tools/setup.sh run && exec $(PY) -m console.start --reset
+	@tools/setup.sh run && exec $(PY) -m console.demo.start --reset
 
 test: ## the whole test suite; ARGS="-k name" for a part of it
 	@tools/setup.sh dev && tools/chromium.sh && $(PY) -m pytest -n 2 $(ARGS)
@@ -50,16 +50,16 @@ train-text: ## train, calibrate and measure the text classifier anew (hours on t
 	@tools/setup.sh train && GATEHOUSE_DATA=$(or $(DATA),../shared/data) tools/train_text.sh
 
 train-vision: ## draw scenes and train the starter vision model anew (half an hour on one core)
-	@tools/setup.sh run && $(PY) -m moderation.training.vision.train
+	@tools/setup.sh run && $(PY) -m training.vision.train
 
 evaluate-text: ## the shipped classifier's report on held-out sources, into docs/models/text
-	@tools/setup.sh train && GATEHOUSE_DATA=$(or $(DATA),../shared/data) $(PY) -m moderation.training.report
+	@tools/setup.sh train && GATEHOUSE_DATA=$(or $(DATA),../shared/data) $(PY) -m training.report
 
 train-speech: ## make the starter Whisper anew: sounds, training, export, scores (needs espeak-ng; its third phase wants a GPU)
 	@tools/setup.sh train && tools/train_speech.sh
 
 evaluate-starters: ## what the shipped starter models score; the speech half needs espeak-ng
-	@tools/setup.sh train && $(PY) -m moderation.training.evaluate_starters $(if $(ONLY),--only $(ONLY))
+	@tools/setup.sh train && $(PY) -m training.evaluate_starters $(if $(ONLY),--only $(ONLY))
 
 soak-decisions: ## 5,000 random sequences against the oracle, with a worker beside them that never rests (hours)
 	@tools/setup.sh dev && SOAK_SEQUENCES=$(or $(N),5000) SOAK_WRITERS=1 $(PY) -m pytest -n 2 tests/standing/test_what_stands.py $(ARGS)

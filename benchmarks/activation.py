@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from console.embedded import servers_in
+from console.demo.embedded import servers_in
 
 Rows = dict[str, dict[str, Any]]
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,7 @@ _WORK = """
 import django
 django.setup()
 import time
-from moderation.services.activation import activations_resume
+from moderation.rollout.activation import activations_resume
 while not activations_resume():
     time.sleep(0.5)
 """
@@ -60,8 +60,8 @@ def _measure() -> Rows:
     django.setup()
     from django.core.management import call_command
 
-    from benchmarks.fill_evidence import fill_evidence
-    from moderation import gate
+    from moderation.gate import door as gate
+    from tests.support.fill_evidence import fill_evidence
 
     call_command("migrate", verbosity=0)
     call_command("policy_seed", verbosity=0)
@@ -80,7 +80,7 @@ def _activated(name: str, followed: Any, edit: Any) -> Rows:
     from django.utils import timezone
 
     from moderation.models import Activation
-    from moderation.services.activation import activation_start
+    from moderation.rollout.activation import activation_start
     from policies.models import PolicyVersion
 
     version = _approved(edit) if edit else PolicyVersion.objects.get(number=1)
@@ -131,12 +131,12 @@ def _not_cleared(version: Any) -> Any:
     """Return the keys of items that the version's own verdict does not serve, less those that people decided."""
     import numpy as np
 
-    from moderation.evidence_store import evidence_chunks
+    from moderation.evidence.store import evidence_chunks
     from moderation.models import Item
-    from policies.decide import decide
-    from policies.selectors import compiled_version
+    from policies.decision.decide import decide
+    from policies.live import compile_version
 
-    policy = compiled_version(version)
+    policy = compile_version(version)
     parts = [p.item_pk[decide(p.batch_for(policy), policy).outcome > 1] for p in evidence_chunks()]
     people = Item.objects.filter(current_decision__actor__isnull=False).values_list("pk", flat=True)
     return np.setdiff1d(np.concatenate(parts), np.fromiter(people, np.int64))
@@ -165,9 +165,9 @@ def _people() -> tuple[Any, Any]:
 
 
 def _approved(edit: Any) -> Any:
-    from policies.documents import document_of
+    from policies.document.stored import document_of
     from policies.models import PolicyVersion
-    from policies.services import version_approve, version_create, version_submit
+    from policies.services.versions import version_approve, version_create, version_submit
 
     author, approver = _people()
     document = dict(document_of(PolicyVersion.objects.get(number=1)))

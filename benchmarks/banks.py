@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from console.embedded import servers_in
+from console.demo.embedded import servers_in
 
 N_ENTRIES, N_SHA256 = 1_000_000, 50_000
 N_LOOKUPS = 3_000
@@ -57,7 +57,7 @@ def _measure() -> dict[str, dict[str, Any]]:
     call_command("migrate", verbosity=0)
     call_command("policy_seed", verbosity=0)
     _fill()
-    from moderation.bank_follower import BankFollower
+    from moderation.live.banks import BankFollower
 
     follower = BankFollower()
     before = _resident_mb()
@@ -88,7 +88,7 @@ def _row(value: float, unit: str, at_most: float | None) -> dict[str, Any]:
 def _fill() -> None:
     from django.db import connection
 
-    from moderation.owner import as_owner
+    from moderation.db.owner import as_owner
 
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(_BANKS)
@@ -98,8 +98,8 @@ def _fill() -> None:
 
 
 def _add_one() -> None:
+    from moderation.banks.service import NewEntry, bank_add_entries
     from moderation.models import HashBank
-    from moderation.services.banks import NewEntry, bank_add_entries
 
     bank_add_entries(actor="bench", bank=HashBank.objects.all()[0], entries=[NewEntry("pdq", "ab" * 32)])
 
@@ -129,7 +129,7 @@ def _lookups(follower: Any, name: str = "lookup", n: int = N_LOOKUPS) -> dict[st
 
 def _while_rebuilding(follower: Any) -> dict[str, dict[str, Any]]:
     """Measure look-ups while another thread of the process builds everything anew,."""
-    from moderation.bank_follower import BankFollower
+    from moderation.live.banks import BankFollower
 
     def rebuild() -> None:
         from django.db import connection

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from moderation.guardrails import Counts, Limits
-    from policies.compiled import CompiledPolicy
-    from policies.decide import EvidenceBatch
+    from moderation.rollout.rules import Counts, Limits
+    from policies.decision.compiled import CompiledPolicy
+    from policies.decision.decide import EvidenceBatch
 
 Rows = dict[str, dict[str, Any]]
 N_RUNS = 200
@@ -65,9 +65,9 @@ def _row(value: float, unit: str, target: str | None, met: bool | None) -> dict[
 
 def _run(seed: int, edit: Edit) -> Outcome:
     """Simulate one canary from its start to its rollback, or to its last item."""
-    from moderation.guardrails import Counts, rate_checks
-    from policies.decide import decide, rows_of
-    from policies.rollout import bucket_of
+    from moderation.rollout.rules import Counts, rate_checks
+    from policies.decision.decide import decide, rows_of
+    from policies.decision.rollout import bucket_of
 
     rng = np.random.default_rng(seed)
     active, canary = _policies(edit)
@@ -91,7 +91,7 @@ def _run(seed: int, edit: Edit) -> Outcome:
 
 
 def _limits() -> Limits:
-    from moderation.rollout_selectors import canary_limits
+    from moderation.rollout.queries import canary_limits
 
     return canary_limits()
 
@@ -104,7 +104,7 @@ def _overturned(rng: np.random.Generator, items: EvidenceBatch, outcome: Any) ->
 
 
 def _counts(outcome: Any, overturned: Any) -> Counts:
-    from moderation.guardrails import Counts
+    from moderation.rollout.rules import Counts
 
     final = (outcome < 2) | (outcome == 4)
     parts = [len(outcome), *((outcome == value).sum() for value in (4, 2, 3)), final.sum(), (final & overturned).sum()]
@@ -116,7 +116,7 @@ _made: dict[Any, Any] = {}
 
 def _pool(policy: CompiledPolicy) -> EvidenceBatch:
     """Return the evidence that all runs draw from."""
-    from benchmarks.fill_evidence import population_of
+    from tests.support.fill_evidence import population_of
 
     if "pool" not in _made:
         _made["pool"] = population_of(policy, np.random.default_rng(1), N_POOL).batch_for(policy)
@@ -136,8 +136,8 @@ def _compiled(edit: Edit) -> CompiledPolicy:
     from pathlib import Path
 
     import policies
-    from policies.compile import compile_document
-    from policies.documents import load_yaml
+    from policies.decision.compile import compile_document
+    from policies.document.stored import load_yaml
 
     seeds = Path(policies.__file__).parent / "seeds"
     document = load_yaml((seeds / "v1.yaml").read_text(encoding="utf-8"), seeds)

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from benchmarks.fill import fill
-from console.embedded import servers_in
+from console.demo.embedded import servers_in
+from tests.support.fill import fill
 
 N_JOBS, N_PEOPLE = 100_000, 50
 N_PROCESSES = 2
@@ -141,7 +141,7 @@ def _person(actor: Any, n: int, rounds: int, pause: float | None, barrier: Any, 
     from django.db import connection
     from django.utils import timezone
 
-    from moderation.services.jobs import job_claim, job_release
+    from moderation.review.leases import job_claim, job_release
 
     connection.ensure_connection()
     barrier.wait()

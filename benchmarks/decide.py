@@ -20,10 +20,10 @@ if not settings.configured:
     django.setup()
 
 from policies.choices import ItemKind
-from policies.compile import compile_document
-from policies.compiled import CompiledPolicy
-from policies.decide import EvidenceBatch, decide, explain
-from policies.documents import load_yaml
+from policies.decision.compile import compile_document
+from policies.decision.compiled import CompiledPolicy
+from policies.decision.decide import EvidenceBatch, decide, explain
+from policies.document.stored import load_yaml
 
 SEEDS = Path(__file__).resolve().parent.parent / "policies" / "seeds"
 N_ITEMS = 1_000_000

@@ -22,9 +22,9 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.live import ROOT
-from console.embedded import servers_in
-from tests.moderation.spoken import RATE, SAID, Samples, silence, sound_write, spoken
+from console.demo.embedded import servers_in
+from tests.support.places import ROOT
+from tests.support.spoken import RATE, SAID, Samples, silence, sound_write, spoken
 
 SECONDS, FPS, SIZE = 30, 25, (1280, 720)
 TARGET_SECONDS, TARGET_CACHED_MS = 10.0, 50.0
@@ -81,18 +81,18 @@ def measure(folder: str) -> None:
 
 def _stages(path: Path, folder: Path) -> dict[str, dict[str, Any]]:
     """Return CPU seconds of each stage, run one after the other in this process."""
-    from moderation.detectors.deep import ClipSubject
-    from moderation.detectors.pdq import pdq_of
-    from moderation.media.confined import _wire, examine
-    from moderation.media.limits import DEFAULT_LIMITS
-    from moderation.media.taking_apart import inspected, taken_apart
-    from moderation.services.examination import deep_detectors
+    from moderation.detection.clip import ClipSubject
+    from moderation.detection.hashes.pdq import pdq_of
+    from moderation.detection.media.decode import inspect, take_apart
+    from moderation.detection.media.limits import DEFAULT_LIMITS
+    from moderation.detection.media.sandbox import _wire, examine
+    from moderation.live.deep_detectors import deep_detectors
     from policies.choices import ItemKind
 
     with path.open("rb") as file, contextlib.chdir(folder):
         request = {"file": file.fileno(), "want_audio": True, "limits": _wire(DEFAULT_LIMITS)}
-        probed, _ = _cpu(lambda: inspected(request))
-        apart, _ = _cpu(lambda: taken_apart(request))
+        probed, _ = _cpu(lambda: inspect(request))
+        apart, _ = _cpu(lambda: take_apart(request))
     taken = examine(path, folder, want_audio=True)
     pictures = [np.asarray(Image.open(f.path).resize(SIZE)) for f in taken.frames]
     hashed, _ = _cpu(lambda: [pdq_of(picture) for picture in pictures])
@@ -121,16 +121,17 @@ def _cpu(act: Callable[[], Any]) -> tuple[float, Any]:
 
 def _passes(path: Path) -> dict[str, dict[str, Any]]:
     """Return the time of a whole pass through the task, of later passes over the same file, and of deciding alone."""
-    from moderation.judge import judge
-    from moderation.services import examination
-    from policies.selectors import compiled_active
+    from moderation.deep import examine as examination
+    from moderation.items.context import context_of
+    from moderation.verdict.judge import judge
+    from policies.live import active_policy
 
     first, _, item = _examined(path, "first")
     again = [_examined(path, f"again-{n}") for n in range(_N_CACHED)]
     cached, computed = (median(times) * 1_000 for times in ([a[0] for a in again], [a[1] for a in again]))
-    policy = compiled_active()
+    policy = active_policy()
     known = examination._onpath_results(item, policy)
-    decided = min(_cpu(lambda: judge(known, examination.context_of(item), policy))[0] for _ in range(20))
+    decided = min(_cpu(lambda: judge(known, context_of(item), policy))[0] for _ in range(20))
     return {
         "deep pass, decide": _row(decided * 1_000, "ms"),
         "deep pass, 30 s at 720p": _row(first, "s by the clock", TARGET_SECONDS),
@@ -141,9 +142,9 @@ def _passes(path: Path) -> dict[str, dict[str, Any]]:
 
 def _examined(path: Path, external_id: str) -> tuple[float, float, Any]:
     """Submit a clip and return the seconds that its task took, by the clock and of this process, and the item."""
-    from moderation.media.storing import save_upload
+    from moderation.detection.media.storage import save_upload
+    from moderation.intake.submit import Submission, UploadedMedia, item_submit
     from moderation.models import Item, OutboxMessage
-    from moderation.services.intake import Submission, UploadedMedia, item_submit
     from moderation.tasks import item_examine
     from policies.choices import ItemKind
 
@@ -179,7 +180,7 @@ def run() -> dict[str, dict[str, Any]]:
                 "VAR_DIR": str(folder / "var"), "MEDIA_ROOT": str(folder / "media"), "LOG_LEVEL": "WARNING",
                 "OMP_NUM_THREADS": "1", **servers.environment(),
             }  # fmt: skip
-            _child("from benchmarks.live import prepare; prepare()", environment)
+            _child("from tests.support.live import prepare; prepare()", environment)
             out = _child(f"from benchmarks.deep import measure; measure({name!r})", environment)
             rows: dict[str, dict[str, Any]] = json.loads(out.splitlines()[-1])
             return rows

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.fill import fill
-from benchmarks.live import Live, live_service
 from benchmarks.load import Load
-from console.embedded import servers_in
+from console.demo.embedded import servers_in
+from tests.support.fill import fill
+from tests.support.live import Live, live_service
 
 Rows = dict[str, dict[str, Any]]
 SIZES = (10_000, 100_000)

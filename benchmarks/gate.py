@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.fill import fill
-from console.embedded import servers_in
+from console.demo.embedded import servers_in
+from tests.support.fill import fill
 
 Rows = dict[str, dict[str, Any]]
 #: The larger size takes minutes to fill: BENCH_FULL=1 asks for it.
@@ -60,7 +60,7 @@ def _measure(url: str) -> Rows:
 
 
 def _at_size(url: str, size: int) -> Rows:
-    from moderation.gate import Gate
+    from moderation.gate.door import Gate
 
     label = f"{size // 1000}k" if size < 1_000_000 else f"{size // 1_000_000}m"
     gate = Gate(max_age_seconds=3600)
@@ -99,7 +99,7 @@ def _refresh_changes_ms(url: str, gate: Any) -> float:
 
 
 def _answers(gate: Any) -> Rows:
-    from moderation.gate import Viewer
+    from moderation.gate.door import Viewer
     from policies.choices import Band
 
     viewer, now = Viewer(Band.ADULT, "DE"), datetime.now(UTC)

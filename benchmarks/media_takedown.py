@@ -5,8 +5,6 @@ And what the question costs: for each answer of media, and on the feed's path fo
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import os
 import random
 import tempfile
@@ -17,16 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 
 from benchmarks.feed import path_of, wait_for
-from benchmarks.fill import fill
-from benchmarks.live import Live, live_service
 from benchmarks.revocation import change_others
-from console.embedded import servers_in
+from console.demo.embedded import servers_in
+from tests.support.fill import fill
+from tests.support.live import Live, live_service
+from tests.support.served_clips import addresses, ask, keep_clip
 
 Rows = dict[str, dict[str, Any]]
 N_ITEMS = 10_000
@@ -40,13 +38,8 @@ N_ASKING = 3
 N_GONE = 40
 N_COST = 2_000
 TARGET_MS = 2_000.0
-_FEED = "/api/v1/feed?age=30&region=DE&limit=50"
 _REVOKE = """
     UPDATE moderation_clearance c SET is_granted = false FROM moderation_item i WHERE i.id = c.item_id AND i.external_id = %s
-"""
-_FILE = """
-    INSERT INTO moderation_mediafile (key, created_at, sha256, storage_key, mime, n_bytes, pdq)
-    VALUES (gen_random_uuid(), now(), %s, %s, 'video/mp4', %s, '') RETURNING id
 """
 
 
@@ -73,47 +66,6 @@ def _measure(live: Live, url: str) -> Rows:
         time.sleep(5)
         late = _takedowns(live, url)
     return {**_takedown_rows(late), **_answer_rows(quiet), **_signing_rows(url, live)}
-
-
-def keep_clip(url: str, media_root: Path, content: bytes) -> int:
-    """Store a file as an upload would; return the primary key of its row."""
-    sha256 = hashlib.sha256(content).hexdigest()
-    key = f"media/{sha256[:2]}/{sha256[2:4]}/{sha256}"
-    (media_root / key).parent.mkdir(parents=True, exist_ok=True)
-    (media_root / key).write_bytes(content)
-    with psycopg.connect(url) as connection:
-        row = connection.execute(_FILE, (sha256, key, len(content))).fetchone()
-    assert row
-    return int(row[0])
-
-
-def addresses(live: Live, n: int) -> list[tuple[str, str]]:
-    """Return (external id, address) of so many items with media, as the feed hands them out to an adult."""
-    found: dict[str, str] = {}
-    with httpx.Client(base_url=live.url, headers=live.authorization(), timeout=30) as client:
-        cursor = ""
-        while len(found) < n:
-            body = client.get(_FEED + (f"&cursor={cursor}" if cursor else "")).json()
-            found |= {item["external_id"]: item["media_url"] for item in body["items"] if item["media_url"]}
-            cursor = body["cursor"]
-            if not cursor:
-                break
-    if not found:
-        raise RuntimeError("The feed shows nothing with media.")
-    return list(found.items())[:n]
-
-
-def ask(live: Live, path: str, headers: dict[str, str]) -> int:
-    """Ask on a connection of its own, and take all of the answer; return its status."""
-    parts = urlsplit(live.url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
-    try:
-        connection.request("GET", path, headers={**headers, "Connection": "close"})
-        response = connection.getresponse()
-        response.read()
-        return response.status
-    finally:
-        connection.close()
 
 
 @contextmanager
@@ -207,9 +159,9 @@ def _signing_rows(url: str, live: Live) -> Rows:
     django.setup()
     from django.utils import timezone
 
-    from moderation.gate import Gate, Viewer
-    from moderation.media_selectors import item_file
-    from moderation.media_urls import Part, feed_url, ticket_read
+    from moderation.gate.door import Gate, Viewer
+    from moderation.gate.media_urls import Part, feed_url, ticket_read
+    from moderation.items.media_parts import item_file
     from moderation.models import Item
     from policies.choices import Band
 

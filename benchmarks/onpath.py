@@ -24,8 +24,8 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from benchmarks.live import Live, live_service
-from console.embedded import Servers, servers_in
+from console.demo.embedded import Servers, servers_in
+from tests.support.live import Live, live_service
 
 N_ITEMS = 20_000
 N_CREATORS = 500
@@ -62,7 +62,7 @@ def fill(n_items: int) -> None:
     django.setup()
     from django.db import connection
 
-    from moderation.owner import as_owner
+    from moderation.db.owner import as_owner
 
     with as_owner(), connection.cursor() as cursor:
         for statement in _FILL:

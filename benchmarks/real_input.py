@@ -186,8 +186,8 @@ def check_hashes(data: Path) -> list[str]:
     """Our PDQ hashes are the published ones: exact where those are, within MAX_BITS between decoders elsewhere."""
     os.environ.setdefault("ENVIRONMENT", "test")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
-    from moderation.detectors.pdq import hamming
-    from moderation.media.stills import picture_of
+    from moderation.detection.hashes.pdq import hamming
+    from moderation.detection.media.stills import picture_of
 
     bad = []
     print(f"\n{'picture':<44} {'bits':>4} {'limit':>5} {'quality':>7}  published quality")
@@ -218,7 +218,7 @@ def bank_known_clip(data: Path, var: Path) -> None:
     """Put the frames of the known clip into a bank, before anything is submitted."""
     environment = dict(os.environ)
     if "DATABASE_URL" not in environment:
-        from console.embedded import servers_in
+        from console.demo.embedded import servers_in
 
         secret = (var / "secret_key").read_text()
         environment |= {

@@ -12,10 +12,10 @@ from typing import Any
 import psycopg
 
 from benchmarks.feed import wait_for
-from benchmarks.fill import fill
-from benchmarks.live import live_service
 from benchmarks.load import Answer, Load
-from console.embedded import servers_in
+from console.demo.embedded import servers_in
+from tests.support.fill import fill
+from tests.support.live import live_service
 
 N_ITEMS = 10_000
 N_REVOCATIONS = 120

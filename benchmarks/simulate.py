@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from console.embedded import servers_in
+from console.demo.embedded import servers_in
 
 Rows = dict[str, dict[str, Any]]
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +69,7 @@ def fill() -> None:
     django.setup()
     from django.core.management import call_command
 
-    from benchmarks.fill_evidence import fill_evidence
+    from tests.support.fill_evidence import fill_evidence
 
     call_command("migrate", verbosity=0)
     call_command("policy_seed", verbosity=0)
@@ -86,15 +86,15 @@ def stored() -> None:
     django.setup()
     from django.utils import timezone
 
-    from moderation.evidence_store import stored_population
-    from moderation.simulations import human_labels
-    from policies.simulation import simulate
+    from moderation.evidence.store import load_population
+    from moderation.simulation.queries import human_labels
+    from policies.replay.simulation import simulate
 
     now = timezone.now()
     rows: Rows = {}
-    seconds, population = _timed(lambda: stored_population(now))
+    seconds, population = _timed(lambda: load_population(now))
     rows["evidence_load"] = _row(seconds, "s", None)
-    rows["evidence_follow_idle"] = _row(1000 * _timed(lambda: stored_population(now))[0], "ms", None)
+    rows["evidence_follow_idle"] = _row(1000 * _timed(lambda: load_population(now))[0], "ms", None)
     seconds, labels = _timed(lambda: human_labels(population, since=None))
     rows["labels_load"] = _row(seconds, "s", None)
     active, draft, _ = _drafted()
@@ -110,8 +110,8 @@ def engine() -> None:
     django.setup()
     import numpy as np
 
-    from benchmarks.fill_evidence import population_of
-    from policies.simulation import Labels
+    from policies.replay.simulation import Labels
+    from tests.support.fill_evidence import population_of
 
     active, rng = _drafted()[0], np.random.default_rng(20_261_125)
     population = population_of(active, rng, N_ITEMS, at=np.arange(N_ITEMS, dtype=np.int64) * 3)
@@ -138,11 +138,11 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def _drafted() -> tuple[Any, Any, Any]:
     """Return the active version, a draft that moves thresholds and adds a market, and its document."""
-    from policies.compile import compile_parsed
-    from policies.documents import document_of
+    from policies.decision.compile import compile_parsed
+    from policies.document.schema import parse_document
+    from policies.document.stored import document_of
+    from policies.live import active_policy
     from policies.models import PolicyVersion
-    from policies.schema import parse_document
-    from policies.selectors import compiled_active
 
     data = document_of(PolicyVersion.objects.get(number=1))
     for row in data["thresholds"]:
@@ -151,11 +151,11 @@ def _drafted() -> tuple[Any, Any, Any]:
             row["restrict_18"] = round(row["restrict_18"] - 0.05, 2)
     data["thresholds"].append({"category": "hate", "market": "FR", "escalate": 0.5, "block": 0.8})
     document = parse_document(data)
-    return compiled_active(), compile_parsed(document), document
+    return active_policy(), compile_parsed(document), document
 
 
 def _simulated(population: Any, labels: Any) -> Rows:
-    from policies.simulation import simulate
+    from policies.replay.simulation import simulate
 
     active, draft, _ = _drafted()
     runs = [_timed(lambda: simulate(population, active, draft, labels=labels))[0] for _ in range(5)]
@@ -167,8 +167,8 @@ def _simulated(population: Any, labels: Any) -> Rows:
 
 
 def _slid(population: Any, labels: Any) -> Rows:
-    from policies.compile import threshold_variant
-    from policies.slider import Slider
+    from policies.decision.compile import threshold_variant
+    from policies.replay.slider import Slider
 
     active, draft, document = _drafted()
 

@@ -14,7 +14,7 @@ from statistics import quantiles
 from typing import Any
 
 from benchmarks.simulate import N_STORED, Rows, _child, _row
-from console.embedded import servers_in
+from console.demo.embedded import servers_in
 
 N_MOVES = 200
 
@@ -59,9 +59,9 @@ def _editor() -> tuple[Any, int]:
     from django.contrib.auth.models import Group, User
     from django.test import Client
 
-    from console.roles import roles_sync
+    from console.identity.roles import roles_sync
     from policies.models import PolicyVersion
-    from policies.services_drafts import version_copy
+    from policies.services.drafts import version_copy
 
     roles_sync()
     editor = User.objects.create_user("bench-editor")

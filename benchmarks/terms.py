@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from moderation.detectors.terms import TermEntry, TermIndex
-from moderation.normalise import readings
+from moderation.detection.terms.detector import TermEntry, TermIndex
+from moderation.detection.terms.normalise import readings
 
 DATA = Path(os.environ.get("GATEHOUSE_DATA", "../shared/data"))
 N_TERMS = 10_000

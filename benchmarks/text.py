@@ -18,9 +18,9 @@ if not settings.configured:
     os.environ.setdefault("ENVIRONMENT", "test")  # nothing secret is needed here
     django.setup()
 
-from moderation.classifier.loading import model_source
+from moderation.detection.text.loading import model_source
 from moderation.evaluation.scoring import Text, TextEnsemble
-from moderation.training.examples import HELDOUT, written
+from training.examples import HELDOUT, written
 
 N_CAPTIONS = 400
 N_BATCH = 2_000

@@ -20,10 +20,10 @@ from typing import Any
 import av
 import numpy as np
 
-from moderation.detectors.pdq import PDQ_MIN_QUALITY, hamming, pdq_of
-from moderation.detectors.vpdq import KnownFrames, compared
-from moderation.media.confined import examine
-from moderation.media.taking_apart import _hash_alone, _scaled
+from moderation.detection.hashes.pdq import PDQ_MIN_QUALITY, hamming, pdq_of
+from moderation.detection.hashes.vpdq import KnownFrames, compare
+from moderation.detection.media.decode import _hash_alone, _scale
+from moderation.detection.media.sandbox import examine
 
 DATA = Path(os.environ.get("GATEHOUSE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 CLIPS = DATA / "tmk_sample_videos"
@@ -71,7 +71,7 @@ def _hash(frame: Any, side: int) -> tuple[str, int]:
     if side == LUMA:
         found = _hash_alone(frame, 0)
         return found["pdq"], found["quality"]
-    return pdq_of(_scaled(frame, side or 100_000))
+    return pdq_of(_scale(frame, side or 100_000))
 
 
 def _name(side: int) -> str:
@@ -108,7 +108,7 @@ def _families(names: list[str]) -> dict[str, dict[str, Any]]:
 
 def _share(shown: list[tuple[int, str]], known: list[tuple[int, str]]) -> float:
     clip = KnownFrames("bank", "key", "known", [ms for ms, _ in known], [value for _, value in known])
-    found = compared([ms for ms, _ in shown], [value for _, value in shown], clip)
+    found = compare([ms for ms, _ in shown], [value for _, value in shown], clip)
     return found.share_known if found else 0.0
 
 

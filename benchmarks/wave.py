@@ -25,9 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.live import Live, live_service
 from benchmarks.onpath import _WORDS, N_ITEMS, _bodies, _Client
-from console.embedded import servers_in
+from console.demo.embedded import servers_in
+from tests.support.live import Live, live_service
+from tests.support.wave import CALL, respelled
 
 N_WAVE = 5_000
 WAVE_SECONDS = 120
@@ -39,26 +40,6 @@ CROWD_SECONDS = 30
 READING_SECONDS = 30
 WATCH_SECONDS = 5.0
 _N_SENDERS = 16
-CALL = "Everybody come to the old harbour tonight and bring your friends along, tell nobody else about this plan"
-_SWAPS = {"a": "а4@", "e": "е3", "i": "і1!", "o": "о0", "s": "ѕ5$", "t": "7т", "l": "1|", "c": "с("}
-_ADDED = ("\u200b", "\u00ad", "\u0301", ".", "*", "-")
-
-
-def respelled(text: str, rng: random.Random) -> str:
-    """Return a text with two to eight of the tricks that people use against filters, and a tag of its own."""
-    letters = list(text)
-    for _ in range(rng.randint(2, 8)):
-        i = rng.randrange(len(letters))
-        letters[i] = rng.choice(
-            (
-                rng.choice(_SWAPS.get(letters[i].lower(), letters[i] or " ")),
-                letters[i] + rng.choice(_ADDED),
-                letters[i] * rng.randint(2, 4),
-                letters[i].swapcase(),
-                "",
-            )
-        )
-    return f"{''.join(letters)} #{rng.randrange(10**6)}"
 
 
 def watch(seconds: float) -> None:
@@ -68,7 +49,7 @@ def watch(seconds: float) -> None:
     django.setup()
     from django.utils import timezone
 
-    from moderation.services.campaign_watch import campaigns_watch
+    from moderation.campaigns.watch import campaigns_watch
 
     end, times = time.monotonic() + seconds, []
     while time.monotonic() < end:
@@ -85,7 +66,7 @@ def read(seconds: float) -> None:
 
     django.setup()
     from moderation.models import OutboxMessage
-    from moderation.services.outbox import TOPIC_REEXAMINE
+    from moderation.outbox.messages import TOPIC_REEXAMINE
     from moderation.tasks import item_reexamine
 
     left_out = OutboxMessage.objects.filter(topic=TOPIC_REEXAMINE, item__external_id__startswith="wave-")
@@ -106,10 +87,10 @@ def decide() -> None:
     from django.contrib.auth.models import Group, User
     from django.utils import timezone
 
-    from moderation.basis import campaign_basis_of
+    from moderation.campaigns.service import campaign_apply, campaign_decide
+    from moderation.campaigns.watch import campaigns_watch
+    from moderation.decisions.basis import campaign_basis_of
     from moderation.models import Campaign, CampaignMember, Item, Job
-    from moderation.services.campaign_watch import campaigns_watch
-    from moderation.services.campaigns import campaign_apply, campaign_decide
     from policies.choices import Outcome
 
     campaigns_watch(now=timezone.now())

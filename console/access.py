@@ -21,20 +21,22 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from console import api_keys
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
+from console.identity import api_keys
+from console.identity.session_life import session_begin
 from console.models import ApiKey
-from console.session_life import session_begin
-from moderation import selectors, visibility, vision_selectors
-from moderation.basis import campaigns_with_basis
+from moderation.decisions.basis import campaigns_with_basis
+from moderation.items import queries, visibility
 from moderation.models import Campaign, HashBank, HashEntry, Item, Job, OutboxMessage, PromptSet, SimulationRun
-from moderation.routing import SENIOR_QUEUE
-from moderation.services import reporters
-from moderation.simulations import simulation_get
-from policies import selectors_versions
+from moderation.prompts import queries as prompt_queries
+from moderation.reports import reporters
+from moderation.review import queries as review_queries
+from moderation.simulation.queries import simulation_get
+from policies import queries as version_queries
+from policies.choices import SENIOR_QUEUE
+from policies.live import version_list
 from policies.models import PolicyVersion, Term
-from policies.selectors import version_list
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HtmxRequest, P], HttpResponseBase]
@@ -122,19 +124,19 @@ def item_visible(user: User, key: object) -> Item:
     Raises:
         Http404: there is none, or it is restricted and the person may not know of it.
     """
-    item = selectors.item_page(user, str(key))
+    item = queries.item_page(user, str(key))
     if item is None:
         raise Http404
     return item
 
 
-def job_visible(user: User, key: object) -> selectors.JobPage:
+def job_visible(user: User, key: object) -> review_queries.JobPage:
     """Return one job with its item, evidence and history.
 
     Raises:
         Http404: there is none, or it or its item is restricted and the person may not know of it.
     """
-    page = selectors.job_page(str(key), user)
+    page = review_queries.job_page(str(key), user)
     if page is None:
         raise Http404
     return page
@@ -148,7 +150,7 @@ class JobTaken(Exception):
         self.job = job
 
 
-def job_mine(user: User, key: object) -> selectors.JobPage:
+def job_mine(user: User, key: object) -> review_queries.JobPage:
     """Return one job as `job_visible` does, to somebody who may hold it.
 
     Raises:
@@ -167,7 +169,7 @@ def job_mine(user: User, key: object) -> selectors.JobPage:
     return page
 
 
-def taken_why(user: User, job: Job) -> str:
+def refusal_of_lease(user: User, job: Job) -> str:
     """Return why a job was taken from this person, without a word on what they may not know of."""
     if not visibility.may_know(user) and job.item.is_restricted:
         return "New evidence came in while you had it, and others decide on this item now."
@@ -180,7 +182,7 @@ def item_media_visible(user: User, key: UUID) -> Item:
     Raises:
         Http404: there is none, or it is restricted and the person may not know of it, or it is no business of theirs.
     """
-    item = selectors.items_search(user).filter(key=key).first()
+    item = queries.items_search(user).filter(key=key).first()
     if item is None or not (may(user, EXPLORE) or _holds_job_of(user, item)):
         raise Http404
     return item
@@ -280,7 +282,7 @@ def version_visible(number: int) -> PolicyVersion:
     Raises:
         Http404: there is none of that number.
     """
-    version = selectors_versions.version_of(number)
+    version = version_queries.version_of(number)
     if version is None:
         raise Http404
     return version
@@ -317,7 +319,7 @@ def term_visible(version: PolicyVersion, key: UUID) -> Term:
     Raises:
         Http404: there is none.
     """
-    term = selectors_versions.term_of(version, key)
+    term = version_queries.term_of(version, key)
     if term is None:
         raise Http404
     return term
@@ -339,13 +341,13 @@ def prompt_set_visible(number: int) -> PromptSet:
     Raises:
         Http404: there is none.
     """
-    prompt_set = vision_selectors.prompt_sets().filter(number=number).first()
+    prompt_set = prompt_queries.prompt_sets().filter(number=number).first()
     if prompt_set is None:
         raise Http404
     return prompt_set
 
 
-def paced(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:
+def pace(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:
     """Let a signed-in person do something only so often; beyond that they get 429. Goes inside `requires`."""
 
     def decorate(view: View[P]) -> View[P]:

@@ -10,7 +10,8 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the checks so that Django runs them, and what listens."""
-        from console import acting, checks, sign_ins  # noqa: F401
+        from console import checks  # noqa: F401
+        from console.identity import acting, sign_ins
 
         sign_ins.connect()
         acting.process_named()

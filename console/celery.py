@@ -29,7 +29,7 @@ def _check_schedule(**kwargs: Any) -> None:
 def _start_checked(role: str) -> None:
     with in_sentences():
         django.setup()
-        from moderation.acting import process_is  # they need the settings
+        from moderation.audit.actors import process_is  # they need the settings
         from moderation.serving import start_checked
 
         process_is("system")  # as the audit log calls workers and the schedule

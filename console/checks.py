@@ -15,9 +15,9 @@ from django.db import DatabaseError
 from rest_framework.settings import api_settings
 
 from console.database import excess
-from console.roles import ROLES
-from moderation.media.confinement import MEANS
-from moderation.media.decoders import confinement
+from console.identity.roles import ROLES
+from moderation.detection.media.lockdown import MEANS
+from moderation.detection.media.sandbox_settings import confinement
 from moderation.serving import TAG
 
 #: Those who can harm: what they decide is not looked at by anybody else, or changes what everybody is shown.

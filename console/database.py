@@ -14,7 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg import sql
 
-from moderation.owner import RolesInvalid
+from moderation.db.owner import RolesInvalid
 
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 #: Tables without a model of ours.

@@ -74,13 +74,13 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "console.acting.ActingMiddleware",
-    "console.session_life.SessionLifeMiddleware",
+    "console.identity.acting.ActingMiddleware",
+    "console.identity.session_life.SessionLifeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "console.second_factor.SecondFactorMiddleware",
+    "console.identity.second_factor.SecondFactorMiddleware",
     "console.security_policy.SecurityPolicyMiddleware",
     "console.strict_text.StrictTextMiddleware",
     "console.api.limits.BodyLimitMiddleware",  # last, so that a refusal has the headers of any answer; none before it reads
@@ -100,7 +100,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "console.context.console",
+                "console.pages.context.console",
             ],
         },
     }
@@ -120,7 +120,7 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": parts.port or query.pop("port", "") or "",
         "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": env_int("DATABASE_CONN_MAX_AGE", 600, minimum=0),
-        # Concerns only what goes through moderation.prepared: the ORM puts values into its statements itself.
+        # Concerns only what goes through moderation.db.statements: the ORM puts values into its statements itself.
         "OPTIONS": {"connect_timeout": 5, "prepare_threshold": 0, **query},
     }
 
@@ -161,7 +161,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-ACCOUNT_ADAPTER = "console.sign_ins.TellingAdapter"
+ACCOUNT_ADAPTER = "console.identity.sign_ins.TellingAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"

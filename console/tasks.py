@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from feed.reach import views_by_creator
-from moderation.services.creators import creators_reach_note
+from moderation.enforcement.standing import creators_reach_note
 
 
 @shared_task(name="console.tasks.reach_refresh")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.core import signing
 
 from feed import params
-from feed.viewers import MARK_BYTES, seen_mark
+from feed.viewers import MARK_BYTES, mark_of_seen
 
 _SALT = "feed.cursor"
 
@@ -18,7 +18,7 @@ class CursorError(Exception):
 
 def cursor_make(seen: Iterable[bytes], served: Iterable[int], history: str) -> str:
     """Return the cursor of the next page; the newest SEEN_MAX items are remembered, each as one of its history."""
-    marks = [*seen, *(seen_mark(i, history) for i in served)][-params.SEEN_MAX :]
+    marks = [*seen, *(mark_of_seen(i, history) for i in served)][-params.SEEN_MAX :]
     text = base64.urlsafe_b64encode(b"".join(marks)).decode().rstrip("=")
     return signing.TimestampSigner(salt=_SALT).sign(text)
 

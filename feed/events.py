@@ -12,7 +12,7 @@ from feed import params
 from feed.metrics import FEED_EVENTS
 from feed.models import EventType
 from feed.viewers import impression_region, viewer_hash
-from moderation import selectors
+from moderation.items import queries
 from policies.untrusted import UntrustedError, faults, text_fault
 
 _FIELDS = frozenset({"event_id", "type", "viewer", "external_id", "impression_id", "watch_ms", "at"})
@@ -145,7 +145,7 @@ def events_record(*, raw_events: Sequence[object], now: datetime) -> Intake:
         try:
             event = event_parse(raw, now)
         except EventRefused as refusal:
-            rejected.append(_rejected(index, raw, refusal))
+            rejected.append(_reject(index, raw, refusal))
             continue
         duplicates += event.event_id in events
         events.setdefault(event.event_id, (index, event))
@@ -158,7 +158,7 @@ def events_record(*, raw_events: Sequence[object], now: datetime) -> Intake:
     return Intake(accepted, duplicates, rejected)
 
 
-def _rejected(index: int, raw: object, refusal: EventRefused) -> Rejected:
+def _reject(index: int, raw: object, refusal: EventRefused) -> Rejected:
     event_id = raw.get("event_id") if isinstance(raw, Mapping) else None
     told = event_id[:_TEXT_MAX] if isinstance(event_id, str) and not text_fault(event_id) else None
     return Rejected(index, told, refusal.code, refusal.detail)
@@ -170,7 +170,7 @@ _Row = tuple[str, str, str, int, str, str, int | None, datetime]
 def _resolve(events: Iterable[tuple[int, NewEvent]]) -> tuple[list[_Row], list[Rejected]]:
     """Find the items; an impression must be one of ours, and of that item, or its event is refused."""
     events = list(events)
-    item_ids = selectors.item_ids_of({event.external_id for _, event in events})
+    item_ids = queries.item_ids_of({event.external_id for _, event in events})
     rows: list[_Row] = []
     rejected: list[Rejected] = []
     for index, event in events:

@@ -14,7 +14,8 @@ from feed.home import HOME, query_make
 from feed.pipeline import run
 from feed.serialise import number_json
 from feed.types import Query
-from moderation import gate, selectors
+from moderation.gate import door as gate
+from moderation.items import queries
 
 #: The gate's reasons that lie in the viewer, and the one word for them.
 _OF_VIEWERS = {"gate.age": "gate.audience", "gate.territory": "gate.audience"}
@@ -27,15 +28,15 @@ class ItemUnknown(LookupError):
 def explain_trace(trace_id: str) -> dict[str, Any] | None:
     """Return what happened to a request; None where its trace is unknown or gone (they are kept for an hour)."""
     trace = traces.HELD.get().find(trace_id)
-    return None if trace is None else _named(trace)
+    return None if trace is None else _name(trace)
 
 
-def _named(trace: dict[str, Any]) -> dict[str, Any]:
+def _name(trace: dict[str, Any]) -> dict[str, Any]:
     """Return a trace with external ids in place of internal ones."""
     ranked = trace["ranked"]
     mentioned = {*trace["served"], *ranked.ids}
     mentioned.update(i for removed in trace["removed"].values() for i in removed)
-    names = selectors.external_ids_of(mentioned)
+    names = queries.external_ids_of(mentioned)
     return {
         "trace_id": trace["trace_id"],
         "at": trace["at"],
@@ -72,7 +73,7 @@ def explain_item(*, external_id: str, trace_id: str, now: datetime) -> dict[str,
     trace = traces.HELD.get().find(trace_id)
     if trace is None:
         return None
-    item_id = selectors.item_ids_of([external_id]).get(external_id)
+    item_id = queries.item_ids_of([external_id]).get(external_id)
     if item_id is None:
         raise ItemUnknown
     audience = gate.current().audience(item_id, now)

@@ -4,7 +4,7 @@ import numpy as np
 
 from feed.stages import Filtered, OnFailure, World
 from feed.types import Candidates, Mask, Query
-from feed.viewers import seen_mark
+from feed.viewers import mark_of_seen
 
 
 def split(candidates: Candidates, keep: Mask) -> Filtered:
@@ -45,5 +45,5 @@ class SeenFilter:
     def apply(self, query: Query, world: World, candidates: Candidates) -> Filtered:
         """Keep what the cursor does not remember."""
         seen, history = frozenset(query.seen), world.eligible.history
-        marks = (seen_mark(i, history) not in seen for i in candidates.ids.tolist())
+        marks = (mark_of_seen(i, history) not in seen for i in candidates.ids.tolist())
         return split(candidates, np.fromiter(marks, np.bool_, len(candidates)))

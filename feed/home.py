@@ -16,8 +16,8 @@ from feed.selection import DiverseSelector
 from feed.sources import Fresh, PopularInRegion
 from feed.types import Network, Query, Slate
 from feed.viewers import band_of_claim, viewer_hash
-from moderation.gate import Viewer
-from policies.regions import REGIONS
+from moderation.gate.door import Viewer
+from policies.document.regions import REGIONS
 
 HOME = Home(
     query=WorldHydrator(),

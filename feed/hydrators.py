@@ -8,7 +8,8 @@ from typing import Any
 from feed import index, params
 from feed.stages import OnFailure, StepDown, World
 from feed.types import Candidates, Query, Rung
-from moderation import gate, selectors
+from moderation.gate import door as gate
+from moderation.items import queries
 
 
 class WorldHydrator:
@@ -83,7 +84,7 @@ class DisplayCache:
             held = {i: entry[1] for i in item_ids if (entry := self._rows.get((history, i))) and entry[0] > now}
         missing = [i for i in item_ids if i not in held]
         if missing:
-            loaded = selectors.display_rows(missing)
+            loaded = queries.display_rows(missing)
             self._keep(history, loaded, now + params.DISPLAY_TTL_SECONDS)
             held |= loaded
         return held

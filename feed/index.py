@@ -17,9 +17,10 @@ from django.db import connection
 from django.utils import timezone
 
 from feed import params
-from feed.process import PerProcess
 from feed.types import Ids, Mask, Scores
-from moderation import gate, selectors
+from moderation.gate import door as gate
+from moderation.gate.per_process import PerProcess
+from moderation.items import queries
 from policies.choices import Band
 
 log = structlog.get_logger(__name__)
@@ -183,7 +184,7 @@ class Index:
             self._load(due[start : start + _CHUNK], due_revisions[start : start + _CHUNK])
 
     def _load(self, ids: Ids, revisions: Ids) -> None:
-        rows = selectors.item_features(ids.tolist())
+        rows = queries.item_features(ids.tolist())
         at = np.fromiter((r.item_id for r in rows), np.int64, len(rows))
         columns = self.features
         columns.created_at[at] = [r.created_at.timestamp() for r in rows]
@@ -264,7 +265,7 @@ def fill_shelf(index: Index, band: Band, now: datetime) -> list[ShelfItem]:
         index.popular_in("").of(ids)
     )
     best = ids[np.argsort(-score, kind="stable")][: params.SHELF_ITEMS].tolist()
-    shown = selectors.display_rows(best)
+    shown = queries.display_rows(best)
     return [ShelfItem(item_id, shown[item_id], eligible.history) for item_id in best if item_id in shown]
 
 

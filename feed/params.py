@@ -3,7 +3,7 @@
 from typing import Final
 
 # --- sizes -------------------------------------------------------------------------------------------------------
-LIMIT_MAX: Final = 50  # items on a page; API.md
+LIMIT_MAX: Final = 50  # items on a page; docs/api.md
 LIMIT_DEFAULT: Final = 20
 SOURCE_CANDIDATES: Final = (
     300  # items from one source; about 500 distinct candidates are ranked (ARCHITECTURE section 10)
@@ -58,7 +58,7 @@ EVENT_WEIGHTS: Final[dict[str, float]] = {
 }
 
 # --- events ---------------------------------------------------------------------------------------------------------
-EVENTS_MAX: Final = 500  # in one request; API.md
+EVENTS_MAX: Final = 500  # in one request; docs/api.md
 FUTURE_TOLERANCE_SECONDS: Final = 60  # clocks of phones differ; beyond this a date is in the future
 PAST_LIMIT_DAYS: Final = 30  # an event older than this cannot change anything
 WATCH_MS_MAX: Final = 86_400_000

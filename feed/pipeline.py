@@ -27,7 +27,7 @@ from feed.stages import (
 )
 from feed.types import Candidates, Entry, Query, Ranked, Rung, Slate, Trace
 from feed.viewers import impression_make
-from moderation import gate
+from moderation.gate import door as gate
 
 _SHELF_REASON = "shelf"
 

@@ -4,12 +4,12 @@ import math
 from typing import Any
 
 from feed.types import Entry, Slate
-from moderation.gate import RevocationPage, require_cleared
-from moderation.media_urls import Part
+from moderation.gate.door import RevocationPage, require_cleared
+from moderation.gate.media_urls import Part
 
 
 def slate_json(slate: Slate) -> dict[str, Any]:
-    """Return a slate as API.md has it."""
+    """Return a slate as docs/api.md has it."""
     return {
         "items": [entry_json(entry) for entry in slate.entries],
         "cursor": slate.cursor,

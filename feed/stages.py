@@ -11,7 +11,7 @@ import structlog
 from feed.index import Index
 from feed.metrics import FEED_STAGE_FAILED
 from feed.types import Candidates, Ids, Query, Rung, Slate, Trace
-from moderation.gate import Eligible
+from moderation.gate.door import Eligible
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -10,9 +10,9 @@ import structlog
 from django.core.cache import cache
 
 from feed import params
-from feed.process import PerProcess
 from feed.types import Trace
-from moderation import gate
+from moderation.gate import door as gate
+from moderation.gate.per_process import PerProcess
 
 log = structlog.get_logger(__name__)
 

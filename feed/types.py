@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from moderation.gate import Cleared, Viewer
-from moderation.media_urls import Part, feed_url
+from moderation.gate.door import Cleared, Viewer
+from moderation.gate.media_urls import Part, feed_url
 
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

@@ -21,13 +21,13 @@ def _key_of(secret: str) -> bytes:
     return hashlib.blake2b(b"feed.viewers", key=secret.encode()[:64], digest_size=32).digest()
 
 
-def _keyed(data: bytes, size: int) -> bytes:
+def _key(data: bytes, size: int) -> bytes:
     return hashlib.blake2b(data, key=_key_of(settings.SECRET_KEY), digest_size=size).digest()
 
 
 def viewer_hash(viewer: str) -> str:
     """Return what is stored and logged of a viewer id: 32 hex digits, or nothing for nobody in particular."""
-    return _keyed(b"viewer:" + viewer.encode(), 16).hex() if viewer else ""
+    return _key(b"viewer:" + viewer.encode(), 16).hex() if viewer else ""
 
 
 def band_of_claim(age: str | None) -> Band:
@@ -35,9 +35,9 @@ def band_of_claim(age: str | None) -> Band:
     return band_of_age(whole_number(age or "", 0, OLDEST))
 
 
-def seen_mark(item_id: int, history: str) -> bytes:
+def mark_of_seen(item_id: int, history: str) -> bytes:
     """Return the mark by which a cursor remembers an item without telling its key; in another history it means no item."""
-    return _keyed(b"seen:%d:" % item_id + history.encode(), MARK_BYTES)
+    return _key(b"seen:%d:" % item_id + history.encode(), MARK_BYTES)
 
 
 def impression_make(nonce: bytes, region: str, item_id: int) -> str:
@@ -60,4 +60,4 @@ def impression_region(impression_id: str, item_id: int) -> str | None:
 
 
 def _impression_mac(body: bytes, item_id: int) -> bytes:
-    return _keyed(b"impression:%d:" % item_id + body, _MAC_BYTES)
+    return _key(b"impression:%d:" % item_id + body, _MAC_BYTES)

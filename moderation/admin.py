@@ -8,9 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from moderation.domains.service import domain_list, domain_retire
 from moderation.exceptions import DomainInvalid
 from moderation.models import ListedDomain
-from moderation.services.domains import domain_list, domain_retire
 from policies.choices import Outcome
 
 

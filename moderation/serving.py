@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
 from django.core.management.base import BaseCommand
 
-from moderation.media.decoders import confinement
+from moderation.detection.media.sandbox_settings import confinement
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +52,7 @@ class ServingCommand(BaseCommand):
 
 def runs_as() -> dict[str, str]:
     """Return what this process runs as, without secrets: environment, servers and their roles, files, and what protects them."""
+    roles = ", ".join(sorted(settings.MFA_REQUIRED_ROLES))
     return {
         "environment": settings.ENVIRONMENT,
         "database": _database(),
@@ -59,7 +60,7 @@ def runs_as() -> dict[str, str]:
         "broker": _place(settings.CELERY_BROKER_URL),
         "media": _media(),
         "tls": "required" if settings.SECURE_SSL_REDIRECT else "off",
-        "second_factor": f"required of {', '.join(sorted(settings.MFA_REQUIRED_ROLES))}" if settings.MFA_REQUIRED_ROLES else "as people like",
+        "second_factor": f"required of {roles}" if roles else "as people like",
         "mail": settings.EMAIL_BACKEND.split(".")[-2],
         "metrics": "with a token" if settings.METRICS_TOKEN else "for this machine",
         "decoders": str(confinement()),

@@ -10,29 +10,23 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from moderation.audit import log as audit
+from moderation.banks import matches as bank_matches
+from moderation.calibration import service as calibration
+from moderation.campaigns import service as campaigns
+from moderation.campaigns import watch as campaign_watch
+from moderation.decisions import clearances
+from moderation.deep import examine, reruns
+from moderation.emergency import service as emergency
+from moderation.files import derived
+from moderation.files import keys as media_keys
 from moderation.models import OutboxMessage
-from moderation.services import (
-    activation,
-    audit,
-    bank_matches,
-    calibration,
-    campaign_watch,
-    campaigns,
-    canary,
-    clearances,
-    derived,
-    emergency,
-    examination,
-    jobs,
-    judging_again,
-    list_changes,
-    media_keys,
-    outbox,
-    reconcile,
-    reruns,
-    shadows,
-    simulations,
-)
+from moderation.outbox import messages, orphan_sweep
+from moderation.rejudge import list_changes
+from moderation.rejudge import service as rejudge
+from moderation.review import leases
+from moderation.rollout import activation, canary, shadows
+from moderation.simulation import service as simulations
 
 log = structlog.get_logger(__name__)
 
@@ -43,16 +37,16 @@ _SOFT = _HARD - 60
 
 def _work(message_key: str, act: Callable[[OutboxMessage], None]) -> None:
     """Claim a message, act, and put it back with back-off when the act fails; SIGKILL leaves the claim to run out."""
-    message = outbox.message_begin(key=message_key, now=timezone.now())
+    message = messages.message_begin(key=message_key, now=timezone.now())
     if message is None:
         return
     structlog.contextvars.bind_contextvars(message=message_key, item=message.item and str(message.item.key))
     try:
-        with outbox.claim_kept(message):
+        with messages.claim_kept(message):
             act(message)
     except Exception as error:  # the outbox decides what follows; the broker must not retry as well
         log.exception("task_failed", topic=message.topic, attempt=message.attempts)
-        outbox.message_fail(message=message, error=f"{type(error).__name__}: {error}", now=timezone.now())
+        messages.message_fail(message=message, error=f"{type(error).__name__}: {error}", now=timezone.now())
     finally:
         structlog.contextvars.unbind_contextvars("message", "item")
 
@@ -60,13 +54,13 @@ def _work(message_key: str, act: Callable[[OutboxMessage], None]) -> None:
 @shared_task(name="moderation.tasks.item_examine", time_limit=_HARD, soft_time_limit=_SOFT)
 def item_examine(message_key: str) -> None:
     """Run the deep detectors on an item and decide again."""
-    _work(message_key, examination.item_examine)
+    _work(message_key, examine.item_examine)
 
 
 @shared_task(name="moderation.tasks.detector_run", time_limit=_HARD, soft_time_limit=_SOFT)
 def detector_run(message_key: str) -> None:
     """Run one deep detector on an item; the last one to end promises the decision."""
-    _work(message_key, examination.detector_run)
+    _work(message_key, examine.detector_run)
 
 
 @shared_task(name="moderation.tasks.file_rerun", time_limit=_HARD, soft_time_limit=_SOFT)
@@ -90,13 +84,13 @@ def samples_sweep() -> None:
 @shared_task(name="moderation.tasks.item_reexamine")
 def item_reexamine(message_key: str) -> None:
     """Run what was missing on the path once more and decide again."""
-    _work(message_key, examination.item_examine)
+    _work(message_key, examine.item_examine)
 
 
 @shared_task(name="moderation.tasks.leases_expire")
 def leases_expire() -> None:
     """Give back jobs whose lease is over."""
-    jobs.leases_expire(now=timezone.now())
+    leases.leases_expire(now=timezone.now())
 
 
 @shared_task(name="moderation.tasks.clearances_expire")
@@ -114,7 +108,7 @@ def audit_settle() -> None:
 @shared_task(name="moderation.tasks.items_reconcile")
 def items_reconcile() -> int:
     """Look for items that wait although nothing is under way for them; return for how many work was promised again."""
-    return reconcile.items_reconcile(now=timezone.now())
+    return orphan_sweep.items_reconcile(now=timezone.now())
 
 
 @shared_task(name="moderation.tasks.bank_matches_watch")
@@ -157,7 +151,7 @@ def list_change_settle(message_key: str) -> None:
 @shared_task(name="moderation.tasks.item_renew")
 def item_renew(message_key: str) -> None:
     """Judge an item again whose clearance expired."""
-    _work(message_key, judging_again.item_renew)
+    _work(message_key, rejudge.item_renew)
 
 
 @shared_task(name="moderation.tasks.emergency_terms_watch")

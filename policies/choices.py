@@ -74,3 +74,17 @@ def band_of_age(age: float | None) -> Band:
     if age is None or not 0 <= age <= 120:
         return Band.UNDER_13
     return Band(max(i for i, floor in enumerate(BAND_MIN_AGES) if age >= floor))
+
+
+# Queues that are there whatever a version's routing rules say.
+
+#: Held items that no machine could finish.
+UNEXAMINED_QUEUE = "unexamined"
+#: The partition of child safety, which no rule can widen.
+RESTRICTED_QUEUE = "child-safety"
+#: Decisions to be made over an earlier one.
+SENIOR_QUEUE = "seniors"
+#: What reports alone say is child safety: for the partition's people, while the item stays where it is.
+REPORTED_QUEUE = "child-safety-reports"
+#: Queues of the partition, whatever the database says of them.
+PARTITION_QUEUES = (RESTRICTED_QUEUE, REPORTED_QUEUE)

@@ -1,6 +1,6 @@
 """The life of a policy version as a table. Nothing here reads or writes; `services` and a trigger follow it."""
 
-from policies.exceptions import PolicyError
+from policies.errors import PolicyError
 
 #: state -> the states that may follow. A version never goes back to draft: a change is a new version.
 TRANSITIONS: dict[str, tuple[str, ...]] = {

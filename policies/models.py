@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from policies.choices import BAND_MIN_AGES, DETECTORS, Band, ItemKind, Outcome, Standing
-from policies.rows import LIST_CHARS, NAME_CHARS, REASON_CHARS, SLUG_CHARS, TERM_CHARS, TITLE_CHARS
+from policies.document.rows import LIST_CHARS, NAME_CHARS, REASON_CHARS, SLUG_CHARS, TERM_CHARS, TITLE_CHARS
 from policies.triggers import (
     BANK_BLOCKS,
     four_eyes,
@@ -175,7 +175,7 @@ class VersionPart(models.Model):
         triggers = [frozen_child(), no_truncate()]
 
 
-def _ordered_levels() -> Q:
+def _order_levels() -> Q:
     """Return the check that no consequence starts below a milder one; a null level is skipped."""
     condition = Q()
     for i, lower in enumerate(THRESHOLD_LEVELS):
@@ -214,7 +214,7 @@ class Threshold(VersionPart):
                 name="policies_threshold_once_per_context",
             ),
             models.CheckConstraint(name="policies_threshold_levels_in_range", condition=_levels_in_range()),
-            models.CheckConstraint(name="policies_threshold_levels_ordered", condition=_ordered_levels()),
+            models.CheckConstraint(name="policies_threshold_levels_ordered", condition=_order_levels()),
             models.CheckConstraint(
                 name="policies_threshold_band_known", condition=Q(band__isnull=True) | Q(band__in=Band.values)
             ),

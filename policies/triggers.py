@@ -107,7 +107,10 @@ def version_transitions() -> pgtrigger.Trigger:
 
 
 def four_eyes() -> pgtrigger.Trigger:
-    """Return the trigger that refuses an approver who wrote any part of the version, not only its first author, whom a constraint refuses."""
+    """Return the trigger that refuses an approver who wrote any part of the version.
+
+    A constraint refuses the first author only.
+    """
     return pgtrigger.Trigger(
         name="approver_wrote_nothing",
         when=pgtrigger.Before,

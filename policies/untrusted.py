@@ -83,7 +83,7 @@ def _place(names: Iterable[object]) -> str:
     return ".".join(str(name)[:MAX_SHOWN] for name in names).lstrip(".") or "body"
 
 
-def checked_lines(lines: Iterable[str]) -> Iterator[str]:
+def check_lines(lines: Iterable[str]) -> Iterator[str]:
     """Yield the lines of a file.
 
     Raises:
@@ -95,7 +95,7 @@ def checked_lines(lines: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def shown(value: object) -> str:
+def show(value: object) -> str:
     """Return a value as a message may repeat it: never longer than about MAX_SHOWN characters, whatever it is."""
     try:
         text = _SHOWN.repr(value)
@@ -165,7 +165,7 @@ def _integer(text: str) -> int:
 def _float(text: str) -> float:
     number = float(text) if len(text) <= MAX_FLOAT else math.inf
     if not math.isfinite(number):
-        raise UntrustedError(f"{shown(text)} is not a number that can be kept")
+        raise UntrustedError(f"{show(text)} is not a number that can be kept")
     return number
 
 
@@ -176,6 +176,6 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise UntrustedError(f"the key {shown(name)} is there twice")
+            raise UntrustedError(f"the key {show(name)} is there twice")
         seen.add(name)
     return found

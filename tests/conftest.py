@@ -1,4 +1,4 @@
-"""Fixtures for every test. The servers themselves are started by tests/embedded_servers.py."""
+"""Fixtures for every test. The servers themselves are started by tests/support/embedded_servers.py."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from console.embedded import Servers, servers_in
-from tests.owner import flush_as_owner
+from console.demo.embedded import Servers, servers_in
+from tests.support.owner import flush_as_owner
+from tests.support.places import DATA
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +27,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     """Make and remove the test database as its owner; in between, tests run as the application's role."""
     from django.db.backends.postgresql.operations import DatabaseOperations
 
-    from moderation.owner import as_owner
+    from moderation.db.owner import as_owner
 
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(DatabaseOperations, "execute_sql_flush", flush_as_owner)
@@ -37,7 +38,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_modify_db_settings: ExitStack) -> Iterator[None]:
     """Leave the owner's role once the database stands, and take it again to remove it."""
-    from moderation.owner import as_owner
+    from moderation.db.owner import as_owner
 
     django_db_modify_db_settings.close()
     yield
@@ -47,7 +48,7 @@ def django_db_setup(django_db_setup: None, django_db_modify_db_settings: ExitSta
 @pytest.fixture(autouse=True)
 def _fresh_category_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the numbers of categories: in the product they never change, here each test has rows of its own."""
-    from moderation.services import evidence
+    from moderation.decisions import evidence
 
     monkeypatch.setattr(evidence, "_codes", evidence._Codes())
 
@@ -69,7 +70,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Return the folder of public data sets, or skip."""
-    folder = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
-    if not folder.is_dir():
+    if not DATA.is_dir():
         pytest.skip("the public data sets are not here")
-    return folder
+    return DATA

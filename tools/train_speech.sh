@@ -6,16 +6,16 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 py=.venv/bin/python
 work=var/training/speech
-weights=moderation/speech/weights
+weights=moderation/detection/speech/weights
 
 if ! command -v espeak-ng >/dev/null; then
     echo "espeak-ng is needed to make speech. Install it: apt-get install espeak-ng (or brew install espeak-ng)." >&2
     exit 1
 fi
 mkdir -p "$work"
-[ -f "$weights/activity.json" ] || "$py" -m moderation.training.speech.fit_activity
-"$py" -m moderation.training.speech.prepare "$work/data"
-"$py" -m moderation.training.speech.train "$work"
-"$py" -m moderation.training.speech.export "$work" "$weights/starter.pt"
-"$py" -m moderation.training.speech.calibrate "$weights/starter.pt"
-"$py" -m moderation.training.evaluate_starters --only speech
+[ -f "$weights/activity.json" ] || "$py" -m training.speech.fit_activity
+"$py" -m training.speech.prepare "$work/data"
+"$py" -m training.speech.train "$work"
+"$py" -m training.speech.export "$work" "$weights/starter.pt"
+"$py" -m training.speech.calibrate "$weights/starter.pt"
+"$py" -m training.evaluate_starters --only speech

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from console.api.throttling import call_count
 from console.models import ApiKey, hash_secret
-from moderation.prepared import columns_of, row_of, run, run_first
+from moderation.db.statements import columns_of, row_of, run, run_first
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ def _active_key(header: str) -> ApiKey | None:
     try:
         row = run_first(_FIND, [secret_hash]).fetchone()
     except OperationalError:
-        return _known_lately(secret_hash)
+        return _recall(secret_hash)
     if row is None:
         _known.pop(secret_hash, None)
         return None
@@ -109,7 +109,7 @@ def _note_use(key: ApiKey) -> None:
         log.warning("key_use_not_written", error=type(error).__name__)
 
 
-def _known_lately(secret_hash: str) -> ApiKey | None:
+def _recall(secret_hash: str) -> ApiKey | None:
     """Return a key that was valid shortly before the database went away.
 
     Without it a feed client would get an error of ours instead of the honest empty slate. Nothing else gains by it:

@@ -16,10 +16,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from console.api.numbers import registry
 from console.celery import app as celery_app
-from moderation import bank_follower, gate
-from moderation.deep.pressure import lags
-from moderation.media.decoders import confinement
-from policies.selectors import compiled_active
+from moderation.detection.media.sandbox_settings import confinement
+from moderation.gate import door as gate
+from moderation.live import banks as live_banks
+from moderation.outbox.backpressure import lags
+from policies.live import active_policy
 
 
 @require_safe
@@ -33,13 +34,13 @@ def livez(request: HttpRequest) -> HttpResponse:
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
     """Answer 200 when uploads can be judged and feeds served, else 503 naming what is not usable."""
-    checks = {name: _checked(check) for name, check in _CHECKS.items()}
+    checks = {name: _check(check) for name, check in _CHECKS.items()}
     is_ready = all(check["ok"] for check in checks.values())
     body = {"status": "ready" if is_ready else "not ready", "checks": checks}
     return JsonResponse(body, status=200 if is_ready else 503)
 
 
-def _checked(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _check(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     began = time.perf_counter()
     try:
         found = {"ok": True, **check()}
@@ -71,13 +72,13 @@ def _gate() -> dict[str, Any]:
 
 def _banks() -> dict[str, Any]:
     """Look at the hash banks; without them nothing can be cleared that a bank is asked about."""
-    follower = bank_follower.current()
+    follower = live_banks.current()
     n_entries = len(follower.usable_index())
     return {"age_ms": round(follower.age_seconds * 1000), "n_entries": n_entries}
 
 
 def _policy() -> dict[str, Any]:
-    return {"version": compiled_active().number}
+    return {"version": active_policy().number}
 
 
 def _deep() -> dict[str, Any]:

@@ -79,10 +79,10 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         refusal = request.META.get(REFUSAL) or refusal_of(request.META, request.path_info)
-        return _refused(request, *refusal) if refusal else self.get_response(request)
+        return _refuse(request, *refusal) if refusal else self.get_response(request)
 
 
-def _refused(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+def _refuse(request: HttpRequest, status: int, detail: str) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         return problem_response(status, detail)
     context = {"status": status, "title": TITLES.get(status, TITLES[400]), "detail": detail}

@@ -10,9 +10,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from moderation.deep.progress import DeepQueue, deep_queues
-from moderation.rollout_selectors import activation_age_seconds
-from moderation.selectors import backlog, job_ages
+from moderation.outbox.queries import DeepQueue, deep_queues
+from moderation.review.queries import backlog, job_ages
+from moderation.rollout.queries import activation_age_seconds
 
 
 def registry() -> CollectorRegistry:

@@ -11,8 +11,8 @@ from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
-from moderation.histories import HistoryUnknown
-from policies.exceptions import PolicyUnavailable
+from moderation.db.histories import HistoryUnknown
+from policies.errors import PolicyUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +77,7 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
 
     Field errors of a serializer are 422: the request was well formed, its content was not.
     """
-    known = _known(error)
+    known = _recognise(error)
     if known is None:
         return None
     code, detail, errors = _parts(known)
@@ -89,7 +89,7 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     return response
 
 
-def _known(error: Exception) -> exceptions.APIException | None:
+def _recognise(error: Exception) -> exceptions.APIException | None:
     """Translate errors that are not of REST framework; None for those that nobody foresaw."""
     if isinstance(error, exceptions.APIException):
         return error
@@ -99,10 +99,10 @@ def _known(error: Exception) -> exceptions.APIException | None:
         return exceptions.PermissionDenied()
     if isinstance(error, (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)):
         return Problem(413, "The request has too many or too large fields.")
-    return _known_failure(error)
+    return _recognise_failure(error)
 
 
-def _known_failure(error: Exception) -> Problem | None:
+def _recognise_failure(error: Exception) -> Problem | None:
     if isinstance(error, (OperationalError, InterfaceError)):
         log.error("database_unavailable", error=type(error).__name__)
         return Problem(503, "The database cannot be reached; nothing was stored. Try again shortly.")

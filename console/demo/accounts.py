@@ -13,9 +13,9 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.utils import timezone
 
-from console.api_keys import key_issue
+from console.identity.api_keys import key_issue
+from console.identity.roles import roles_sync
 from console.models import SCOPES, ApiKey, hash_secret
-from console.roles import roles_sync
 
 KEY_NAME = "demo"
 #: username -> role, in the order in which they are shown.

@@ -106,10 +106,10 @@ class Client:
         response = self._connection.getresponse()
         raw = response.read()
         wait = response.headers.get("Retry-After", "")
-        return Answer(response.status, _parsed(raw)), min(60.0, float(wait)) if wait.isdigit() else 0.0
+        return Answer(response.status, _parse(raw)), min(60.0, float(wait)) if wait.isdigit() else 0.0
 
 
-def _parsed(raw: bytes) -> Any:
+def _parse(raw: bytes) -> Any:
     try:
         return json.loads(raw) if raw else None
     except ValueError:

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from console.demo.clips import BANKED_CLIP, CLIPS, Clip, clip_write, cover_frame
-from console.demo.picture_list import BANKED_PICTURE
-from console.demo.pictures import picture_write, pictures
-from moderation.detectors.pdq import pdq_of
+from console.demo.picture_list import BANKED_PICTURE, pictures
+from console.demo.pictures import picture_write
+from moderation.detection.hashes.pdq import pdq_of
 
 BANK = ("known-scams", "spam_scam", "BLOCK")  # slug, category, outcome
 FRAME_STEP_SECONDS = 0.5

@@ -13,11 +13,11 @@ from django.utils import timezone
 from console.demo.captions import BURNERS
 from console.demo.catalogue import PREFIX, REPORTS
 from console.demo.client import Client
-from moderation.basis import basis_of
+from moderation.decisions.basis import basis_of
 from moderation.exceptions import ModerationError
 from moderation.models import Decision, Job
 from moderation.models.decision import DecisionStage
-from moderation.services.jobs import job_claim, job_decide, job_release
+from moderation.review.leases import job_claim, job_decide, job_release
 from policies.choices import Outcome
 
 REGIONS = {"DE": "de", "US": "en", "BR": "pt", "FR": "fr", "JP": "ja", "MX": "es", "TR": "tr", "IN": "hi"}

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from PIL import Image
 
-from console.demo.pictures import aurora, bars, donut, event, line_chart, mountains, night, quote, recipe, shore, tiles
+from console.demo.pictures import (
+    Picture,
+    aurora,
+    bars,
+    donut,
+    event,
+    line_chart,
+    mountains,
+    night,
+    quote,
+    recipe,
+    shore,
+    tiles,
+)
 
 Row = tuple[str, Callable[..., Image.Image], dict[str, Any]]
 
@@ -379,3 +393,8 @@ BROKEN: tuple[Row, ...] = (
 )
 BANKED_PICTURE = "ad-giveaway"
 SPECS: tuple[Row, ...] = (*LANDSCAPES, *QUOTES, *RECIPES, *CHARTS, *POSTERS, *BROKEN)
+
+
+def pictures() -> tuple[Picture, ...]:
+    """Return every picture of the demo, in a fixed order."""
+    return tuple(Picture(slug, partial(draw, **options)) for slug, draw, options in SPECS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -323,10 +322,3 @@ def picture_write(picture: Picture, path: Path, *, quality: int = 84) -> None:
     partial_path = path.with_suffix(".part")
     image.save(partial_path, "JPEG", quality=quality)
     partial_path.replace(path)
-
-
-def pictures() -> tuple[Picture, ...]:
-    """Return every picture of the demo, in a fixed order."""
-    from console.demo.picture_list import SPECS
-
-    return tuple(Picture(slug, partial(draw, **options)) for slug, draw, options in SPECS)

@@ -47,14 +47,14 @@ def speech(words: str, voice: str) -> Wave:
     """Return spoken words at RATE; without espeak-ng the committed sample, whatever the words."""
     engine = shutil.which("espeak-ng")
     if engine is None:
-        return decoded(SAMPLE.read_bytes())
+        return decode_sound(SAMPLE.read_bytes())
     done = subprocess.run(  # noqa: S603 - fixed program, words are our own constants
         [engine, "-v", voice, "-s", "150", "--stdout", "--", words], capture_output=True, timeout=20, check=False
     )
-    return decoded(done.stdout) if done.returncode == 0 and done.stdout else decoded(SAMPLE.read_bytes())
+    return decode_sound(done.stdout) if done.returncode == 0 and done.stdout else decode_sound(SAMPLE.read_bytes())
 
 
-def decoded(data: bytes) -> Wave:
+def decode_sound(data: bytes) -> Wave:
     """Return the sound of an audio file at RATE, mono, in [-1, 1]."""
     parts: list[npt.NDArray[np.float32]] = []
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)

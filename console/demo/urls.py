@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from console.views import demo
+from console.demo import views
 
 urlpatterns = [
-    path("feed", demo.demo_feed, name="demo_feed"),
-    path("feed/standing", demo.demo_feed_standing, name="demo_feed_standing"),
+    path("feed", views.demo_feed, name="demo_feed"),
+    path("feed/standing", views.demo_feed_standing, name="demo_feed_standing"),
 ]

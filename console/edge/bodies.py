@@ -104,7 +104,7 @@ class Bodies:
             async with asyncio.timeout(seconds_for(length)):
                 if whole:
                     # The server keeps to the length itself, and wakes us once instead of at every piece.
-                    _finish(file, _checked(await protocol(), length))
+                    _finish(file, _check(await protocol(), length))
                 else:
                     await self._fill(file, protocol, length)
         except TimeoutError:
@@ -132,7 +132,7 @@ class Bodies:
         await loop.run_in_executor(self.writer, _finish, file, bytes(waiting))
 
 
-def _checked(body: bytes, length: int) -> bytes:
+def _check(body: bytes, length: int) -> bytes:
     if len(body) < length:
         raise BodyAbandoned
     if len(body) > length:

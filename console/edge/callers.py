@@ -17,8 +17,8 @@ from rest_framework.views import APIView
 from console.api.authentication import KNOWN_KEY
 from console.api.limits import match_of
 from console.edge.environ import Environ
-from console.second_factor import held_at
-from console.session_life import session_is_over
+from console.identity.second_factor import hold_at
+from console.identity.session_life import session_is_over
 
 
 def caller_known(environ: Environ) -> bool:
@@ -58,7 +58,7 @@ def _may_open(request: HttpRequest, match: ResolverMatch) -> bool:
     if (
         not user.is_authenticated
         or session_is_over(request.session, time.time())
-        or held_at(request, user, match.view_name)
+        or hold_at(request, user, match.view_name)
     ):
         return False
     permissions: tuple[str, ...] = getattr(match.func, "permissions", ())

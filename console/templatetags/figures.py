@@ -2,7 +2,7 @@
 
 from django import template
 
-from policies.intervals import Interval
+from policies.statistics.intervals import Interval
 
 #: Between a number and its sign: they are one word.
 _NB = "\N{NO-BREAK SPACE}"

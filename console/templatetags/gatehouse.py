@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from console.evidence import clock, reason_words, rule_words, where_words
-from moderation.bank_debug import differing
+from console.pages.evidence import clock, reason_words, rule_words, where_words
+from moderation.banks.lookup import differing
 from policies.choices import Outcome
 
 register = template.Library()

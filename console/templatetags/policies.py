@@ -7,10 +7,10 @@ from django import template
 
 from console.templatetags.gatehouse import span
 from moderation.models import Activation
-from moderation.rollout_selectors import Agreement
+from moderation.rollout.queries import Agreement
 from policies.choices import BAND_KEYS
-from policies.diff import context_words, level_words
-from policies.place_names import language_name, region_name
+from policies.document.diff import context_words, level_words
+from policies.document.place_names import language_name, region_name
 
 register = template.Library()
 

@@ -31,7 +31,7 @@ from feed.cursors import CursorError
 from feed.events import events_record
 from feed.explain import ItemUnknown, explain_item, explain_trace
 from feed.serialise import revocations_json, slate_json
-from moderation import gate
+from moderation.gate import door as gate
 
 _REVOCATIONS = {
     200: RevocationsSchema,

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework import serializers
 
-from policies.regions import REGIONS
+from policies.document.regions import REGIONS
 
 #: The shape of RFC 5646 language tags: language, script, region, variants, extensions, private use.
 _LANGUAGE = re.compile(
@@ -109,7 +109,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         Raises:
             ValidationError: one error for each field at fault.
         """
-        wrong = self._misnamed(data)
+        wrong = self._misname(data)
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
@@ -120,7 +120,7 @@ class StrictSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError(wrong)
         return values
 
-    def _misnamed(self, data: Any) -> dict[str, Any]:
+    def _misname(self, data: Any) -> dict[str, Any]:
         if not hasattr(data, "keys"):
             return {}
         wrong = {

@@ -39,7 +39,7 @@ class StrictMultiPartParser(BaseParser):
         except MultiPartParserError as error:
             raise ParseError(f"The multipart form cannot be read: {error}.") from error
         try:
-            return _checked(_decoded(fields), MultiValueDict({_utf8(n): found for n, found in files.lists()}))
+            return _check(_decode(fields), MultiValueDict({_utf8(n): found for n, found in files.lists()}))
         except UnicodeDecodeError as error:
             _close(files)
             raise ParseError("A field of the form is not UTF-8.") from error
@@ -48,7 +48,7 @@ class StrictMultiPartParser(BaseParser):
             raise
 
 
-def _checked(fields: QueryDict, files: MultiValueDict[str, Any]) -> Any:
+def _check(fields: QueryDict, files: MultiValueDict[str, Any]) -> Any:
     """Return what was sent where all of its text is text that can be kept."""
     found = dict(faults({**dict(fields.lists()), **{name: [] for name in files}}))
     if found:
@@ -63,7 +63,7 @@ def _close(files: MultiValueDict[str, Any]) -> None:
             file.close()
 
 
-def _decoded(fields: QueryDict) -> QueryDict:
+def _decode(fields: QueryDict) -> QueryDict:
     decoded = QueryDict(mutable=True)
     for name, values in fields.lists():
         decoded.setlist(_utf8(name), [_utf8(value) for value in values])

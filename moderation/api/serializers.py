@@ -5,9 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from moderation.api.fields import IdentifierField, ItemIdField, LanguageField, RegionField, StrictSerializer, TextField
+from moderation.intake.submit import Submission, UploadedMedia
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState, ItemState
-from moderation.services.intake import Submission, UploadedMedia
 from policies.api_fields import WholeNumberField
 from policies.choices import BAND_KEYS, KIND_KEYS, Band, ItemKind, Outcome
 

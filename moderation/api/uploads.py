@@ -15,14 +15,14 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import DatabaseError, connection, transaction
 
 from moderation.api.errors import INVALID, STORAGE_FULL, TOO_LARGE, UNAVAILABLE, UNSUPPORTED, Refused
-from moderation.detectors.base import Picture
-from moderation.media.confined import probe
-from moderation.media.limits import MediaExaminationFailed, MediaRejected, MediaStorageFull
-from moderation.media.sniff import HEAD_BYTES, SniffedType, sniff
-from moderation.media.stills import picture_of
-from moderation.media.storing import StoredFile, content_lock, discard, hash_file, save_upload
+from moderation.detection.media.limits import MediaExaminationFailed, MediaRejected, MediaStorageFull
+from moderation.detection.media.sandbox import probe
+from moderation.detection.media.sniff import HEAD_BYTES, SniffedType, sniff
+from moderation.detection.media.stills import picture_of
+from moderation.detection.media.storage import StoredFile, content_lock, discard, hash_file, save_upload
+from moderation.detection.types import Picture
+from moderation.intake.submit import UploadedMedia
 from moderation.models import MediaFile
-from moderation.services.intake import UploadedMedia
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,7 @@ def _check(file: UploadedFile[Any], role: str, family: str) -> _Checked:
             TOO_LARGE, f"The file has {file.size} bytes; at most {limit} are allowed.", field=role, code="too_large"
         )
     try:
-        sniffed = _sniffed(file, role, family)
+        sniffed = _sniff(file, role, family)
         return _check_video(file, role, sniffed) if family == "video" else _check_image(file, role, sniffed)
     except MediaRejected as error:
         raise Refused(_STATUS_OF.get(error.code, INVALID), error.detail, field=role, code=error.code) from error
@@ -91,7 +91,7 @@ def _check(file: UploadedFile[Any], role: str, family: str) -> _Checked:
         raise _not_examined(error, role) from error
 
 
-def _sniffed(file: UploadedFile[Any], role: str, family: str) -> SniffedType:
+def _sniff(file: UploadedFile[Any], role: str, family: str) -> SniffedType:
     file.seek(0)
     sniffed = sniff(file.read(HEAD_BYTES))
     if sniffed.family != family:

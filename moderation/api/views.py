@@ -15,12 +15,12 @@ from moderation.api.errors import CONFLICT, INVALID, UNAVAILABLE, Refused
 from moderation.api.parsers import StrictMultiPartParser
 from moderation.api.serializers import ItemHistory, ItemStatus, ItemSubmission, ReportReceipt, ReportSubmission
 from moderation.api.uploads import uploads_stored
+from moderation.decisions.record import item_withdraw
 from moderation.exceptions import ItemConflict, MediaGone
+from moderation.intake.submit import Submitted, item_begin, item_submit
+from moderation.items.queries import item_by_external_id, item_history, item_status
 from moderation.models import Item
-from moderation.selectors import item_by_external_id, item_history, item_status
-from moderation.services.decisions import item_withdraw
-from moderation.services.intake import Submitted, item_begin, item_submit
-from moderation.services.reports import ReportInvalid, report_file
+from moderation.reports.service import ReportInvalid, report_file
 
 #: How often an upload is done again whose files others removed meanwhile.
 _MAX_TRIES = 3

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier import CATEGORIES
+from moderation.detection.text import CATEGORIES
 
 
 class LabelsInvalid(Exception):

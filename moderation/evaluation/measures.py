@@ -52,7 +52,7 @@ def f1_at(y: Labels, p: Scores, threshold: float) -> float:
     return 0.0 if math.isnan(precision) or precision + recall == 0 else 2 * precision * recall / (precision + recall)
 
 
-def left_alone(p: Scores, threshold: float) -> float:
+def share_left_alone(p: Scores, threshold: float) -> float:
     """Return the share scored below the threshold; for texts that are all harmless."""
     return float((p < threshold).mean()) if len(p) else math.nan
 

@@ -13,7 +13,7 @@ _MARGIN = 22
 _MAX_POINTS = 80
 
 
-def thinned(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> list[list[float]]:
+def thin(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> list[list[float]]:
     """Return at most _MAX_POINTS points of a curve, evenly along its steps."""
     if not len(x):
         return []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier import CATEGORIES
+from moderation.detection.text import CATEGORIES
 from moderation.evaluation import measures, plots
 from moderation.evaluation.labelled import Example, label_arrays
 
@@ -53,7 +53,7 @@ def is_unsafe(examples: Sequence[Example]) -> tuple[npt.NDArray[np.bool_], npt.N
     return np.array([f is True for f in found], bool), np.array([f is not None for f in found], bool)
 
 
-def measured(examples: Sequence[Example], systems: Sequence[System], **facts: Any) -> dict[str, Any]:
+def measure_system(examples: Sequence[Example], systems: Sequence[System], **facts: Any) -> dict[str, Any]:
     """Return the report as JSON-ready values; `facts` (versions, data, latency) go in as they are."""
     return {
         "n": len(examples),
@@ -94,7 +94,7 @@ def _of(y: npt.NDArray[np.bool_], p: Scores, thresholds: Mapping[str, float], ch
             }
             for name, cut in cuts.items()
         },
-        "curve": plots.thinned(recall, precision),
+        "curve": plots.thin(recall, precision),
         "reliability": [[_r(b.score), _r(b.share), b.n] for b in measures.reliability(y, p)],
     }
 
@@ -106,10 +106,10 @@ def _slices(examples: Sequence[Example], system: System) -> dict[str, Any]:
     for name in sorted({e.slice for e in examples if e.slice}):
         rows = np.array([e.slice == name and e.is_unsafe is False for e in examples], bool)
         if rows.sum() >= _MIN_SLICE:
-            found[name] = {"n": int(rows.sum()), "left_alone": _r(measures.left_alone(scores[rows], FAIR_CUT))}
+            found[name] = {"n": int(rows.sum()), "left_alone": _r(measures.share_left_alone(scores[rows], FAIR_CUT))}
     identity = np.array([e.slice in IDENTITY_SLICES and e.is_unsafe is False for e in examples], bool)
     if identity.any():
-        left = measures.left_alone(scores[identity], FAIR_CUT)
+        left = measures.share_left_alone(scores[identity], FAIR_CUT)
         found["identity, counter-speech and quoting together"] = {"n": int(identity.sum()), "left_alone": _r(left)}
     return found
 

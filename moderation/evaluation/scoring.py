@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier import CATEGORIES
-from moderation.classifier.loading import ModelSource, verify
-from moderation.classifier.model import TextClassifier
-from moderation.detectors.terms import TermIndex
+from moderation.detection.language import detect
+from moderation.detection.terms.detector import TermIndex
+from moderation.detection.text import CATEGORIES
+from moderation.detection.text.loading import ModelSource, verify
+from moderation.detection.text.model import TextClassifier
 from moderation.evaluation.terms import seed_terms
-from moderation.language import detect
 
 #: Texts scored at once by one thread.
 _BATCH = 64
@@ -63,7 +63,7 @@ class TextEnsemble:
         """Return the ensemble with a verified model and the seed's terms.
 
         Raises:
-            moderation.classifier.model.ModelInvalid: the model is absent or damaged.
+            moderation.detection.text.model.ModelInvalid: the model is absent or damaged.
         """
         verify(source)
         return cls(TextClassifier(source.folder), seed_terms())

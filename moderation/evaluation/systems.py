@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from moderation.classifier import CATEGORIES
+from moderation.detection.text import CATEGORIES
 from moderation.evaluation import measures
 from moderation.evaluation.labelled import Example, label_arrays
 from moderation.evaluation.report import System
 from moderation.evaluation.scoring import Text, TextEnsemble
 from policies.choices import Band
-from policies.compiled import CLAIM_SLOTS
-from policies.exceptions import PolicyUnavailable
-from policies.schema import LEVEL_KEYS
-from policies.selectors import compiled_active
+from policies.decision.compiled import CLAIM_SLOTS
+from policies.document.schema import LEVEL_KEYS
+from policies.errors import PolicyUnavailable
+from policies.live import active_policy
 
 #: Texts timed one by one.
 _N_TIMED = 200
@@ -48,7 +48,7 @@ def parts(
     ]
 
 
-def chosen_thresholds(ensemble: TextEnsemble, validation: Sequence[Example], recall: float) -> dict[str, float]:
+def choose_thresholds(ensemble: TextEnsemble, validation: Sequence[Example], recall: float) -> dict[str, float]:
     """Return per category the highest threshold that reaches the recall on a validation split, never on the test."""
     fused = ensemble.score(texts_of(validation)).fused
     holds, known = label_arrays(validation)
@@ -62,7 +62,7 @@ def chosen_thresholds(ensemble: TextEnsemble, validation: Sequence[Example], rec
 def policy_thresholds() -> dict[str, dict[str, float]]:
     """Return the active policy's thresholds for everyone, everywhere; empty where no policy is active."""
     try:
-        policy = compiled_active()
+        policy = active_policy()
     except PolicyUnavailable:
         return {}
     # Any market and language without rules of its own, and what is offered to adults: the rows that name nobody.

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from django.apps import apps
 
-from moderation.detectors.terms import TermEntry, TermIndex
+from moderation.detection.terms.detector import TermEntry, TermIndex
 from policies.choices import Outcome
-from policies.documents import read_terms
+from policies.document.stored import read_terms
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 
-#: `gatehouse_audit` writes the row; who acts is told by settings of the transaction (moderation/acting.py), else it is unknown,
+#: `gatehouse_audit` writes the row; who acts is told by settings of the transaction (moderation/audit/actors.py), else it is unknown,
 #: and the row names the database role. The others are trigger functions: one for any table, one each where rows mean more.
 FUNCTIONS = r"""
 CREATE FUNCTION gatehouse_audit(

@@ -4,8 +4,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q
 
-from policies.calibration import SCORE_EDGES
 from policies.choices import DETECTORS
+from policies.statistics.calibration import SCORE_EDGES
 
 #: Bins of equal width in which scores are held against people's decisions.
 N_LABEL_BINS = 10

@@ -48,7 +48,7 @@ _REKEY = """
 """
 
 
-# Any category that carries the flag, whatever it is called; see moderation.visibility.
+# Any category that carries the flag, whatever it is called; see moderation.items.visibility.
 _RESTRICTS_ITEM = """
     IF EXISTS (SELECT 1 FROM policies_category c WHERE c.slug = NEW.category AND c.is_child_safety) THEN
         UPDATE moderation_item SET is_restricted = true WHERE id = NEW.item_id AND NOT is_restricted;
@@ -86,7 +86,7 @@ LIVE_STAGES = (*MACHINE_STAGES, DecisionStage.CAMPAIGN, DecisionStage.EMERGENCY,
 class Decision(PublicKeyModel):
     """A verdict that was applied, by a machine or a person.
 
-    `evidence` holds what `policies.decide` was given: `{"scores": {category: float}, "hard": {category: int},
+    `evidence` holds what `policies.decision.decide` was given: `{"scores": {category: float}, "hard": {category: int},
     "missing": {detector: why}, "context": {...}}`; `reasons` is what it answered.
     """
 

@@ -34,7 +34,7 @@ class ItemEvidence(models.Model):
     """What the detectors found on an item and the context it is judged in, as of its last machine judgement.
 
     `missing` has bit i set where DETECTORS[i] gave no answer. `cells` holds one cell per source and category that was
-    found; see `moderation.evidence_cells`. `floor` is the least Outcome due to the item's campaign.
+    found; see `moderation.verdict.evidence_codec`. `floor` is the least Outcome due to the item's campaign.
     """
 
     item = models.OneToOneField(

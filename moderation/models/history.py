@@ -12,7 +12,7 @@ from policies.triggers import no_truncate
 class History(models.Model):
     """One row. Its key is random, made with the database and made anew after each restore (`manage.py history_new`).
 
-    A copy brings the key of the original along: whoever compares histories looks at more than this (`moderation.histories`).
+    A copy brings the key of the original along: whoever compares histories looks at more than this (`moderation.db.histories`).
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)

@@ -130,7 +130,7 @@ class Item(PublicKeyModel):
     deep_state = models.CharField(max_length=12, choices=DeepState.choices, default=DeepState.NOT_NEEDED)
     current_decision = models.ForeignKey("moderation.Decision", on_delete=models.PROTECT, null=True, related_name="+")
     withdrawn_at = models.DateTimeField(null=True)
-    # Set by triggers alone, and never unset; moderation.visibility says what follows.
+    # Set by triggers alone, and never unset; moderation.items.visibility says what follows.
     is_restricted = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel
-from moderation.routing import PARTITION_QUEUES, RESTRICTED_QUEUE
+from policies.choices import PARTITION_QUEUES, RESTRICTED_QUEUE
 
 #: For the bodies of triggers: sees that there is a queue of the restricted partition, and where its key is found.
 PARTITION_MADE = f"""

@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from moderation.models.base import PublicKeyModel
-from policies.outcomes import Simulation
-from policies.population import Filter
+from policies.replay.outcomes import Simulation
+from policies.replay.population import Filter
 from policies.triggers import no_truncate
 
 # The draft may be discarded; what was found of it stays.
@@ -40,10 +40,10 @@ class SimulationRun(PublicKeyModel):
     """One draft (or any other version) replayed beside the version that was active.
 
     Digests say what exactly was compared: a draft may change afterwards, or be discarded. `since` and `until` bound the time
-    of upload, the end excluded; `filter` is the rest of it, as `policies.population.Filter` writes it.
+    of upload, the end excluded; `filter` is the rest of it, as `policies.replay.population.Filter` writes it.
 
     There are two results where the restricted partition has anything of the population: one without it, for everybody, and
-    the whole. Runs from before that have only the whole one, and are not open; see moderation.visibility.
+    the whole. Runs from before that have only the whole one, and are not open; see moderation.items.visibility.
     """
 
     draft = models.ForeignKey(

@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from console.session_life import session_begin
-from moderation import gate
-from moderation.gate import Gate
-from tests.console import scenes
+from moderation.gate import door as gate
+from moderation.gate.door import Gate
+from tests.support import scenes
+from tests.support.sign_in import signed_in
 
 
 @pytest.fixture(autouse=True)
@@ -37,16 +37,6 @@ def reviewer(ready: None) -> User:
 def senior(ready: None) -> User:
     """Return a senior."""
     return scenes.person("senior")
-
-
-def signed_in(user: User) -> Client:
-    """Return a browser in which somebody is signed in."""
-    client = Client()
-    client.force_login(user)
-    session = client.session
-    session_begin(session)
-    session.save()
-    return client
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.deep_queue import survive
+from tests.support.deep_survival import survive
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 

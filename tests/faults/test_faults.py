@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from console.embedded import servers_in
-from tests.faults.rig import Rig, rig
+from console.demo.embedded import servers_in
+from tests.support.fault_rig import Rig, rig
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 

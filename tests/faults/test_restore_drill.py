@@ -16,11 +16,11 @@ import httpx
 import psycopg
 import pytest
 
-from benchmarks.fill import fill
-from benchmarks.live import ROOT, Live, live_service
-from console import embedded
-from console.embedded import Servers
-from tests.feed.test_database_away import until
+from console.demo import embedded
+from console.demo.embedded import Servers
+from tests.support.fill import fill
+from tests.support.live import ROOT, Live, live_service
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 #: A view may be so old, a look takes its time, and the machine is busy.

@@ -11,8 +11,8 @@ from django.test import Client
 from console.models import SCOPES, ApiKey
 from feed import index, traces
 from feed.index import Index, fill_shelf
-from moderation import gate
-from moderation.gate import Gate
+from moderation.gate import door as gate
+from moderation.gate.door import Gate
 
 
 @pytest.fixture

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
-from benchmarks.fill import fill
-from benchmarks.live import Live, live_service
-from console.embedded import Servers
+from console.demo.embedded import Servers
+from tests.support.fill import fill
+from tests.support.live import Live, live_service
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 MAX_AGE_SECONDS = 1.0
@@ -23,15 +23,6 @@ def slate(live: Live, client: httpx.Client) -> tuple[str, set[str]]:
     answer = client.get(f"{live.url}/api/v1/feed?age=30&region=DE&limit=50", headers=live.authorization())
     assert answer.status_code == 200, answer.text
     return answer.json()["rung"], {item["external_id"] for item in answer.json()["items"]}
-
-
-def until(wanted: Callable[[], bool], seconds: float) -> float:
-    """Wait until something holds; return how long it took."""
-    began = time.monotonic()
-    while not wanted():
-        assert time.monotonic() - began < seconds, "it did not happen in time"
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def test_it_goes_empty_in_time_and_comes_back_without_what_was_revoked(servers: Servers, tmp_path: Path) -> None:

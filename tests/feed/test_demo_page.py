@@ -12,10 +12,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from moderation import gate
-from moderation.gate import Gate
-from tests.console.conftest import signed_in
-from tests.moderation.clearances import cleared, revoke
+from moderation.gate import door as gate
+from moderation.gate.door import Gate
+from tests.support.clearances import cleared, revoke
+from tests.support.sign_in import signed_in
 
 Follow = Callable[[], None]
 

@@ -15,7 +15,7 @@ from feed.models import Event, Popularity
 from feed.popularity import popularity_recompute
 from feed.tasks import popularity_refresh
 from feed.viewers import impression_make, impression_region, viewer_hash
-from tests.moderation.clearances import cleared, item_make
+from tests.support.clearances import cleared, item_make
 
 Api = Callable[..., Any]
 

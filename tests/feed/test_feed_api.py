@@ -18,9 +18,9 @@ from openapi_schema_validator import OAS31Validator
 from console.models import SCOPES, ApiKey
 from feed.traces import HELD, TraceKeeper
 from feed.viewers import viewer_hash
-from moderation import gate
+from moderation.gate import door as gate
 from moderation.models import ClearanceRevision
-from tests.moderation.clearances import cleared, item_make, permit, revoke
+from tests.support.clearances import cleared, item_make, permit, revoke
 
 Api = Callable[..., Any]
 Follow = Callable[[], None]
@@ -71,7 +71,7 @@ def test_it_serves_nothing_that_is_not_cleared_for_the_viewer(api: Api, follow: 
 
 
 def test_a_revoked_item_leaves_even_when_the_index_has_not_noticed(api: Api, follow: Follow) -> None:
-    from moderation import gate
+    from moderation.gate import door as gate
 
     item = cleared("a")
     follow()

@@ -13,10 +13,10 @@ from feed import index
 from feed.cursors import CursorError, cursor_make, cursor_read
 from feed.index import Index, primary_language
 from feed.params import SEEN_MAX
-from feed.process import PerProcess
-from feed.viewers import MARK_BYTES, seen_mark
-from moderation import gate
-from tests.moderation.clearances import cleared, item_make, permit, revoke
+from feed.viewers import MARK_BYTES, mark_of_seen
+from moderation.gate import door as gate
+from moderation.gate.per_process import PerProcess
+from tests.support.clearances import cleared, item_make, permit, revoke
 
 Follow = Callable[[], None]
 
@@ -137,8 +137,8 @@ def test_a_cursor_remembers_the_newest_and_names_no_key() -> None:
     cursor = cursor_make([], range(1, SEEN_MAX + 11), "h")
     marks = cursor_read(cursor)
     assert len(marks) == SEEN_MAX
-    assert marks[-1] == seen_mark(SEEN_MAX + 10, "h")
-    assert seen_mark(10, "h") not in marks
+    assert marks[-1] == mark_of_seen(SEEN_MAX + 10, "h")
+    assert mark_of_seen(10, "h") not in marks
     assert {len(mark) for mark in marks} == {MARK_BYTES}
     assert len(cursor) < 3_000
 

@@ -20,8 +20,8 @@ from feed.scorers import best_first, jitter
 from feed.selection import diverse_rows
 from feed.serialise import slate_json
 from feed.types import Candidates, Entry, Rung, Slate
-from moderation import gate
-from tests.moderation.clearances import cleared, revoke
+from moderation.gate import door as gate
+from tests.support.clearances import cleared, revoke
 
 Follow = Callable[[], None]
 

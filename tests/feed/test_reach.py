@@ -11,7 +11,7 @@ from console.tasks import reach_refresh
 from feed.models import Event
 from feed.reach import views_by_creator
 from moderation.models import Creator, Item
-from tests.moderation.clearances import item_make
+from tests.support.clearances import item_make
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()

@@ -12,11 +12,11 @@ from feed import index
 from feed.home import query_make
 from feed.pipeline import take_shelf
 from feed.types import Trace
-from moderation import gate
-from moderation.gate import Viewer
+from moderation.gate import door as gate
+from moderation.gate.door import Viewer
 from policies.choices import Band
-from tests.moderation.clearances import cleared, revoke
-from tests.moderation.dumps import Dump
+from tests.support.clearances import cleared, revoke
+from tests.support.dumps import Dump
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Api = Callable[..., Any]

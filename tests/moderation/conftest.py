@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.live import Live, live_service
-from tests.owner import database_made
+from tests.support.live import Live, live_service
+from tests.support.owner import database_made
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,11 @@ from policies.untrusted import (
     MAX_FAULTS,
     MAX_SHOWN,
     UntrustedError,
-    checked_lines,
+    check_lines,
     decimal_number,
     faults,
     load_json,
-    shown,
+    show,
     text_fault,
     whole_number,
 )
@@ -188,11 +188,11 @@ def test_plain_decimals_are_read(text: str) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_a_message_repeats_little_whatever_was_sent(value: object) -> None:
-    text = shown(value)
+    text = show(value)
     assert len(text) <= 2 * MAX_SHOWN + 3
     text.encode()  # and what it repeats can be sent
 
 
 def test_the_line_of_a_file_that_cannot_be_kept_is_named() -> None:
     with pytest.raises(UntrustedError, match="Line 2"):
-        list(checked_lines(["fine\n", "a\0b\n"]))
+        list(check_lines(["fine\n", "a\0b\n"]))

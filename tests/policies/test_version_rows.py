@@ -11,9 +11,9 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import CheckConstraint, UniqueConstraint
 
 from policies.models import PolicyVersion, VersionPart
-from policies.services import version_activate, version_approve, version_create, version_submit
-from tests.owner import owner
-from tests.policies.builders import seed_document
+from policies.services.versions import version_activate, version_approve, version_create, version_submit
+from tests.support.owner import owner
+from tests.support.policy_builders import seed_document
 
 PARTS = sorted(
     model._meta.db_table for model in apps.get_app_config("policies").get_models() if issubclass(model, VersionPart)

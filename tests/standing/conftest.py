@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from moderation import onpath
+from moderation.live import onpath
 from policies.models import PolicyVersion
-from tests.moderation.people import ready
-from tests.moderation.rolling import approved, fresh, people
-from tests.standing.world import OWN_TERM, Quiet, Stage, World
+from tests.support.people import ready
+from tests.support.rolling import approved, fresh, people
+from tests.support.world import OWN_TERM, Quiet, Stage, World
 
 
 @pytest.fixture

@@ -12,21 +12,24 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from moderation import domain_source, list_ages, tasks
+from moderation import tasks
+from moderation.banks import service as banks
+from moderation.decisions.clearances import clearances_expire
 from moderation.exceptions import JudgementOverdue
-from moderation.lists_in_force import ListsUnavailable
+from moderation.intake import submit
+from moderation.items.queries import item_status
+from moderation.live import domains as live_domains
+from moderation.live.lists import ListsUnavailable
 from moderation.models import Clearance, ListChange, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.lists import ListKind
-from moderation.selectors import item_status
-from moderation.services import banks, intake
-from moderation.services.clearances import clearances_expire
-from moderation.services.judging_again import items_judge_again
-from moderation.services.list_changes import NotSettledYet, list_change_look, list_change_settle
-from moderation.services.list_subjects import concerned_by
-from moderation.services.outbox import TOPIC_EXAMINE, TOPIC_RENEW
+from moderation.outbox.messages import TOPIC_EXAMINE, TOPIC_RENEW
+from moderation.rejudge.list_changes import NotSettledYet, list_change_look, list_change_settle
+from moderation.rejudge.list_subjects import select_concerned
+from moderation.rejudge.service import items_judge_again
+from moderation.verdict import list_ages
 from policies.choices import Outcome, Standing
-from tests.standing.world import DOMAINS, OWN_TERM, World
+from tests.support.world import DOMAINS, OWN_TERM, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOTHING: frozenset[str] = frozenset()
@@ -144,7 +147,7 @@ def test_a_hash_whose_retirement_is_only_asked_for_is_looked_for(
 ) -> None:
     """Added to a bank of child safety; before anybody looks for it, one person asks to retire it, and a second never agrees."""
     if in_batches:
-        monkeypatch.setattr("moderation.services.banks._BATCH", 1)
+        monkeypatch.setattr("moderation.banks.service._BATCH", 1)
     world.upload("ada", NOTHING, "known")
     world.examine(next(iter(world.things)))
     assert state(world) == "cleared"
@@ -166,8 +169,8 @@ def test_a_look_for_new_hashes_looks_for_no_others(world: World) -> None:
     banks.bank_add_entries(actor="test", bank=bank, entries=[entry, banks.NewEntry("sha256", "0" * 64)])
     first, second = ListChange.objects.order_by("pk")
     item = world.item(next(iter(world.things)))
-    assert concerned_by(first)([item]) == [item.pk]
-    assert concerned_by(second)([item]) == []
+    assert select_concerned(first)([item]) == [item.pk]
+    assert select_concerned(second)([item]) == []
 
 
 def test_a_change_of_a_bank_as_an_earlier_release_noted_it_is_looked_for_in_all_of_the_bank(world: World) -> None:
@@ -176,14 +179,14 @@ def test_a_change_of_a_bank_as_an_earlier_release_noted_it_is_looked_for_in_all_
     banks.bank_add_entries(actor="test", bank=world.stage.bank, entries=[entry])
     old = ListChange(kind=ListKind.BANKS, subject={"bank": world.stage.bank.pk, "txid": 1})
     item = world.item(next(iter(world.things)))
-    assert concerned_by(old)([item]) == [item.pk]
+    assert select_concerned(old)([item]) == [item.pk]
 
 
 def test_nothing_gets_wider_while_a_list_cannot_be_read(world: World) -> None:
     world.upload("ada", frozenset({"zorblax"}), "")
     world.term("zorblax")
     item = world.item(next(iter(world.things)))
-    with mock.patch.object(domain_source, "_read", side_effect=_away()), pytest.raises(ListsUnavailable):
+    with mock.patch.object(live_domains, "_read", side_effect=_away()), pytest.raises(ListsUnavailable):
         world.term("zorblax")
     item.refresh_from_db()
     assert item.state == "blocked"
@@ -207,7 +210,7 @@ def test_a_detector_that_was_exchanged_is_asked_again_before_anything_gets_wider
     world.examine(name)
     world.term("zorblax")
     item = world.item(name)
-    monkeypatch.setattr("moderation.detectors.ocr.OcrDetector.version", "another")
+    monkeypatch.setattr("moderation.detection.ocr.detector.OcrDetector.version", "another")
     world.term("zorblax")
     item.refresh_from_db()
     assert item.state == "blocked"
@@ -219,7 +222,7 @@ def test_a_change_that_nobody_noted_lets_nothing_get_wider(world: World) -> None
     world.upload("ada", frozenset({"zorblax", "quuxwort"}), "")
     world.term("zorblax")
     item = world.item(next(iter(world.things)))
-    real, calls = intake.judge, []
+    real, calls = submit.judge, []
 
     def add() -> None:
         with mock.patch.object(world, "look"):
@@ -234,7 +237,7 @@ def test_a_change_that_nobody_noted_lets_nothing_get_wider(world: World) -> None
             other.join(30)
         return real(*args, **kwargs)
 
-    with mock.patch("moderation.services.judging_again.judge", meanwhile):
+    with mock.patch("moderation.rejudge.service.judge", meanwhile):
         world.term("zorblax")
     item.refresh_from_db()
     assert item.state == "blocked"
@@ -242,8 +245,8 @@ def test_a_change_that_nobody_noted_lets_nothing_get_wider(world: World) -> None
 
 def test_the_second_look_waits_for_transactions_of_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.upload("ada", NOTHING, "")
-    monkeypatch.setattr("moderation.services.list_changes.SETTLED_AFTER_SECONDS", 0.2)
-    monkeypatch.setattr("moderation.services.transactions.xmin", lambda: 0)
+    monkeypatch.setattr("moderation.rejudge.list_changes.SETTLED_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr("moderation.db.transactions.xmin", lambda: 0)
     world.begun = {"none": None}  # type: ignore[dict-item] # so that the second look stays promised
     world.term("zorblax")
     message = OutboxMessage.objects.get(topic="moderation.tasks.list_change_settle", state="pending")
@@ -270,19 +273,19 @@ def test_a_first_look_goes_on_from_where_it_was(world: World) -> None:
 def test_a_verdict_that_took_too_long_is_not_stored(world: World) -> None:
     """What was judged by lists of long ago is judged again: nobody looks for it any more."""
     _, submission, _ = world.submission("ada", frozenset({"zorblax"}), "")
-    begun = intake.item_begin(submission)
+    begun = submit.item_begin(submission)
     world.term("zorblax")
-    old = intake.replace(begun, at=begun.at - list_ages.JUDGEMENT_MAX_SECONDS - 1)
-    item = intake.item_submit(actor="api:test", submission=submission, begun=old).item
+    old = submit.replace(begun, at=begun.at - list_ages.JUDGEMENT_MAX_SECONDS - 1)
+    item = submit.item_submit(actor="api:test", submission=submission, begun=old).item
     assert item.state == "blocked"
 
 
 def test_a_verdict_that_becomes_too_old_while_it_is_stored_is_rolled_back(world: World) -> None:
     _, submission, _ = world.submission("ada", NOTHING, "")
-    begun = intake.item_begin(submission)
+    begun = submit.item_begin(submission)
     ages = iter([False, True])
-    with mock.patch.object(intake.Begun, "is_overdue", property(lambda self: next(ages, False))):
-        item = intake.item_submit(actor="api:test", submission=submission, begun=begun).item
+    with mock.patch.object(submit.Begun, "is_overdue", property(lambda self: next(ages, False))):
+        item = submit.item_submit(actor="api:test", submission=submission, begun=begun).item
     assert item.decisions.count() == 1
     assert issubclass(JudgementOverdue, Exception)
 
@@ -336,7 +339,7 @@ def test_what_a_person_cleared_is_granted_anew(world: World) -> None:
 def test_an_expired_clearance_stays_away_while_lists_cannot_be_read(world: World) -> None:
     world.upload("ada", NOTHING, "")
     expire(world)
-    with mock.patch.object(domain_source, "_read", side_effect=_away()):
+    with mock.patch.object(live_domains, "_read", side_effect=_away()):
         renew()
     assert not Clearance.objects.get().is_granted
     assert OutboxMessage.objects.get(topic=TOPIC_RENEW).state == "pending"

@@ -13,19 +13,21 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from moderation.detectors.base import Result
-from moderation.detectors.vision import VisionDetector
-from moderation.list_ages import JUDGEMENT_MAX_SECONDS
+from moderation.deep import examine
+from moderation.detection.types import Result
+from moderation.detection.vision.detector import VisionDetector
 from moderation.models import DetectorResult, OutboxMessage, PromptSet
 from moderation.models.decision import DecisionStage
 from moderation.models.lists import ListKind
-from moderation.services import examination, judging_again, list_changes
-from moderation.services.activation import activation_start, activations_resume
-from moderation.services.list_changes import TOPIC_LOOK, TOPIC_SETTLE, list_change_settle, list_changed
-from policies import selectors
+from moderation.rejudge import list_changes
+from moderation.rejudge import service as rejudge
+from moderation.rejudge.list_changes import TOPIC_LOOK, TOPIC_SETTLE, list_change_settle, list_changed
+from moderation.rollout.activation import activation_start, activations_resume
+from moderation.verdict.list_ages import JUDGEMENT_MAX_SECONDS
+from policies import live as live_policies
 from policies.choices import Standing
-from tests.moderation.rolling import approved
-from tests.standing.world import World
+from tests.support.rolling import approved
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOTHING: frozenset[str] = frozenset()
@@ -60,15 +62,15 @@ class Looking(VisionDetector):
 @pytest.fixture
 def looking(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Return a world whose version asks what is shown, with the first set of prompts in force."""
-    real = examination.deep_detectors
+    real = examine.deep_detectors
 
     def detectors() -> Any:
         return tuple(Looking() if detector.name == "vision" else detector for detector in real())
 
-    monkeypatch.setattr(examination, "deep_detectors", detectors)
-    monkeypatch.setattr(judging_again, "deep_detectors", detectors)
+    monkeypatch.setattr(examine, "deep_detectors", detectors)
+    monkeypatch.setattr(rejudge, "deep_detectors", detectors)
     activation_start(actor=world.stage.approver, version=approved(_asks_what_is_shown), now=timezone.now())
-    selectors.invalidate()
+    live_policies.invalidate()
     while not activations_resume(budget_seconds=60):
         pass
     publish(world, 1)
@@ -134,7 +136,7 @@ def test_a_deep_pass_that_outlasts_a_suspension_does_not_clear_the_upload(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = uploaded(world, "plain")
-    monkeypatch.setattr(examination, "_looked", once(examination._looked, lambda: suspend(world)))
+    monkeypatch.setattr(examine, "_look", once(examine._look, lambda: suspend(world)))
     world.examine(name)
     assert world.item(name).state == "held"
     world.check()
@@ -151,7 +153,7 @@ def test_a_deep_pass_that_outlasts_the_end_of_a_suspension_does_not_go_on_holdin
         world.standing("ada", Standing.NEW)
         settled(world)
 
-    monkeypatch.setattr(examination, "_looked", once(examination._looked, trust))
+    monkeypatch.setattr(examine, "_look", once(examine._look, trust))
     world.examine(name)
     assert world.item(name).state == "cleared"
     world.check()
@@ -165,7 +167,7 @@ def test_a_deep_pass_that_outlasts_a_publication_of_prompts_decides_by_the_new_o
         publish(looking, before)
     name = uploaded(looking, "plain")
     assert looking.item(name).state == "held"
-    monkeypatch.setattr(examination, "_looked", once(examination._looked, lambda: publish(looking, after)))
+    monkeypatch.setattr(examine, "_look", once(examine._look, lambda: publish(looking, after)))
     looking.examine(name)
     decision = looking.item(name).current_decision
     assert decision
@@ -178,7 +180,7 @@ def test_a_deep_pass_decides_by_the_prompts_that_are_published_while_it_judges(
     looking: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = uploaded(looking, "plain")
-    monkeypatch.setattr(examination, "judge", once(examination.judge, lambda: publish(looking, 2)))
+    monkeypatch.setattr(examine, "judge", once(examine.judge, lambda: publish(looking, 2)))
     looking.examine(name)
     assert looking.item(name).state == "blocked"
 
@@ -187,13 +189,13 @@ def test_a_deep_pass_that_prompts_keep_changing_under_is_tried_again_later(
     looking: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = uploaded(looking, "plain")
-    real = examination._looked
+    real = examine._look
 
     def always_of_before(*args: Any) -> Any:
         return [replace(result, version="another") for result in real(*args)]
 
-    monkeypatch.setattr(examination, "_looked", always_of_before)
-    with pytest.raises(judging_again.ListsChanged):
+    monkeypatch.setattr(examine, "_look", always_of_before)
+    with pytest.raises(rejudge.ListsChanged):
         looking.examine(name)
     assert looking.item(name).state == "held"
 
@@ -203,8 +205,8 @@ def test_a_deep_pass_that_prompts_keep_changing_under_is_tried_again_later(
 
 def test_items_of_a_batch_are_judged_by_the_standing_of_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     name = uploaded(world)
-    monkeypatch.setattr(judging_again, "contents_of", once(judging_again.contents_of, lambda: suspend(world)))
-    judging_again.items_judge_again(item_pks=[world.item(name).pk], stage=DecisionStage.LISTS)
+    monkeypatch.setattr(rejudge, "contents_of", once(rejudge.contents_of, lambda: suspend(world)))
+    rejudge.items_judge_again(item_pks=[world.item(name).pk], stage=DecisionStage.LISTS)
     assert world.item(name).state == "held"
     world.check()
 
@@ -226,7 +228,7 @@ def test_an_item_whose_creators_standing_changes_while_it_is_judged_is_judged_by
         other.start()
         other.join(30)
 
-    monkeypatch.setattr(judging_again, "judge", once(judging_again.judge, meanwhile))
+    monkeypatch.setattr(rejudge, "judge", once(rejudge.judge, meanwhile))
     with mock.patch.object(world, "look"):
         world.term("zorblax")
     withdrawn = OutboxMessage.objects.filter(topic=TOPIC_LOOK, state="pending").earliest("pk")
@@ -242,8 +244,8 @@ def test_items_of_a_batch_are_judged_by_what_machines_have_seen_since_it_was_rea
     """A deep pass ends while a look goes through its batch: the look does not put back what was known before it."""
     name = uploaded(world, "plain")
     item = world.item(name)
-    monkeypatch.setattr(judging_again, "contents_of", once(judging_again.contents_of, lambda: world.examine(name)))
-    judging_again.items_judge_again(item_pks=[item.pk], stage=DecisionStage.LISTS)
+    monkeypatch.setattr(rejudge, "contents_of", once(rejudge.contents_of, lambda: world.examine(name)))
+    rejudge.items_judge_again(item_pks=[item.pk], stage=DecisionStage.LISTS)
     assert world.item(name).state == "cleared"
     world.check()
 
@@ -273,21 +275,21 @@ def test_one_who_judges_again_never_goes_on_with_prompts_of_long_ago(
         publish(looking, before)
     name = uploaded(looking, "plain")
     looking.examine(name)
-    judges = judging_again.Judge()
+    judges = rejudge.Judge()
     publish(looking, after)
     assert looking.item(name).state == state
     later = time.monotonic() + JUDGEMENT_MAX_SECONDS + 1
-    monkeypatch.setattr("moderation.list_ages.time.monotonic", lambda: later)
+    monkeypatch.setattr("moderation.verdict.list_ages.time.monotonic", lambda: later)
     pks = [looking.item(name).pk]
-    judging_again.items_judge_again(item_pks=pks, stage=DecisionStage.LISTS, judge_with=judges)
+    rejudge.items_judge_again(item_pks=pks, stage=DecisionStage.LISTS, judge_with=judges)
     assert looking.item(name).state == state
 
 
 def test_a_verdict_by_lists_that_were_read_too_long_ago_is_not_stored(world: World) -> None:
     name = uploaded(world)
-    judges = judging_again.Judge()
+    judges = rejudge.Judge()
     old = judges.mark.read_at - JUDGEMENT_MAX_SECONDS - 1
     judges.mark = replace(judges.mark, read_at=old)
     pks = [world.item(name).pk]
-    judging_again.items_judge_again(item_pks=pks, stage=DecisionStage.LISTS, judge_with=judges)
+    rejudge.items_judge_again(item_pks=pks, stage=DecisionStage.LISTS, judge_with=judges)
     assert judges.mark.read_at > old, "they were not read again"

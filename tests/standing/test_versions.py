@@ -8,17 +8,17 @@ from unittest import mock
 import pytest
 from django.utils import timezone
 
+from moderation.banks import service as banks
 from moderation.models import Activation, ListChange, OutboxMessage
-from moderation.services import activation as service
-from moderation.services import banks
-from moderation.services.activation import activation_start, activations_resume
-from moderation.services.rollout import canary_adjust, canary_start, version_withdraw
-from policies import selectors
+from moderation.rollout import activation as service
+from moderation.rollout.activation import activation_start, activations_resume
+from moderation.rollout.service import canary_adjust, canary_start, version_withdraw
+from policies import live as live_policies
 from policies.choices import Outcome
+from policies.decision.rollout import bucket_of
 from policies.models import PolicyVersion
-from policies.rollout import bucket_of
-from tests.moderation.rolling import Edit, approved
-from tests.standing.world import OWN_TERM, World
+from tests.support.rolling import Edit, approved
+from tests.support.world import OWN_TERM, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOTHING: frozenset[str] = frozenset()
@@ -29,7 +29,7 @@ def only(world: World) -> str:
 
 
 def resume() -> None:
-    selectors.invalidate()
+    live_policies.invalidate()
     while not activations_resume(budget_seconds=60):
         pass
 
@@ -122,7 +122,7 @@ def test_an_activation_that_is_killed_before_it_judged_all_one_by_one_judges_the
     freed = list(world.things)[-1]
     assert [world.item(name).state for name in (matched, freed)] == ["held", "blocked"]
     activation_start(actor=world.stage.approver, version=approved(drugs("block")), note="a test", now=timezone.now())
-    selectors.invalidate()
+    live_policies.invalidate()
     with mock.patch.object(service, "items_judge_again", side_effect=OSError("gone")):
         assert not activations_resume(budget_seconds=60)
     assert [world.item(name).state for name in (matched, freed)] == ["held", "held"]  # the other is to be read now
@@ -180,7 +180,7 @@ def test_what_a_person_cleared_under_a_canary_is_looked_through_when_the_canary_
     world.activate()  # the version with OWN_TERM
     version = approved()  # without it
     canary_start(actor=world.stage.approver, version=version, percent=99, now=timezone.now())
-    selectors.invalidate()
+    live_policies.invalidate()
     for i in range(4):
         world.upload(f"maker-{i}", frozenset({OWN_TERM}), "")
     name = next(n for n in world.things if world.item(n).state == "cleared")
@@ -199,7 +199,7 @@ def test_what_a_person_cleared_under_a_canary_that_asked_less_of_banks_is_judged
     soft_bank(world)
     version = approved(drugs("restrict"))
     canary_start(actor=world.stage.approver, version=version, percent=99, now=timezone.now())
-    selectors.invalidate()
+    live_policies.invalidate()
     for i in range(4):
         upload_known(world, f"maker-{i}")
     name = next(n for n in world.things if world.item(n).state == "restricted")
@@ -225,7 +225,7 @@ def test_what_was_begun_before_a_canary_is_decided_by_it_once_it_has_settled(wor
     for i in range(3):
         world.begin(f"maker-{i}", frozenset({OWN_TERM}), "")
     canary_start(actor=world.stage.approver, version=version, percent=99, now=timezone.now())
-    selectors.invalidate()
+    live_policies.invalidate()
     world.finish()
     is_in = in_canary(world, version)
     assert any(is_in.values())
@@ -242,11 +242,11 @@ def test_what_was_begun_before_a_canarys_share_changes_is_decided_by_who_decides
 ) -> None:
     version = approved(own_term)
     canary_start(actor=world.stage.approver, version=version, percent=before, now=timezone.now())
-    selectors.invalidate()
+    live_policies.invalidate()
     for i in range(4):
         world.begin(f"maker-{i}", frozenset({OWN_TERM}), "")
     canary_adjust(actor=world.stage.approver, version=version, percent=after, now=timezone.now())
-    selectors.invalidate()
+    live_policies.invalidate()
     world.finish()
     world._reexamine()  # what the term had spared is read
     for name, is_in in in_canary(world, version).items():

@@ -8,15 +8,15 @@ from unittest import mock
 import pytest
 from django.utils import timezone
 
-from moderation.basis import basis_of, evidence_seen
+from moderation.decisions.basis import basis_of, evidence_seen
 from moderation.exceptions import LeaseLost
 from moderation.models import Decision, Job
 from moderation.models.decision import DecisionStage
 from moderation.models.review import ACTIVE_JOB_STATES
-from moderation.services.jobs import job_claim, job_decide, job_heartbeat
-from moderation.services.judging_again import items_judge_again
+from moderation.rejudge.service import items_judge_again
+from moderation.review.leases import job_claim, job_decide, job_heartbeat
 from policies.choices import Outcome
-from tests.standing.world import World
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

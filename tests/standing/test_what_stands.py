@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from policies.choices import Outcome, Standing
-from tests.standing.world import CREATORS, DOMAINS, FILES, OWN_TERM, TERMS, Stage, World, Writer
+from tests.support.world import CREATORS, DOMAINS, FILES, OWN_TERM, TERMS, Stage, World, Writer
 
 #: In CI so many sequences, shared by N_PARTS tests; `make soak-decisions` asks for more, beside workers that never rest.
 N_SEQUENCES = int(os.environ.get("SOAK_SEQUENCES", "30"))

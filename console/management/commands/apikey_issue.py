@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from console.api_keys import ApiKeyInvalid, key_issue
+from console.identity.api_keys import ApiKeyInvalid, key_issue
 from console.models import SCOPES
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from console.api_keys import keys
+from console.identity.api_keys import keys
 
 
 class Command(BaseCommand):

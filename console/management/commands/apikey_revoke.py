@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from console.api_keys import ApiKeyInvalid, key_named, key_revoke
+from console.identity.api_keys import ApiKeyInvalid, key_named, key_revoke
 
 
 class Command(BaseCommand):

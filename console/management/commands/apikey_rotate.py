@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from console.api_keys import ApiKeyInvalid, key_named, key_rotate
+from console.identity.api_keys import ApiKeyInvalid, key_named, key_rotate
 
 
 class Command(BaseCommand):

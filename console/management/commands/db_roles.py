@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from console.database import application_grant, excess
-from moderation.owner import RolesInvalid, as_owner
+from moderation.db.owner import RolesInvalid, as_owner
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 
 from console.database import application_grant
-from moderation.owner import RolesInvalid, as_owner
+from moderation.db.owner import RolesInvalid, as_owner
 
 
 class Command(migrate.Command):

@@ -8,15 +8,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from moderation.detectors.pdq import PDQ_MIN_QUALITY
+from moderation.banks.service import NewClip, NewEntry, bank_add_clip, bank_add_entries, bank_upsert
+from moderation.detection.hashes.pdq import PDQ_MIN_QUALITY
+from moderation.detection.media.limits import MediaExaminationFailed, MediaRejected
+from moderation.detection.media.sandbox import examine
+from moderation.detection.media.sniff import HEAD_BYTES, sniff
+from moderation.detection.media.stills import picture_of
+from moderation.detection.media.storage import hash_file
 from moderation.exceptions import BankInvalid
-from moderation.media.confined import examine
-from moderation.media.limits import MediaExaminationFailed, MediaRejected
-from moderation.media.sniff import HEAD_BYTES, sniff
-from moderation.media.stills import picture_of
-from moderation.media.storing import hash_file
 from moderation.models import HashBank
-from moderation.services.banks import NewClip, NewEntry, bank_add_clip, bank_add_entries, bank_upsert
 from policies.choices import Outcome
 
 
@@ -39,14 +39,14 @@ class Command(BaseCommand):
             outcome = Outcome[options["outcome"]]
             with transaction.atomic():
                 bank = bank_upsert(actor="command", slug=options["bank"], category=options["category"], outcome=outcome)
-                n_new = sum(_added(bank, hashes) for hashes in found)
+                n_new = sum(_add(bank, hashes) for hashes in found)
         except (BankInvalid, MediaRejected, MediaExaminationFailed, OSError) as error:
             raise CommandError(f"{error} Nothing was stored.") from error
         n = sum(len(h.values) + 1 if isinstance(h, NewClip) else len(h) for h in found)
         self.stdout.write(f"{options['bank']}: {n_new} new of {n} hashes")
 
 
-def _added(bank: HashBank, hashes: NewClip | list[NewEntry]) -> int:
+def _add(bank: HashBank, hashes: NewClip | list[NewEntry]) -> int:
     if isinstance(hashes, NewClip):
         return bank_add_clip(actor="command", bank=bank, clip=hashes)
     return bank_add_entries(actor="command", bank=bank, entries=hashes)

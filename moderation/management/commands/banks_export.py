@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from moderation.banks.exchange import bank_export
+from moderation.banks.threatexchange import FORMS
 from moderation.models import HashBank
-from moderation.services.bank_exchange import bank_export
-from moderation.threatexchange import FORMS
 
 
 class Command(BaseCommand):

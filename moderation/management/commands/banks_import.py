@@ -7,11 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from moderation.banks.exchange import Imported, bank_import
+from moderation.banks.service import bank_upsert
+from moderation.banks.threatexchange import FORMS, ExchangeInvalid
 from moderation.exceptions import BankInvalid
 from moderation.models import HashBank
-from moderation.services.bank_exchange import Imported, bank_import
-from moderation.services.banks import bank_upsert
-from moderation.threatexchange import FORMS, ExchangeInvalid
 from policies.choices import Outcome
 
 

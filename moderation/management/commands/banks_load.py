@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from moderation.banks.service import NewEntry, bank_add_entries, bank_upsert
 from moderation.exceptions import BankInvalid
-from moderation.services.banks import NewEntry, bank_add_entries, bank_upsert
 from policies.choices import Outcome
-from policies.untrusted import checked_lines
+from policies.untrusted import check_lines
 
 COLUMNS = ("bank", "category", "outcome", "algorithm", "value", "note")
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
     def _read(self, file: Path) -> dict[tuple[str, str, Outcome], list[NewEntry]]:
         banks: dict[tuple[str, str, Outcome], list[NewEntry]] = defaultdict(list)
         with file.open(encoding="utf-8", newline="") as lines:
-            reader = csv.DictReader(checked_lines(lines), restval="")
+            reader = csv.DictReader(check_lines(lines), restval="")
             if absent := set(COLUMNS[:-1]) - set(reader.fieldnames or ()):
                 raise BankInvalid(f"{file.name} lacks the columns {', '.join(sorted(absent))}.")
             for row in reader:

@@ -6,11 +6,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from moderation.deep.progress import rerun_progress
-from moderation.detectors.deep import LOOKS_AT
+from moderation.deep import reruns
+from moderation.detection.clip import LOOKS_AT
 from moderation.exceptions import RerunInvalid
 from moderation.models import DetectorRerun
-from moderation.services import reruns
+from moderation.outbox.queries import rerun_progress
 
 _ACTS = {"pause": reruns.rerun_pause, "resume": reruns.rerun_resume, "cancel": reruns.rerun_cancel}
 

@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
+from moderation.domains.service import domain_list, domain_retire
 from moderation.exceptions import DomainInvalid
-from moderation.services.domains import domain_list, domain_retire
 from policies.choices import Outcome
-from policies.untrusted import checked_lines, decimal_number, shown
+from policies.untrusted import check_lines, decimal_number, show
 
 COLUMNS = ("domain", "action", "category", "value", "note")
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         """Load the file and say how many rows it had."""
         try:
             with transaction.atomic(), options["file"].open(encoding="utf-8", newline="") as lines:
-                n = sum(1 for row in csv.DictReader(checked_lines(lines), restval="") if self._take(row))
+                n = sum(1 for row in csv.DictReader(check_lines(lines), restval="") if self._take(row))
         except (DomainInvalid, KeyError, ValueError, OSError, csv.Error) as error:
             raise CommandError(f"{error} Nothing was stored.") from error
         self.stdout.write(f"{n} domains")
@@ -60,5 +60,5 @@ class Command(BaseCommand):
 def _score(row: dict[str, str]) -> float:
     score = decimal_number(row["value"].strip())
     if score is None:
-        raise DomainInvalid(f"{shown(row['domain'])}: {shown(row['value'])} is no number from 0 to 1.")
+        raise DomainInvalid(f"{show(row['domain'])}: {show(row['value'])} is no number from 0 to 1.")
     return score

@@ -8,12 +8,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from moderation.classifier.loading import model_source
-from moderation.classifier.model import ModelInvalid
+from moderation.detection.text.loading import model_source
+from moderation.detection.text.model import ModelInvalid
 from moderation.evaluation.labelled import LabelsInvalid, read_labelled
-from moderation.evaluation.report import as_html, measured
+from moderation.evaluation.report import as_html, measure_system
 from moderation.evaluation.scoring import TextEnsemble
-from moderation.evaluation.systems import chosen_thresholds, latency, parts, policy_thresholds
+from moderation.evaluation.systems import choose_thresholds, latency, parts, policy_thresholds
 
 
 class Command(BaseCommand):
@@ -44,10 +44,10 @@ class Command(BaseCommand):
             ensemble = TextEnsemble.load(model_source(settings.TEXT_MODEL_PATH, Path(settings.MODELS_FOLDER)))
             chosen = None
             if options["validation"]:
-                chosen = chosen_thresholds(ensemble, read_labelled(options["validation"]), options["recall"])
+                chosen = choose_thresholds(ensemble, read_labelled(options["validation"]), options["recall"])
         except (LabelsInvalid, ModelInvalid, OSError) as error:
             raise CommandError(str(error)) from error
-        report = measured(
+        report = measure_system(
             examples,
             parts(ensemble, examples, policy_thresholds(), chosen or {}),
             model=ensemble.classifier.version,

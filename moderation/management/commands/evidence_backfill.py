@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from moderation.services.evidence_backfill import evidence_backfill
+from moderation.evidence.backfill import evidence_backfill
 
 
 class Command(BaseCommand):

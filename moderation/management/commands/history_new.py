@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from moderation.services.histories import history_begin
+from moderation.audit.histories import history_begin
 
 
 class Command(BaseCommand):

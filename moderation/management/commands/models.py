@@ -9,12 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from moderation.classifier import loading as text
-from moderation.classifier.model import ModelInvalid
-from moderation.speech import loading as speech
-from moderation.speech.pulling import pull as pull_speech
-from moderation.vision import source as vision
-from moderation.vision.model import VisionModelInvalid
+from moderation.detection.speech import loading as speech
+from moderation.detection.speech.pulling import pull as pull_speech
+from moderation.detection.text import loading as text
+from moderation.detection.text.model import ModelInvalid
+from moderation.detection.vision import source as vision
+from moderation.detection.vision.model import VisionModelInvalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +78,21 @@ class Command(BaseCommand):
         """Run the verb for the named models, or for all."""
         try:
             models = [model for name in options["names"] or _MODELS if (model := _MODELS[name]())]
-            for line in {"list": _listed, "pull": _pulled, "verify": _verified}[options["verb"]](models):
+            for line in {"list": _list, "pull": _pull, "verify": _verify}[options["verb"]](models):
                 self.stdout.write(line)
         except (ModelInvalid, speech.SpeechModelInvalid, VisionModelInvalid) as error:
             raise CommandError(str(error)) from error
 
 
-def _listed(models: list[Model]) -> list[str]:
+def _list(models: list[Model]) -> list[str]:
     return [_line(m, m.verify() if m.is_present else "absent: run `manage.py models pull`") for m in models]
 
 
-def _verified(models: list[Model]) -> list[str]:
+def _verify(models: list[Model]) -> list[str]:
     return [_line(m, m.verify()) for m in models]
 
 
-def _pulled(models: list[Model]) -> list[str]:
+def _pull(models: list[Model]) -> list[str]:
     """Pull what has an address; where nothing has one, say so."""
     chosen = [m for m in models if m.address]
     if not chosen:

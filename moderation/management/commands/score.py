@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from moderation.classifier.loading import model_source
-from moderation.classifier.model import ModelInvalid
+from moderation.detection.text.loading import model_source
+from moderation.detection.text.model import ModelInvalid
 from moderation.evaluation.scoring import LineInvalid, TextEnsemble, score_file
 
 

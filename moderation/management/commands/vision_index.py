@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
+from moderation.db.owner import as_owner
+from moderation.live.prompts import model_in_use
 from moderation.models import ClipEmbedding, FrameEmbedding
-from moderation.owner import as_owner
-from moderation.vision_selectors import model_in_use
 
 
 class Command(BaseCommand):

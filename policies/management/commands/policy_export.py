@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from policies.documents import document_of, dump_yaml
+from policies.document.stored import document_of, dump_yaml
 from policies.models import PolicyVersion, VersionState
 
 

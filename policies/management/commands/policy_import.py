@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from policies.documents import load_yaml
-from policies.exceptions import PolicyError
-from policies.services import version_create
+from policies.document.stored import load_yaml
+from policies.errors import PolicyError
+from policies.services.versions import version_create
 
 
 class Command(BaseCommand):

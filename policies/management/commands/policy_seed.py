@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
-from policies.documents import load_yaml
+from policies.document.stored import load_yaml
 from policies.models import PolicyVersion, VersionState
-from policies.services import version_activate, version_approve, version_create, version_submit
+from policies.services.versions import version_activate, version_approve, version_create, version_submit
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
 

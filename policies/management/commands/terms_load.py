@@ -6,10 +6,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from policies.documents import read_terms
-from policies.exceptions import PolicyError
+from policies.document.stored import read_terms
+from policies.errors import PolicyError
 from policies.models import PolicyVersion
-from policies.services import version_add_terms
+from policies.services.versions import version_add_terms
 
 
 class Command(BaseCommand):

@@ -1,0 +1,180 @@
+"""Campaigns: waves of near-identical captions that people decide on as one thing."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from console.access import EXPLORE, OVERTURN, REVIEW, campaign_visible, may, pace, requires
+from console.http import HtmxRequest, redirect_to, render_page
+from console.pages.changed import CampaignChanged, admission_changed_since, campaign_changed_since
+from console.pages.forms import DecisionForm, categories, category_names
+from moderation.campaigns import queries as campaign_queries
+from moderation.campaigns import service as campaigns
+from moderation.decisions.basis import CampaignBasis, admission_from, campaign_basis_from
+from moderation.exceptions import CampaignInvalid, DecisionChanged, DecisionInvalid
+from moderation.items.visibility import campaigns_visible
+from moderation.models import Campaign
+from policies.choices import Outcome
+
+#: A look at a large campaign reads all its members, so not as often as one can click.
+_PAGES_PER_MINUTE = 120
+_DECISIONS_PER_MINUTE = 30
+#: What the form of a decision holds that people type or choose.
+_TYPED = ("outcome", "category", "min_age", "territories", "note")
+
+
+@require_GET
+@requires(REVIEW)
+@pace("campaign_list", _PAGES_PER_MINUTE)
+def campaign_list(request: HtmxRequest) -> HttpResponse:
+    """List the campaigns that wait for people, and those decided last."""
+    waiting = campaign_queries.campaigns_counted(request.user, campaign_queries.campaigns_waiting(request.user))
+    decided = campaign_queries.campaigns_counted(request.user, campaign_queries.campaigns_decided(request.user))
+    captions = campaign_queries.captions_of(request.user, [*waiting, *decided])
+    context = {
+        "waiting": [(campaign, captions.get(campaign.first_item_id, "")) for campaign in waiting],
+        "decided": [(campaign, captions.get(campaign.first_item_id, "")) for campaign in decided],
+        "names": category_names(),
+        "now": timezone.now(),
+    }
+    return render_page(request, "campaigns/list.html", context)
+
+
+@require_GET
+@requires(REVIEW)
+@pace("campaign_page", _PAGES_PER_MINUTE)
+def campaign_page(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Show one campaign: its spellings, its spread over time, and the decision, made or to be made."""
+    context = campaign_context(request, *_read(request, key))
+    return render_page(request, "campaigns/campaign.html", context, fragment="campaign")
+
+
+@require_POST
+@requires(REVIEW)
+@pace("campaign_decide", _DECISIONS_PER_MINUTE)
+def campaign_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Decide a campaign for all its members, then show it decided."""
+    basis, campaign = _read(request, key)
+    form = DecisionForm(request.POST, names=category_names())
+    if not form.is_valid():
+        return _again(request, basis, campaign, form)
+    try:
+        campaigns.campaign_decide(actor=request.user, campaign_key=str(key), now=timezone.now(), **form.verdict())
+    except DecisionInvalid as error:
+        form.add_error(form.field_of(error), str(error))
+        return _again(request, basis, campaign, form)
+    except CampaignInvalid as error:
+        form.add_error(None, str(error))
+        return _again(request, *_read(request, key), form, is_overtaken=True)
+    except DecisionChanged:
+        return _again(request, *_read(request, key), form, is_overtaken=True)
+    passed_on = form.verdict()["outcome"] == Outcome.ESCALATE
+    messages.success(request, "Passed to seniors." if passed_on else "Decided. The members follow within seconds.")
+    is_hidden = (
+        not campaigns_visible(request.user).filter(key=key).exists()
+    )  # their own decision moved it to the partition
+    return redirect_to(request, "campaign_list") if is_hidden else redirect_to(request, "campaign_page", key)
+
+
+@require_POST
+@requires(REVIEW)
+@pace("campaign_admit", _PAGES_PER_MINUTE)
+def campaign_admit(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Make an item that only looks like a campaign one of its members; what was typed into the decision stays."""
+    campaign = campaign_visible(request.user, key)
+    try:
+        item = campaigns.campaign_admit(
+            actor=request.user,
+            campaign_key=str(campaign.key),
+            item_key=request.POST.get("item", ""),
+            expected_decision=request.POST.get("expected_decision", ""),
+            now=timezone.now(),
+        ).item
+    except CampaignInvalid as error:
+        return _not_added(request, key, CampaignChanged(str(error)))
+    except DecisionChanged:
+        return _not_added(request, key)
+    said = f"{item.external_id} belongs to the campaign now."
+    if request.htmx:
+        context = campaign_context(request, *_read(request, key), _keep(request)) | {"said": said}
+        return render_page(request, "campaigns/campaign.html", context, fragment="campaign")
+    messages.success(request, said)
+    return redirect_to(request, "campaign_page", key)
+
+
+def _not_added(request: HtmxRequest, key: UUID, changed: CampaignChanged | None = None) -> HttpResponse:
+    """Show the page from which nothing was added, 409, with what changed; None is looked up by what the page showed."""
+    basis, campaign = _read(request, key)
+    item, expected = request.POST.get("item", ""), request.POST.get("expected_decision", "")
+    if changed is None:
+        beside = campaign_queries.bystanders_of(request.user, campaign).get(item__key=item)
+        changed = admission_changed_since(expected, admission_from(basis, beside))
+    context = campaign_context(request, basis, campaign, _keep(request), changed)
+    context |= {"not_added": True, "new_beside": item if changed.is_item or changed.n_reports else ""}
+    return render_page(request, "campaigns/campaign.html", context, fragment="campaign", status=409)
+
+
+def _keep(request: HtmxRequest) -> DecisionForm:
+    """Return the form of a decision that was not sent, with what was typed into it so far."""
+    typed = {name: value for name in _TYPED if (value := request.POST.get(name))}
+    return DecisionForm(names=category_names(), initial=typed)
+
+
+def _read(request: HtmxRequest, key: UUID) -> tuple[CampaignBasis, Campaign]:
+    """Return what a decision is given on, and the campaign, from one look at the database.
+
+    Raises:
+        Http404: as `campaign_visible`.
+    """
+    campaign = campaign_visible(request.user, key)
+    return campaign_basis_from(campaign), campaign
+
+
+def _again(
+    request: HtmxRequest,
+    basis: CampaignBasis,
+    campaign: Campaign,
+    form: DecisionForm,
+    *,
+    is_overtaken: bool = False,
+) -> HttpResponse:
+    """Show the page with what was typed: 409 and what changed where it was overtaken, 422 where something is missing."""
+    changed = campaign_changed_since(form.sent, basis)
+    context = campaign_context(request, basis, campaign, form, changed)
+    status = 409 if changed or is_overtaken else 422
+    return render_page(request, "campaigns/campaign.html", context, fragment="campaign", status=status)
+
+
+def campaign_context(
+    request: HtmxRequest,
+    basis: CampaignBasis,
+    campaign: Campaign,
+    form: DecisionForm | None = None,
+    changed: CampaignChanged | None = None,
+) -> dict[str, Any]:
+    """Return what a campaign's page shows; where something was sent from an earlier page, what changed."""
+    known = categories()
+    names = category_names(known)
+    form = form or DecisionForm(names=names)
+    form.initial.setdefault("category", campaign.category)
+    chosen = form["category"].value()
+    page = campaign_queries.campaign_page(request.user, campaign)
+    return {
+        "campaign": campaign,
+        "page": page,
+        "beside": [(row, admission_from(basis, row).token) for row in page.beside],
+        "names": names,
+        "guidelines": sorted((c for c in known if c.guideline), key=lambda c: c.slug != chosen),
+        "chosen": chosen,
+        "is_overdue": campaign.outcome is None and campaign.due_at < timezone.now(),
+        "may_decide": campaign.outcome is None and (not campaign.is_for_seniors or may(request.user, OVERTURN)),
+        "may_explore": may(request.user, EXPLORE),
+        "form": form,
+        "expected": basis.token,
+        "changed": changed,
+        "typed": DecisionForm(request.POST, names=names).typed(names),
+    }

@@ -1,0 +1,19 @@
+"""What people may type about runs over history. The service checks again."""
+
+from django import forms
+
+from console.pages.fields import WholeNumberField
+from moderation.detection.clip import LOOKS_AT
+
+
+class RerunForm(forms.Form):
+    """Which detector runs over history, and how fast at most."""
+
+    detector = forms.ChoiceField(
+        choices=[(name, name) for name in LOOKS_AT],
+        error_messages={"invalid_choice": "Choose one of the deep detectors.", "required": "Choose a detector."},
+    )
+    per_minute = WholeNumberField(
+        label="Files a minute, at most", min_value=1, max_value=6_000, initial=60,
+        error_messages={"required": "Give a number of files a minute.", "invalid": "Give a whole number from 1 to 6000."},
+    )  # fmt: skip

@@ -1,0 +1,9 @@
+"""Addresses of the home page."""
+
+from django.urls import path
+
+from console.pages.home import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+]

@@ -1,0 +1,253 @@
+"""One job: the page of its reviewer, the decision, giving it back, staying on it."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import push_url
+
+from console.access import REVIEW, JobTaken, holds, job_mine, refusal_of_lease, requires
+from console.http import HtmxRequest, redirect_to, render_page
+from console.pages import evidence, timeline
+from console.pages.changed import Changed, describe_changes
+from console.pages.forms import DecisionForm, categories, category_names
+from console.pages.looks import job_looked
+from console.pages.media.panel import media_panel
+from moderation.decisions.basis import Basis, basis_from, basis_of
+from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen, LeaseLost
+from moderation.items.match_words import words_in
+from moderation.items.timeline import timeline as moments_of
+from moderation.items.visibility import category_visible, job_hides_media
+from moderation.models import Decision, Job
+from moderation.review import leases
+from moderation.review.queries import JobPage
+from policies.decision.compiled import CompiledPolicy
+from policies.errors import PolicyUnavailable
+from policies.live import compile_version
+
+NOTHING_RECORDED = "Nothing from you was recorded."
+
+
+@require_GET
+@requires(REVIEW)
+def job_page(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Show a job to its holder; to other reviewers, say where it stands and where to go on."""
+    try:
+        basis, page = _read(request, key)
+    except JobTaken as taken:
+        return _take(request, taken.job, status=403)
+    if not holds(request.user, page.job, timezone.now()):
+        return render_page(request, "review/job_away.html", _away(request, page.job), status=403)
+    return _job(request, basis, page)
+
+
+@require_POST
+@requires(REVIEW)
+def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Record the holder's decision, then go to the next job of the same queue."""
+    form = DecisionForm(request.POST, names=category_names())
+    try:
+        basis, page = _read(request, key)
+        if not holds(request.user, page.job, timezone.now()):
+            return _answer_lost(request, page.job, form)
+        if not form.is_valid():
+            return _again(request, basis, page, form)
+        leases.job_decide(
+            actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now(), **form.verdict()
+        )
+    except (DecisionInvalid, ItemNotOpen) as error:
+        form.add_error(form.field_of(error), str(error))
+        return _again(request, basis, page, form)
+    except DecisionChanged:
+        return _again(request, *_read(request, key), form, is_overtaken=True)
+    except JobTaken as taken:
+        return _take(request, taken.job, form)
+    except LeaseLost:
+        return _after_lost(request, key, form)
+    return _next(request, page)
+
+
+@require_POST
+@requires(REVIEW)
+def job_release(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Give the job back undecided."""
+    try:
+        job_mine(request.user, key)
+        leases.job_release(actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now())
+    except JobTaken as taken:
+        return _take(request, taken.job)
+    except LeaseLost:
+        return _after_lost(request, key)
+    messages.info(request, "You gave the job back; it is open for the next reviewer.")
+    return redirect_to(request, "queue_list")
+
+
+@require_POST
+@requires(REVIEW)
+def job_heartbeat(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Extend the lease while its holder is at work; say what they should know before they decide."""
+    try:
+        job_mine(request.user, key)
+        until = leases.job_heartbeat(
+            actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now()
+        )
+    except JobTaken as taken:
+        return JsonResponse({"detail": f"{refusal_of_lease(request.user, taken.job)} {NOTHING_RECORDED}"}, status=409)
+    except LeaseLost as error:
+        return JsonResponse({"detail": str(error)}, status=409)
+    basis, sent = basis_of(request.user, jobs__key=key), request.POST.get("expected_decision")
+    is_changed = basis is not None and sent is not None and sent != basis.token
+    return JsonResponse({"expires_at": until.isoformat(), "is_changed": is_changed})
+
+
+def _read(request: HtmxRequest, key: UUID) -> tuple[Basis, JobPage]:
+    """Return what a verdict is given on, and the page. The basis comes from the page's first look at the database, so that
+    what changes while the rest is read is never taken as seen.
+
+    Raises:
+        Http404, JobTaken: as `job_mine`.
+    """
+    page = job_mine(request.user, key)
+    return basis_from(page.item), page
+
+
+def _token(request: HtmxRequest) -> str:
+    return request.POST.get("lease_token", "")
+
+
+def _job(request: HtmxRequest, basis: Basis, page: JobPage) -> HttpResponse:
+    job_looked(request.user, page.job)
+    return render_page(request, "review/job.html", job_context(request, basis, page), fragment="job")
+
+
+def _again(
+    request: HtmxRequest, basis: Basis, page: JobPage, form: DecisionForm, *, is_overtaken: bool = False
+) -> HttpResponse:
+    """Show the page with what was typed: 409 and what changed where it was overtaken, 422 where something is missing."""
+    job_looked(request.user, page.job)
+    changed = describe_changes(form.sent, basis, page.decisions)
+    context = job_context(request, basis, page, form, changed)
+    return render_page(
+        request, "review/job.html", context, fragment="job", status=409 if changed or is_overtaken else 422
+    )
+
+
+def _next(request: HtmxRequest, page: JobPage) -> HttpResponse:
+    """Go on: htmx gets the next job in place, others are redirected to it; at the end, to the queues."""
+    messages.success(request, f"Decided {page.item.external_id}.")
+    queue = page.job.queue
+    job = leases.job_claim(actor=request.user, queue_slugs=[queue.slug], now=timezone.now())
+    if job is None:
+        messages.info(request, f"{queue.title} is empty. Well done: take a breath, or choose another queue.")
+        return redirect_to(request, "queue_list")
+    if not request.htmx:
+        return redirect_to(request, "job_page", job.key)
+    response = _job(request, *_read(request, job.key))
+    return push_url(response, reverse("job_page", args=[job.key]))
+
+
+def _after_lost(request: HtmxRequest, key: UUID, form: DecisionForm | None = None) -> HttpResponse:
+    """Say what became of a job that the service says is not the person's: it may have been taken a moment ago."""
+    try:
+        return _answer_lost(request, job_mine(request.user, key).job, form)
+    except JobTaken as taken:
+        return _take(request, taken.job, form)
+
+
+def _answer_lost(request: HtmxRequest, job: Job, form: DecisionForm | None = None) -> HttpResponse:
+    return render_page(request, "review/job_away.html", _away(request, job, form), fragment="away", status=409)
+
+
+def _take(request: HtmxRequest, job: Job, form: DecisionForm | None = None, status: int = 409) -> HttpResponse:
+    """Tell the person from whom a job was taken why, and give back what they had typed."""
+    why = refusal_of_lease(request.user, job)
+    context = _away(request, job, form) | {"why": f"{why} {NOTHING_RECORDED}", "is_hidden": why != job.taken_why}
+    return render_page(request, "review/job_away.html", context, fragment="away", status=status)
+
+
+def _away(request: HtmxRequest, job: Job, form: DecisionForm | None = None) -> dict[str, Any]:
+    job_looked(request.user, job)
+    decision = job.decision
+    return {
+        "job": job,
+        "item": job.item,
+        "is_mine": holds(request.user, job, timezone.now()),
+        "has_expired": job.lease_holder_id == request.user.pk,
+        "decided_by_me": decision is not None and decision.actor_id == request.user.pk,
+        "typed": form.typed(category_names()) if form else [],
+    }
+
+
+def job_context(
+    request: HtmxRequest,
+    basis: Basis,
+    page: JobPage,
+    form: DecisionForm | None = None,
+    changed: Changed | None = None,
+) -> dict[str, Any]:
+    """Return what the job page shows.
+
+    Args:
+        changed: what to mark as new, where somebody decided on an earlier page.
+    """
+    known = categories()
+    names = category_names(known)
+    current = page.item.current_decision
+    policy = policy_of(current)
+    levels = levels_of(current, policy)
+    chosen = form["category"].value() if form else page.job.category
+    initial = {"category": page.job.category, "lease_token": page.job.lease_token}
+    at = timeline.moment_asked(request.GET.get("at"), page.item.lasts_ms)
+    rows = evidence.rows_of(page.findings, levels, names, changed.known if changed else None)
+    return {
+        "page": page,
+        "job": page.job,
+        "item": page.item,
+        "media": media_panel(page.item, is_shown=not job_hides_media(page.job), at=at),
+        "chart": timeline.chart_of(moments_of(page.findings), page.item.lasts_ms, levels, names),
+        "words": words_in(getattr(page.job, "own_words", ())),
+        "decision": current,
+        "parts": evidence.caption_parts(page.item.caption, page.findings, names),
+        "rows": rows,
+        "new_rows": [row for row in rows if row.is_new],
+        "missing": evidence.missing_words(current, policy),
+        "names": names,
+        "guidelines": sorted((c for c in known if c.guideline), key=lambda c: c.slug != chosen),
+        "chosen": chosen,
+        "is_overdue": page.job.due_at < timezone.now(),
+        "form": form or DecisionForm(names=names, initial=initial),
+        **basis_context(request, basis, names),
+        "changed": changed,
+    }
+
+
+def basis_context(request: HtmxRequest, basis: Basis, names: dict[str, str]) -> dict[str, Any]:
+    """Return what a page shows of the basis of a verdict, and the token that its form carries."""
+    shown = [names.get(slug, slug) for slug in basis.later_categories if category_visible(request.user, slug)]
+    return {
+        "expected": basis.token,
+        "hard_since": shown,
+        "is_hard_since": basis.has_later_evidence,
+        "campaign": basis.campaign,
+    }
+
+
+def policy_of(decision: Decision | None) -> CompiledPolicy | None:
+    """Return the policy that a decision was made under; None where it cannot be read."""
+    try:
+        return compile_version(decision.policy_version) if decision else None
+    except PolicyUnavailable:
+        return None
+
+
+def levels_of(decision: Decision | None, policy: CompiledPolicy | None) -> evidence.Levels:
+    """Return the thresholds that a decision's item was held to; without its policy, those that its reasons name."""
+    if decision is None:
+        return {}
+    if policy is None:
+        return evidence.levels_in(decision.reasons)
+    return evidence.levels_under(policy, decision.evidence.get("context", {}))

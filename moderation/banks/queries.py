@@ -1,0 +1,131 @@
+"""Reads about hash banks for their pages. Nothing here changes anything."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from moderation.models import HashBank, HashEntry, HashMatch, MatchFeedback
+
+#: Matches are counted over so many days: the page shall cost the same after years.
+COUNT_DAYS = 30
+#: Entries that a bank's page lists of each sort.
+LISTED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class BankRow:
+    """A bank with its numbers. Matches and judgements are of the last COUNT_DAYS days."""
+
+    bank: HashBank
+    n_matches: int
+    n_right: int
+    n_wrong: int
+    n_sha256: int = 0
+    n_pdq: int = 0
+    n_retired: int = 0
+    n_flooded: int = 0
+    n_asked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """An entry with its numbers, over the same days."""
+
+    entry: HashEntry
+    n_matches: int = 0
+    n_creators: int = 0
+    n_right: int = 0
+    n_wrong: int = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a person has to say what becomes of it."""
+        return self.entry.flooded_at is not None or self.entry.retire_asked_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLists:
+    """The entries that a bank's page shows: those that wait for a person, and those that were met, disputed or asked for."""
+
+    waiting: list[EntryRow]
+    others: list[EntryRow]
+
+
+def bank_rows(banks: QuerySet[HashBank], now: datetime) -> list[BankRow]:
+    """Return the banks by title with their numbers, in two queries."""
+    since = now - timedelta(days=COUNT_DAYS)
+    matches = HashMatch.objects.filter(bank=OuterRef("pk"), found_at__gt=since)
+    said = MatchFeedback.objects.filter(entry__bank=OuterRef("pk"), created_at__gt=since)
+    known = banks.annotate(
+        n_matches=_count(matches, "bank"),
+        n_right=_count(said.filter(is_right=True), "entry__bank"),
+        n_wrong=_count(said.filter(is_right=False), "entry__bank"),
+    ).order_by("title")
+    in_use = Q(retired_at=None)
+    sizes = HashEntry.objects.values("bank_id").annotate(
+        n_sha256=Count("pk", filter=in_use & Q(algorithm="sha256")),
+        n_pdq=Count("pk", filter=in_use & Q(algorithm="pdq")),
+        n_retired=Count("pk", filter=~in_use),
+        n_flooded=Count("pk", filter=in_use & Q(flooded_at__isnull=False)),
+        n_asked=Count("pk", filter=in_use & Q(retire_asked_at__isnull=False)),
+    )
+    found = list(known)
+    of_bank = _by(sizes.filter(bank__in=found), "bank_id")
+    return [BankRow(b, b.n_matches, b.n_right, b.n_wrong, **of_bank.get(b.pk, {})) for b in found]
+
+
+def _by(rows: Iterable[Mapping[str, Any]], column: str) -> dict[int, dict[str, int]]:
+    """Return the counts in rows by what they are of."""
+    return {row[column]: {name: n for name, n in row.items() if name != column} for row in rows}
+
+
+def _count(rows: QuerySet[Any], by: str) -> Coalesce:
+    """Return how many rows there are, as a column of its own: joined, two counts would multiply each other."""
+    count = rows.order_by().values(by).annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(count, output_field=IntegerField()), 0)
+
+
+def bank_entries(bank: HashBank, now: datetime) -> EntryLists:
+    """Return what waits for a person, and the entries in use that matched most or are disputed, in three queries."""
+    since = now - timedelta(days=COUNT_DAYS)
+    matched = HashMatch.objects.filter(bank=bank, found_at__gt=since).values("entry_id")
+    busiest = matched.annotate(n=Count("pk")).order_by("-n", "entry_id").values("entry_id")[:LISTED]
+    disputed = MatchFeedback.objects.filter(entry__bank=bank, created_at__gt=since, is_right=False)
+    wanted = Q(pk__in=busiest) | Q(pk__in=disputed.order_by("-pk").values("entry_id")[:LISTED])
+    waits = Q(flooded_at__isnull=False) | Q(retire_asked_at__isnull=False)
+    rows = entry_rows(_people(bank.entries.filter(wanted | waits, retired_at=None)).order_by("pk")[: 4 * LISTED], now)
+    return EntryLists([r for r in rows if r.is_waiting], [r for r in rows if not r.is_waiting])
+
+
+def entries_found(bank: HashBank, text: str, now: datetime) -> EntryLists:
+    """Return the entries, retired ones too, whose value begins with some hexadecimal digits."""
+    found = bank.entries.filter(value__startswith=text.strip().lower())
+    return EntryLists([], entry_rows(_people(found).order_by("pk")[:LISTED], now))
+
+
+def entries_retired(bank: HashBank) -> QuerySet[HashEntry]:
+    """Return the hashes that were retired last."""
+    return _people(bank.entries.filter(retired_at__isnull=False)).order_by("-retired_at")[:LISTED]
+
+
+def _people(entries: QuerySet[HashEntry]) -> QuerySet[HashEntry]:
+    return entries.select_related("retire_asked_by", "retired_by")
+
+
+def entry_rows(entries: Iterable[HashEntry], now: datetime) -> list[EntryRow]:
+    """Return entries with their numbers, the most disputed and then the busiest first, in two queries besides theirs."""
+    since = now - timedelta(days=COUNT_DAYS)
+    known = list(entries)
+    matches = HashMatch.objects.filter(entry__in=known, found_at__gt=since).values("entry_id")
+    words = MatchFeedback.objects.filter(entry__in=known, created_at__gt=since).values("entry_id")
+    met = _by(matches.annotate(n_matches=Count("pk"), n_creators=Count("creator_id", distinct=True)), "entry_id")
+    said = _by(
+        words.annotate(n_right=Count("pk", filter=Q(is_right=True)), n_wrong=Count("pk", filter=Q(is_right=False))),
+        "entry_id",
+    )
+    rows = [EntryRow(entry, **met.get(entry.pk, {}), **said.get(entry.pk, {})) for entry in known]
+    return sorted(rows, key=lambda row: (-row.n_wrong, -row.n_matches, row.entry.pk))

@@ -1,0 +1,149 @@
+"""Reads about campaigns, for the upload path, for decisions, and for their pages. Nothing here changes anything."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import AbstractUser
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
+
+from moderation.items.queries import items_search, n_reports_column
+from moderation.items.visibility import campaigns_visible, n_hidden_members
+from moderation.models import Campaign, CampaignBystander, CampaignMember, Item
+from moderation.models.campaign import CampaignState
+from moderation.models.item import ItemState
+
+#: Spellings that a campaign's page shows.
+SHOWN_SPELLINGS = 24
+#: Items that only look like a campaign which its page shows.
+SHOWN_BESIDE = 20
+#: Bars of the chart over time.
+N_BARS = 48
+#: Decided campaigns that the list shows.
+SHOWN_DECIDED = 30
+
+
+# --- for pages ---------------------------------------------------------------------------------------------------
+
+
+def campaigns_waiting(user: AbstractUser) -> QuerySet[Campaign]:
+    """Return the campaigns that wait for people and that the person may know of, the one due first first."""
+    return campaigns_visible(user).filter(state=CampaignState.OPEN).order_by("due_at", "pk")
+
+
+def campaigns_decided(user: AbstractUser) -> QuerySet[Campaign]:
+    """Return the campaigns that were decided last, of those that the person may know of."""
+    decided = campaigns_visible(user).select_related("decided_by").filter(state=CampaignState.DECIDED)
+    return decided.order_by("-decided_at")[:SHOWN_DECIDED]
+
+
+def captions_of(user: AbstractUser, campaigns: Iterable[Campaign]) -> dict[int, str]:
+    """Return the captions of campaigns' first items by the items' primary keys, as far as the person may know of them."""
+    first = [campaign.first_item_id for campaign in campaigns]
+    return dict(items_search(user).filter(pk__in=first).values_list("pk", "caption"))
+
+
+def campaigns_counted(user: AbstractUser, campaigns: Iterable[Campaign]) -> list[Campaign]:
+    """Return campaigns with counts of the members that the person may know of; only those that hide some are counted anew."""
+    known = list(campaigns)
+    hiding = n_hidden_members(user, [campaign.pk for campaign in known])
+    for campaign in known:
+        if campaign.pk in hiding:
+            members = CampaignMember.objects.filter(campaign=campaign, item__is_restricted=False)
+            counts = members.aggregate(n=Count("pk"), n_creators=Count("creator_id", distinct=True))
+            campaign.n_items, campaign.n_creators = counts["n"], counts["n_creators"]
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """One way in which a campaign's caption was written, and how often."""
+
+    caption: str
+    n_items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How many items came within a part of the time."""
+
+    begins_at: datetime
+    n_items: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPage:
+    """All that a campaign's page shows; counts are of the items that the person may know of."""
+
+    campaign: Campaign
+    n_items: int
+    n_creators: int
+    n_unsettled: int
+    states: dict[str, int]
+    n_spellings: int
+    spellings: Sequence[Spelling]
+    bars: Sequence[Bar]
+    bar_seconds: float
+    items: Sequence[Item]
+    beside: Sequence[CampaignBystander]
+    is_more_beside: bool
+
+    @property
+    def highest(self) -> int:
+        """The most items that came within one bar; at least 1."""
+        return max([1, *(bar.n_items for bar in self.bars)])
+
+
+def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
+    """Return a campaign with its numbers, its spellings and a few of its items, in a fixed number of queries."""
+    items = items_search(user).filter(campaign_member__campaign=campaign)
+    plain = items.order_by().select_related(None)
+    totals = plain.aggregate(
+        n_items=Count("pk"),
+        n_creators=Count("creator_id", distinct=True),
+        n_spellings=Count("caption", distinct=True),
+        n_unsettled=Count("pk", filter=Q(campaign_member__settled_at=None)),
+        first=Min("created_at"),
+        last=Max("created_at"),
+        **{f"n_{state}": Count("pk", filter=Q(state=state)) for state in ItemState.values},
+    )
+    spellings = plain.values("caption").annotate(n=Count("pk")).order_by("-n", "caption")[:SHOWN_SPELLINGS]
+    beside = _beside(user, campaign)
+    bars, seconds = _bars(plain, totals["first"] or campaign.created_at, totals["last"] or campaign.created_at)
+    return CampaignPage(
+        campaign=campaign,
+        n_items=totals["n_items"],
+        n_creators=totals["n_creators"],
+        n_unsettled=totals["n_unsettled"],
+        states={state.label: n for state in ItemState if (n := totals[f"n_{state.value}"])},
+        n_spellings=totals["n_spellings"],
+        spellings=[Spelling(row["caption"], row["n"]) for row in spellings],
+        bars=bars,
+        bar_seconds=seconds,
+        items=list(items.order_by("-campaign_member__pk")[:8]),
+        beside=beside[:SHOWN_BESIDE],
+        is_more_beside=len(beside) > SHOWN_BESIDE,
+    )
+
+
+def bystanders_of(user: AbstractUser, campaign: Campaign) -> QuerySet[CampaignBystander]:
+    """Return the items named beside a campaign that the person may know of, with what adding one is given on (`basis`)."""
+    known = items_search(user).order_by().values("pk")
+    rows = CampaignBystander.objects.filter(campaign=campaign, item__in=known)
+    return rows.annotate(decision_key=F("item__current_decision__key"), n_reports=n_reports_column(user, "item_id"))
+
+
+def _beside(user: AbstractUser, campaign: Campaign) -> list[CampaignBystander]:
+    """Return the newest items that only look like a campaign, one more than its page shows."""
+    joined = CampaignMember.objects.filter(item=OuterRef("item"))
+    rows = bystanders_of(user, campaign).filter(~Exists(joined))
+    return list(rows.select_related("item__creator", "item__clearance").order_by("-pk")[: SHOWN_BESIDE + 1])
+
+
+def _bars(items: QuerySet[Item], first: datetime, last: datetime) -> tuple[list[Bar], float]:
+    """Return the items over time in N_BARS parts of equal length, at least a second each, and that length."""
+    seconds = max((last - first).total_seconds() / N_BARS, 1.0)
+    counts = [0] * N_BARS
+    for created_at in items.values_list("created_at", flat=True).iterator(chunk_size=5_000):
+        counts[min(int((created_at - first).total_seconds() / seconds), N_BARS - 1)] += 1
+    return [Bar(first + timedelta(seconds=i * seconds), n) for i, n in enumerate(counts)], seconds

@@ -1,0 +1,67 @@
+"""The prompts in force and the vision model that they are for. Reads only."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+
+from moderation.detection.vision.model import STARTER, VisionModelInvalid, version_of
+from moderation.detection.vision.prompts import Prompts, PromptsInvalid, Sides, read_prompts
+from moderation.detection.vision.source import vision_source
+from moderation.models import Prompt, PromptSet
+
+
+def folder_in_use() -> str:
+    """Return the folder of the model that this installation looks with; "" where it has none.
+
+    Raises:
+        VisionModelInvalid: the setting names no model that could ever be there.
+    """
+    folder = vision_source(settings.VISION_MODEL_PATH, Path(settings.MODELS_FOLDER)).folder
+    return str(folder) if folder else ""
+
+
+def model_in_use() -> str | None:
+    """Return the version of the model; None where there is none or its folder is broken."""
+    try:
+        folder = folder_in_use()
+        return version_of(Path(folder)) if folder else None
+    except VisionModelInvalid:
+        return None
+
+
+def prompts_of_set(prompt_set: PromptSet) -> Prompts:
+    """Return a set's prompts."""
+    return _assemble(list(prompt_set.prompts.order_by("position")), f"set {prompt_set.number}")
+
+
+def _assemble(rows: Sequence[Prompt], name: str) -> Prompts:
+    lines: dict[tuple[str | None, bool], list[str]] = {}
+    for row in rows:
+        lines.setdefault((row.category_id, row.is_harmful), []).append(row.text)
+    categories = dict.fromkeys(category for category, _ in lines if category)
+    sides = {c: Sides(tuple(lines.get((c, True), ())), tuple(lines.get((c, False), ()))) for c in categories}
+    return Prompts(sides, tuple(lines.get((None, False), ())), name)
+
+
+def prompts_in_force() -> Prompts | None:
+    """Return the active set's prompts, or those that came with the model; None where there are neither."""
+    active = PromptSet.objects.filter(state=PromptSet.State.ACTIVE).first()
+    return prompts_of_set(active) if active else prompts_of_model()
+
+
+def prompts_of_model() -> Prompts | None:
+    """Return the prompts that came with the model in use, or the starter's where it came without; None without a model."""
+    folder = folder_in_use()
+    if not folder:
+        return None
+    try:
+        return _read_shipped(folder)
+    except PromptsInvalid:
+        return _read_shipped(str(STARTER))
+
+
+@lru_cache(maxsize=4)
+def _read_shipped(folder: str) -> Prompts:
+    return read_prompts(Path(folder))

@@ -1,0 +1,149 @@
+"""Reads for the queues' overview and the page of one job."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.db.models import Count, Min, Q, QuerySet, Window
+
+from moderation.items.match_words import own_words_column
+from moderation.items.queries import BASIS_RELATIONS, basis_columns, decision_trail, items_search, latest_findings
+from moderation.items.visibility import (
+    jobs_visible,
+    messages_visible,
+    queues_visible,
+    reports_visible,
+)
+from moderation.models import Decision, Finding, Item, Job, OutboxMessage, Queue, Report
+from moderation.models.review import ACTIVE_JOB_STATES, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """How much waits in a queue."""
+
+    slug: str
+    title: str
+    severity: int
+    sla_minutes: int
+    is_restricted: bool
+    n_open: int
+    n_leased: int
+    n_overdue: int
+    oldest_seconds: float | None
+
+
+def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
+    """Return what waits in each queue that the user may see, in two queries; decided jobs are not touched."""
+    waiting = Job.objects.filter(state__in=ACTIVE_JOB_STATES).values("queue_id")
+    counts = waiting.annotate(
+        n_open=Count("pk", filter=Q(state=JobState.OPEN)),
+        n_leased=Count("pk", filter=Q(state=JobState.LEASED)),
+        n_overdue=Count("pk", filter=Q(due_at__lt=now)),
+        oldest=Min("created_at", filter=Q(state=JobState.OPEN)),
+    )
+    by_queue = {row["queue_id"]: row for row in counts}
+    return [_depth(queue, by_queue.get(queue.pk, {}), now) for queue in queues_visible(user)]
+
+
+def _depth(queue: Queue, row: Mapping[str, Any], now: datetime) -> QueueDepth:
+    return QueueDepth(
+        slug=queue.slug,
+        title=queue.title,
+        severity=queue.severity,
+        sla_minutes=queue.sla_minutes,
+        is_restricted=queue.is_restricted,
+        n_open=row.get("n_open", 0),
+        n_leased=row.get("n_leased", 0),
+        n_overdue=row.get("n_overdue", 0),
+        oldest_seconds=(now - row["oldest"]).total_seconds() if row.get("oldest") else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """All that the job page shows."""
+
+    job: Job
+    item: Item
+    decisions: list[Decision]
+    findings: list[Finding]
+    reports: list[Report]
+    creator_items: Sequence[Item]
+    n_creator_blocked: int
+
+
+def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
+    """Return a job that the user may know of with its item, evidence, history and reports, and what they said of its matches
+    as `own_words`.
+
+    The creator's other items and the reports are those that the user may know of.
+    """
+    job = (
+        jobs_visible(user)
+        .select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
+        .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
+        .annotate(own_words=own_words_column(user.pk, "item_id"), **basis_columns(user, "item_id"))
+        .filter(key=job_key)
+        .first()
+    )
+    if job is None:
+        return None
+    for name in basis_columns(user):  # the item is read with the job, in one look
+        setattr(job.item, name, getattr(job, name))
+    decisions = list(decision_trail(job.item))
+    n_blocked = Window(Count("pk", filter=Q(state="blocked")))  # over all of them, though only the latest are read
+    others = items_search(user).filter(creator=job.item.creator).exclude(pk=job.item.pk).annotate(n_blocked=n_blocked)
+    latest = list(others[:8])
+    return JobPage(
+        job=job,
+        item=job.item,
+        decisions=decisions,
+        findings=latest_findings(decisions),
+        reports=list(reports_visible(user).filter(item=job.item).order_by("-created_at")),
+        creator_items=latest,
+        n_creator_blocked=latest[0].n_blocked if latest else 0,
+    )
+
+
+def item_jobs(user: AbstractUser, item: Item) -> QuerySet[Job]:
+    """Return an item's jobs that the user may know of, newest first."""
+    return jobs_visible(user).filter(item=item).select_related("queue").order_by("-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for machines and people, for health, metrics and the home page."""
+
+    n_dead: int
+    n_waiting: int
+    oldest_message_at: datetime | None
+    n_active_jobs: int
+
+
+def backlog() -> Backlog:
+    """Return how much waits."""
+    return _backlog(OutboxMessage.objects.all(), Job.objects.all())
+
+
+def backlog_visible(user: AbstractUser) -> Backlog:
+    """Return the same as far as a person may count it: without what is of items that they may not know of."""
+    return _backlog(messages_visible(user), jobs_visible(user))
+
+
+def job_ages(now: datetime) -> dict[str, float]:
+    """Return the age in seconds of the oldest open job of each queue that has one."""
+    rows = Job.objects.filter(state=JobState.OPEN).values("queue__slug").annotate(oldest=Min("created_at"))
+    return {row["queue__slug"]: (now - row["oldest"]).total_seconds() for row in rows}
+
+
+def _backlog(promised: QuerySet[OutboxMessage], jobs: QuerySet[Job]) -> Backlog:
+    messages = promised.aggregate(
+        n_dead=Count("pk", filter=Q(state="dead")),
+        n_waiting=Count("pk", filter=Q(state__in=["pending", "sent"])),
+        oldest=Min("created_at", filter=Q(state__in=["pending", "sent"])),
+    )
+    n_jobs = jobs.filter(state__in=ACTIVE_JOB_STATES).count()
+    return Backlog(messages["n_dead"], messages["n_waiting"], messages["oldest"], n_jobs)

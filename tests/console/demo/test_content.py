@@ -1,0 +1,195 @@
+"""The demo's made content: complete, the same every time, and quick to make again."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from console.demo import content, sound
+from console.demo.captions import BURNERS, CREATORS, captions
+from console.demo.catalogue import PREFIX, REPORTS, uploads
+from console.demo.clips import BANKED_CLIP, CLIPS, clip_write, cover_frame
+from console.demo.content import bank_file, content_make, frame_hashes, pdq_hex
+from console.demo.day import RULINGS
+from console.demo.picture_list import BANKED_PICTURE, pictures
+from console.demo.pictures import picture_write
+
+SHORT = replace(CLIPS[0], seconds=1.0)
+
+
+def distance(a: str, b: str) -> int:
+    return (int(a, 16) ^ int(b, 16)).bit_count()
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as source:
+        return [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
+
+
+def still(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the bank's file and the two uploads that it should find."""
+    folder = tmp_path_factory.mktemp("bank")
+    wanted = [bank_file(folder), folder / f"clip-{BANKED_CLIP}.mp4", folder / f"pic-{BANKED_PICTURE}.jpg"]
+    content_make(folder, wanted)
+    assert all(path.exists() for path in wanted)
+    assert not (folder / "clip-waves.mp4").exists()
+    return folder
+
+
+def known(folder: Path) -> list[str]:
+    with (folder / "bank.csv").open(encoding="utf-8", newline="") as lines:
+        return [row["value"] for row in csv.DictReader(lines)]
+
+
+def test_there_are_two_hundred_uploads_of_three_kinds_in_many_languages(tmp_path: Path) -> None:
+    everything = uploads(tmp_path)
+    kinds = Counter(u.kind for u in everything)
+    assert len(everything) == len({u.external_id for u in everything}) == 200
+    assert kinds["image"] == 60
+    assert kinds["video"] >= 24
+    assert len({u.caption.language for u in everything}) >= 8
+    assert len({u.caption.creator for u in everything}) >= 25
+
+
+def test_every_clip_and_picture_has_a_caption_and_every_caption_an_upload(tmp_path: Path) -> None:
+    made = {f"clip-{c.slug}" for c in CLIPS} | {f"pic-{p.slug}" for p in pictures()}
+    assert made == {slug for slug in captions() if not slug.startswith("text-")}
+    assert {u.external_id for u in uploads(tmp_path)} == {PREFIX + slug for slug in captions()}
+
+
+def test_every_caption_has_a_known_creator_and_a_region() -> None:
+    names = {name for group in CREATORS.values() for name in group} | set(BURNERS)
+    for caption in captions().values():
+        assert caption.creator in names
+        assert len(caption.region) == 2
+        assert caption.region.isupper()
+        assert 0 < len(caption.words) <= 200
+
+
+def test_reports_and_rulings_name_uploads_that_exist() -> None:
+    assert {external_id.removeprefix(PREFIX) for external_id, *_ in REPORTS} <= set(captions())
+    assert set(RULINGS) <= set(captions())
+
+
+def test_every_ruling_but_clear_rests_on_a_category_and_a_note() -> None:
+    for ruling in RULINGS.values():
+        assert ruling.note
+        assert ruling.category or ruling.outcome.name == "CLEAR"
+
+
+def test_a_clip_is_a_portrait_h264_video_with_sound(tmp_path: Path) -> None:
+    clip_write(SHORT, tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as source:
+        video, audio = source.streams.video[0], source.streams.audio[0]
+        assert (video.width, video.height) == (360, 640)
+        assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")
+        assert sum(1 for _ in source.decode(video=0)) == 15
+
+
+def test_the_same_clip_shows_the_same_pictures_every_time(tmp_path: Path) -> None:
+    clip_write(SHORT, tmp_path / "a.mp4")
+    clip_write(SHORT, tmp_path / "b.mp4")
+    first, second = (np.stack(frames_of(tmp_path / name)).astype(float) for name in ("a.mp4", "b.mp4"))
+    assert np.abs(first - second).mean() < 0.5
+
+
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda c: c.slug)
+def test_every_scene_can_be_drawn_and_is_not_plain(clip) -> None:  # type: ignore[no-untyped-def]
+    cover = cover_frame(clip)
+    assert cover.size == (360, 640)
+    assert pdq_hex(cover)[1] >= 20
+    assert np.asarray(cover).std() > 20
+
+
+def test_the_same_picture_is_the_same_file_every_time(tmp_path: Path) -> None:
+    for picture in pictures()[::9]:
+        picture_write(picture, tmp_path / "a.jpg")
+        picture_write(picture, tmp_path / "b.jpg")
+        assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+        assert still(tmp_path / "a.jpg").size == (720, 1280)
+
+
+def test_without_espeak_the_committed_sample_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound.shutil, "which", lambda name: None)
+    spoken = sound.speech("Any words at all", "en")
+    assert len(spoken) > sound.RATE
+    assert 0.05 < float(np.abs(spoken).max()) <= 1.0
+
+
+def test_the_committed_speech_is_small() -> None:
+    assert sound.SAMPLE.stat().st_size <= 20 * 1024
+
+
+def test_sound_is_as_long_as_asked_and_stays_in_range() -> None:
+    track = sound.soundtrack(2.0, np.random.default_rng(1), words="Hello")
+    assert len(track) == 2 * sound.RATE
+    assert float(np.abs(track).max()) <= 1.0
+
+
+def test_the_bank_finds_the_clip_that_was_cut_and_encoded_again(bank: Path) -> None:
+    found = [
+        min(distance(value, entry) for entry in known(bank))
+        for _, value in frame_hashes(bank / f"clip-{BANKED_CLIP}.mp4")
+    ]
+    assert min(found) > 0
+    assert sum(d <= 31 for d in found) >= 5
+
+
+def test_the_bank_finds_the_picture_although_its_bytes_differ(bank: Path) -> None:
+    upload = bank / f"pic-{BANKED_PICTURE}.jpg"
+    assert upload.read_bytes() != (bank / "bank-original.jpg").read_bytes()
+    assert min(distance(pdq_hex(still(upload))[0], entry) for entry in known(bank)) <= 31
+
+
+def test_the_bank_finds_no_other_cover(bank: Path) -> None:
+    for clip in CLIPS:
+        if clip.slug != BANKED_CLIP:
+            value, quality = pdq_hex(cover_frame(clip))
+            assert quality < 50 or min(distance(value, entry) for entry in known(bank)) > 31, clip.slug
+
+
+def test_content_is_made_once_and_an_interruption_leaves_no_half_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def work(folder: Path):  # type: ignore[no-untyped-def]
+        def make(path: Path) -> None:
+            calls.append(path.name)
+            if path.name == "b" and calls.count("b") == 1:
+                raise KeyboardInterrupt
+            path.write_text("made")
+
+        return {folder / name: make for name in "abc"}
+
+    monkeypatch.setattr(content, "_work", work)
+    with pytest.raises(KeyboardInterrupt):
+        content_make(tmp_path)
+    content_make(tmp_path)
+    content_make(tmp_path)
+    assert calls == ["a", "b", "b", "c"]
+
+
+def test_a_clip_that_fails_half_way_is_not_taken_for_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("console.demo.clips._mux_sound", broken)
+    with pytest.raises(OSError, match="No space"):
+        clip_write(SHORT, tmp_path / "clip.mp4")
+    assert not (tmp_path / "clip.mp4").exists()

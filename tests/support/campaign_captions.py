@@ -1,0 +1,5 @@
+"""x"""
+
+from __future__ import annotations
+
+CAPTION = "Everybody come to the old harbour tonight and bring your friends along, tell nobody else"

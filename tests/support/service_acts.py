@@ -1,0 +1,344 @@
+"""Scenes for services that no address performs, those that write no row, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from moderation.audit import histories
+from moderation.audit import log as audit
+from moderation.banks import matches as bank_matches
+from moderation.banks import service as banks
+from moderation.campaigns import service as campaigns
+from moderation.campaigns import watch as campaign_watch
+from moderation.decisions import clearances
+from moderation.deep import reruns
+from moderation.domains import service as domains
+from moderation.emergency import service as emergency
+from moderation.enforcement import standing
+from moderation.live import campaigns as live_campaigns
+from moderation.models import Campaign, Clearance, EmergencyTerm, Job, OutboxMessage
+from moderation.outbox import messages
+from moderation.review import leases
+from moderation.rollout import canary
+from moderation.rollout import service as rollout
+from policies.choices import Outcome, Standing
+from policies.models import PolicyVersion, VersionState
+from policies.services import versions as version_services
+from policies.services.drafts import version_copy, version_discard
+from tests.support import acts, policy_scenes, scenes
+from tests.support.acts import Act, who
+
+
+def _approved() -> PolicyVersion:
+    who("policy-approver")
+    return policy_scenes.approved()
+
+
+def _shadowed() -> PolicyVersion:
+    return version_services.version_stage(actor=who("policy-approver"), version=_approved(), state=VersionState.SHADOW)
+
+
+def _canaried() -> PolicyVersion:
+    return version_services.version_stage(
+        actor=who("policy-approver"), version=_approved(), state=VersionState.CANARY, canary_percent=10
+    )
+
+
+def _version(act: Callable[..., object], made: Callable[[], PolicyVersion], **given: object) -> Callable[[], Act]:
+    def scene() -> Act:
+        version, actor = made(), who("policy-approver")
+        return lambda: act(actor=actor, version=version, **given)
+
+    return scene
+
+
+def _submitted() -> PolicyVersion:
+    version = policy_scenes.draft()
+    return version_services.version_submit(actor=version.author, version=version)
+
+
+def _draft() -> PolicyVersion:
+    return version_copy(actor=who("policy-editor"), version=PolicyVersion.objects.get(number=1))
+
+
+def _first_again() -> PolicyVersion:
+    version_services.version_activate(actor=who("policy-approver"), version=_approved())
+    return PolicyVersion.objects.get(number=1)
+
+
+def _guarded() -> Act:
+    version = _canaried()
+    return lambda: canary.canary_roll_back(version=version, rate="block", detail="too many", now=timezone.now())
+
+
+def _counted() -> Act:
+    now = timezone.now()
+    return lambda: audit.audit_counted(
+        actor="anonymous", action="x.seen", object_type="user", object_key="a", seconds=60, now=now
+    )
+
+
+def _settled() -> Act:
+    now = timezone.now()
+    for _ in range(2):
+        audit.audit_counted(
+            actor="anonymous",
+            action="x.seen",
+            object_type="user",
+            object_key="a",
+            seconds=60,
+            now=now,
+            tells_total=True,
+        )
+    return lambda: audit.audit_settle(now=now + timedelta(minutes=2))
+
+
+def _flooded() -> Act:
+    entry = acts._entry()
+    where = {"bank": "known", "entry": str(entry.key), "algorithm": "pdq", "distance": 3, "role": "cover"}
+    hit = scenes.Finding("hashes", "1", "violence", 1.0, where, Outcome.BLOCK)
+    for n in range(20):
+        scenes.item_judged(f"met-{n}", findings=[hit], creator=f"creator-{n}")
+    now = timezone.now() + timedelta(seconds=1)
+    bank_matches.matches_collect(now=now)
+    return lambda: bank_matches.floods_guard(now=now)
+
+
+def _clip() -> Act:
+    bank = acts._entry().bank
+    clip = banks.NewClip("ab" * 32, "A clip", (0, 1_000), ("12" * 32, "34" * 32))
+    return lambda: banks.bank_add_clip(actor="test", bank=bank, clip=clip)
+
+
+def _wave() -> Campaign:
+    live_campaigns.forget()
+    now = timezone.now()
+    for i in range(40):
+        scenes.item_judged(f"w-{i}", caption=acts._WAVE, creator=f"maker-{i % 20}", now=now - timedelta(seconds=5 * i))
+    campaign_watch.campaigns_watch(now=now)
+    return Campaign.objects.get()
+
+
+def _applied() -> Act:
+    campaign = _wave()
+    client = acts.by("reviewer")
+    data = acts.in_form(client, "campaign_decide", campaign)
+    acts._post(
+        client, "campaign_decide", [campaign.key], data | {"outcome": "4", "category": "spam_scam", "note": "one call"}
+    )()
+    message = OutboxMessage.objects.get(payload__campaign=str(campaign.key))
+    return lambda: campaigns.campaign_apply_promised(message)
+
+
+def _expired() -> Act:
+    scenes.item_judged("fine-1")
+    later = timezone.now() + timedelta(days=400)
+    assert Clearance.objects.filter(is_granted=True).exists()
+    return lambda: clearances.clearances_expire(now=later)
+
+
+def _lease_over() -> Act:
+    job: Job = scenes.job_held(who("reviewer"))
+    scenes.lease_over(job)
+    return lambda: leases.leases_expire(now=timezone.now())
+
+
+def _listed() -> Act:
+    return lambda: domains.domain_list(
+        actor="test", domain="bad.example", category="spam_scam", outcome=Outcome.BLOCK, score=None, note="x",
+        now=timezone.now(),
+    )  # fmt: skip
+
+
+def _trusted() -> Act:
+    creator = scenes.item_judged("by-somebody").creator
+    return lambda: standing.creator_standing_set(
+        actor="test", creator=creator, standing=Standing.STRAINED, note="x", now=timezone.now()
+    )
+
+
+def _retired() -> Act:
+    _listed()()
+    return lambda: domains.domain_retire(actor="test", domain="bad.example", now=timezone.now())
+
+
+def _emergency_over() -> Act:
+    acts.ACTS["emergency_add"]()()
+    later = EmergencyTerm.objects.get().expires_at + timedelta(seconds=1)
+    return lambda: emergency.emergency_terms_watch(now=later)
+
+
+def _rerun_over() -> Act:
+    acts._old_clip()
+    rerun = reruns.rerun_start(actor="system", detector="ocr", per_minute=60, now=timezone.now())
+    rerun.cursor = 2**40  # all files behind it
+    rerun.save()
+    later = timezone.now() + timedelta(minutes=2)
+    return lambda: reruns.reruns_advance(now=later)
+
+
+def _rerun(act: Callable[..., object], *before: Callable[..., object]) -> Callable[[], Act]:
+    def scene() -> Act:
+        acts._old_clip()
+        now = timezone.now()
+        key = str(reruns.rerun_start(actor="system", detector="ocr", per_minute=60, now=now).key)
+        for step in before:
+            step(actor="system", key=key, now=now)
+        return lambda: act(actor="system", key=key, now=now)
+
+    return scene
+
+
+def _died() -> Act:
+    item = scenes.item_judged("broken-1")
+    message = OutboxMessage.objects.create(topic="moderation.tasks.item_examine", item=item, attempts=9)
+    return lambda: messages.message_fail(message=message, error="it broke", now=timezone.now())
+
+
+def _system() -> Act:
+    User.objects.filter(username=version_services.SYSTEM_USERNAME).delete()
+    return version_services.system_user
+
+
+#: Name -> scene, for services that run by the clock or in a worker, and steps that an address takes by its argument.
+ACTS: dict[str, Callable[[], Act]] = {
+    "a counted act": _counted,
+    "a settled stretch": _settled,
+    "a hash that floods": _flooded,
+    "a known clip": _clip,
+    "a campaign given to its members": _applied,
+    "clearances that expire": _expired,
+    "a lease that runs out": _lease_over,
+    "a domain listed": _listed,
+    "another history": lambda: lambda: histories.history_begin(actor="test"),
+    "a creator's standing": _trusted,
+    "a domain retired": _retired,
+    "an emergency term that runs out": _emergency_over,
+    "a run over history that ends": _rerun_over,
+    "a run over history cancelled": lambda: _rerun(reruns.rerun_cancel)(),
+    "a run over history resumed": lambda: _rerun(reruns.rerun_resume, reruns.rerun_pause)(),
+    "a message that dies": _died,
+    "the account of machines": _system,
+    "a version rejected": _version(version_services.version_reject, _submitted, note="no"),
+    "a version in shadow": _version(rollout.shadow_start, _approved, now=timezone.now()),
+    "a version in canary": _version(rollout.canary_start, _approved, percent=5, now=timezone.now()),
+    "a canary's share": _version(rollout.canary_adjust, _canaried, percent=20, now=timezone.now()),
+    "a version withdrawn": _version(rollout.version_withdraw, _shadowed, note="enough", now=timezone.now()),
+    "a version rolled back to": _version(version_services.version_rollback, _first_again, note="too strict"),
+    "a draft given up": _version(version_discard, _draft),
+    "a canary taken back": _guarded,
+}
+
+_FINDINGS = "evidence about content, made by machines: stored with its detector's version, and never changed"
+_DECIDED = (
+    "a machine's decision is a row for ever itself, with its evidence and version; the upload's row is item.submitted"
+)
+_PART = "a part of the act that calls it, which writes the row in the same transaction"
+_MAIL = "moves messages between processes; what a message leads to has rows of its own, a dead one too"
+_DERIVED = "files and numbers worked out from what is stored; they can be made again"
+
+#: `module.function` -> why it writes rows of its own and none of the audit log.
+WITHOUT_ROW: dict[str, str] = {
+    "rollout.activation.activations_resume": "writes activation.done at the end, which needs real transactions: test_activation.py",
+    "banks.matches.matches_collect": _DERIVED,
+    "calibration.service.scores_summarise": _DERIVED,
+    "calibration.service.week_summarise": _DERIVED,
+    "campaigns.members.members_decide": _DECIDED,
+    "rollout.canary.canary_count": _DERIVED,
+    "rollout.canary.canary_guard": "counts, and calls canary_roll_back, which writes the row",
+    "decisions.bulk.changes_write": "decisions of an activation, counted in activation.done",
+    "decisions.clearances.clearance_follow": _PART,
+    "enforcement.standing.creators_reach_note": _DERIVED,
+    "decisions.record.decision_by_machine": _DECIDED,
+    "decisions.record.decision_by_person": _PART,
+    "decisions.record.decision_on_arrival": _PART,
+    "decisions.record.job_on_arrival": _PART,
+    "files.derived.samples_keep": _DERIVED,
+    "files.derived.samples_sweep": _DERIVED,
+    "files.derived.views_keep": _DERIVED,
+    "emergency.service.emergency_look_again": "promises of an earlier release; the term's own row was written then",
+    "decisions.evidence.evidence_keep": _DERIVED,
+    "evidence.backfill.evidence_backfill": _DERIVED,
+    "deep.examine.detector_run": _FINDINGS,
+    "deep.examine.file_result": _FINDINGS,
+    "deep.examine.item_examine": _DECIDED,
+    "deep.examine.result_run": _FINDINGS,
+    "rejudge.service.item_renew": _DECIDED,
+    "rejudge.service.items_judge_again": _DECIDED,
+    "rejudge.list_changes.list_change_look": _DECIDED,
+    "rejudge.list_changes.list_change_settle": _DECIDED,
+    "rejudge.list_changes.list_changed": _PART,
+    "banks.service.entry_changed": _PART,
+    "decisions.clearances.clearance_renew": "the same permission, judged again; its log has every change of a clearance",
+    "rejudge.stored_texts.texts_look_again": _DERIVED,
+    "jobs.opening.job_close": _PART,
+    "jobs.opening.job_escalate": _PART,
+    "jobs.opening.leases_take": _PART,
+    "jobs.opening.reports_wait": _PART,
+    "jobs.opening.job_unconfirmed": _PART,
+    "files.keys.media_rekey": "moves files of what was decided; the decision is the row",
+    "files.keys.object_remove_unused": _DERIVED,
+    "files.keys.rekey_late": _MAIL,
+    "jobs.opening.job_open": _PART,
+    "jobs.opening.jobs_close": _PART,
+    "jobs.opening.queue_of": "makes a queue that the policy names when it is first needed; the version's steps are rows",
+    "review.leases.job_heartbeat": "a lease that goes on; its claim and its end are rows",
+    "outbox.messages.claim_kept": _MAIL,
+    "outbox.messages.item_joined": _MAIL,
+    "outbox.messages.message_add": _MAIL,
+    "outbox.messages.message_begin": _MAIL,
+    "outbox.messages.message_done": _MAIL,
+    "outbox.messages.message_on_arrival": _MAIL,
+    "outbox.messages.messages_hasten": _MAIL,
+    "outbox.messages.relay_once": _MAIL,
+    "outbox.orphan_sweep.items_reconcile": "promises again what was promised before; what follows has rows of its own",
+    "deep.reruns.file_rerun": _FINDINGS,
+    "rollout.shadows.shadows_record": "what a version would have decided: rows for ever themselves, which change nothing",
+    "simulation.service.simulation_execute": "a result that changes nothing; who asked for it is simulation.started",
+    "simulation.service.simulation_execute_promised": "a result that changes nothing; who asked for it is simulation.started",
+    "simulation.service.simulations_expire": "gives up a result that nobody works on; it changes nothing",
+}
+
+#: `module.function` -> what it reads or works out.
+READS: dict[str, str] = {
+    "audit.log.acting_of": "names an actor as triggers are told of one",
+    "rollout.activation.activation_running": "locks and returns the one under way",
+    "rejudge.service.items_confirm": "compares what was worked out with a scan",
+    "files.keys.is_rekeyed": "looks at a key",
+    "reports.reporters.reporter_known": "looks somebody up",
+    "reports.reporters.reporters": "lists reporters",
+    "rejudge.list_scan.contents_of": "reads what is known of items",
+    "rejudge.list_scan.contents_seen": "reads what is known of items",
+    "rejudge.list_scan.subject_of": "reads a stored hash",
+    "rejudge.list_scan.scan": "looks through content",
+    "rejudge.list_scan.terms_in": "looks through a text",
+    "rejudge.list_scan.text_scan": "looks through a text",
+    "rejudge.list_subjects.select_concerned": "says which items a change may concern",
+    "db.transactions.have_ended": "waits for transactions",
+    "db.transactions.mark_now": "reads a transaction's id",
+    "db.transactions.own_txid": "reads a transaction's id",
+    "db.transactions.xmin": "reads a transaction's id",
+    "intake.preflight.before_upload": "reads what an upload is judged with",
+    "decisions.record.is_version_outdated": "looks at an error",
+    "decisions.record.version_pk": "looks a key up",
+    "files.derived.samples_fetch": "reads stored samples",
+    "decisions.evidence.category_codes": "reads the numbers of categories",
+    "decisions.evidence.context_columns": "works columns out",
+    "decisions.evidence.evidence_floor": "works a floor out",
+    "decisions.evidence.floor_outcome": "works an outcome out",
+    "deep.examine.bench_for": "makes a place to work at",
+    "intake.submit.item_begin": "looks whether an upload is known",
+    "intake.submit.needs_deep_pass": "looks at an upload",
+    "review.leases.job_held": "reads the job that one holds",
+    "decisions.locking.item_locked": "locks an item",
+    "decisions.locking.items_locked": "locks items, in one order",
+    "db.inserts.rows_together": "sends statements together",
+    "policies.services.drafts.section_token": "names a state of a section",
+    "policies.services.drafts.term_token": "names a state of a term",
+    "rollout.shadows.shadow_judgement": "judges, and stores nothing",
+    "simulation.service.is_short": "guesses how long it takes",
+}
