@@ -42,7 +42,6 @@ P = ParamSpec("P")
 View = Callable[Concatenate[HtmxRequest, P], HttpResponseBase]
 
 REVIEW = "moderation.review_jobs"
-REVIEW_RESTRICTED = visibility.PERMISSION
 EXPLORE = "moderation.explore_items"
 OVERTURN = "moderation.overturn_decisions"
 REDRIVE = "moderation.redrive_deadletters"

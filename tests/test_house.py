@@ -84,3 +84,10 @@ def test_the_picture_is_that_of_the_code() -> None:
 def test_the_sandboxs_worker_starts_without_django() -> None:
     code = "import sys, moderation.detection.media.sandbox_worker; sys.exit('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_what_is_written_about_a_file_names_one_that_is_there() -> None:
+    files = [file for app in house.APPS for file in (ROOT / app).rglob("*.py")]
+    names = {file.name for file in files} | {"manage.py"}
+    written = {(file.name, name) for file in files for name in re.findall(r"(?<![\w/.])(\w+\.py)\b", file.read_text())}
+    assert {one for one in written if one[1] not in names} == set()

@@ -6,18 +6,12 @@ from django.db import connection
 
 _XMIN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _NEXT = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-_OWN = "SELECT pg_current_xact_id()::text::bigint"
 _POLL_SECONDS = 0.05
 
 
 def xmin() -> int:
     """Return the oldest transaction that has not ended: every one with a lower id has."""
     return _query(_XMIN)
-
-
-def own_txid() -> int:
-    """Return the id of the caller's transaction."""
-    return _query(_OWN)
 
 
 def mark_now() -> int:

@@ -107,11 +107,11 @@ def basis_from(item: Item) -> Basis:
         hard=_find_since(bytes(stored.cells), evidence.get("hard", {})) if stored else {},
         floor=_short(floor_of(member.campaign).as_evidence()) if member else _NOTHING,
         campaign=str(member.campaign.key) if member else "",
-        hard_by=tuple(sorted({*hard_keys(_state_shown(item))} - {*evidence.get("hard_by", ())})),
+        hard_by=tuple(sorted({*hard_keys(_hard_findings_shown(item))} - {*evidence.get("hard_by", ())})),
     )
 
 
-def _state_shown(item: Item) -> list[Finding]:
+def _hard_findings_shown(item: Item) -> list[Finding]:
     """Return the hard findings that pages show, of which the item's row has all that tells them apart."""
     return [Finding(**row) for row in getattr(item, "hard_shown")]  # noqa: B009 # a column of the query
 

@@ -1,4 +1,4 @@
-"""Recording a decision: items change state, clearances follow, and jobs open or close here, or by the thousand in changes.py."""
+"""Recording a decision: items change state, clearances follow, and jobs open or close here, or by the thousand in bulk.py."""
 
 import json
 from collections.abc import Mapping, Sequence

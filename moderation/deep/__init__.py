@@ -1,2 +1,1 @@
-"""The deep pass as work: where each detector runs, in which order clips wait, how many workers that takes. No ORM here but in
-pressure.py and progress.py, which only read."""
+"""The deep pass: the slow detectors on a clip, the verdict on all evidence, and runs of one detector over history."""

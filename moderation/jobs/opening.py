@@ -1,4 +1,4 @@
-"""Opening and closing jobs as a consequence of decisions and reports; reviewers' own acts are in jobs.py."""
+"""Opening and closing jobs as a consequence of decisions and reports; reviewers' own acts are in review/leases.py."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""x"""
+"""Keeping the vectors of frames and clips, so that other prompts and near-duplicate search cost no second look."""
 
 from collections.abc import Sequence
 

@@ -2,7 +2,7 @@
 
 The first look takes all there is, the newest first, for what the change concerns. The second takes what was judged since by
 processes that had not heard of it: each holds a list for LISTS_MAX_AGE_SECONDS at most, and stores no verdict that is older
-than JUDGEMENT_MAX_SECONDS. What either finds is judged again by all that is in force (judging_again.py).
+than JUDGEMENT_MAX_SECONDS. What either finds is judged again by all that is in force (service.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Deciding stored items again: the one way from stored findings to a verdict, always over a scan with the lists of now.
 
 Whoever learns that something in force changed (terms, banks, domains, prompts, standings, campaigns, versions, an expired
-clearance) comes through here, or writes many narrower verdicts at once (changes.py), which need no scan.
+clearance) comes through here, or writes many narrower verdicts at once (decisions/bulk.py), which need no scan.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -90,7 +90,7 @@ def job_held(actor: User) -> Job | None:
     return Job.objects.select_related("queue", "item").filter(lease_holder=actor, state=JobState.LEASED).first()
 
 
-def _lease(job_key: str, actor: User, token: str, now: datetime) -> Job:
+def _job_under_lease(job_key: str, actor: User, token: str, now: datetime) -> Job:
     """Lock the actor's leased job.
 
     Raises:
@@ -119,7 +119,7 @@ def job_heartbeat(*, actor: User, job_key: str, lease_token: str, now: datetime)
     Raises:
         LeaseLost: it ended before.
     """
-    job = _lease(job_key, actor, lease_token, now)
+    job = _job_under_lease(job_key, actor, lease_token, now)
     job.lease_expires_at = now + timedelta(seconds=settings.LEASE_SECONDS)
     job.save(update_fields=["lease_expires_at"])
     return job.lease_expires_at
@@ -132,7 +132,7 @@ def job_release(*, actor: User, job_key: str, lease_token: str, now: datetime) -
     Raises:
         LeaseLost: it is not the actor's any more.
     """
-    job = _lease(job_key, actor, lease_token, now)
+    job = _job_under_lease(job_key, actor, lease_token, now)
     _unlease(job, JobState.OPEN)
     job.save()
     audit_write(actor=actor, action="job.released", object_type="job", object_key=job.key)
@@ -198,7 +198,7 @@ def job_decide(
     if not actor.has_perm("moderation.review_jobs"):
         raise PermissionDenied("Only reviewers decide jobs.")
     item = _item_of(job_key)
-    job = _lease(job_key, actor, lease_token, now)
+    job = _job_under_lease(job_key, actor, lease_token, now)
     decision = decision_by_person(
         actor=actor,
         item=item,

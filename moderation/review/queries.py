@@ -81,17 +81,18 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
 
     The creator's other items and the reports are those that the user may know of.
     """
+    basis = basis_columns(user, "item_id")
     job = (
         jobs_visible(user)
         .select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
         .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
-        .annotate(own_words=own_words_column(user.pk, "item_id"), **basis_columns(user, "item_id"))
+        .annotate(own_words=own_words_column(user.pk, "item_id"), **basis)
         .filter(key=job_key)
         .first()
     )
     if job is None:
         return None
-    for name in basis_columns(user):  # the item is read with the job, in one look
+    for name in basis:  # the item is read with the job, in one look
         setattr(job.item, name, getattr(job, name))
     decisions = list(decision_trail(job.item))
     n_blocked = Window(Count("pk", filter=Q(state="blocked")))  # over all of them, though only the latest are read

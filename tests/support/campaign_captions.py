@@ -1,4 +1,4 @@
-"""x"""
+"""The caption of the campaigns that pages show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""x"""
+"""Verdicts of machines on an item, recorded as the deep pass does."""
 
 from __future__ import annotations
 

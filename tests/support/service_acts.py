@@ -320,7 +320,6 @@ READS: dict[str, str] = {
     "rejudge.list_subjects.select_concerned": "says which items a change may concern",
     "db.transactions.have_ended": "waits for transactions",
     "db.transactions.mark_now": "reads a transaction's id",
-    "db.transactions.own_txid": "reads a transaction's id",
     "db.transactions.xmin": "reads a transaction's id",
     "intake.preflight.before_upload": "reads what an upload is judged with",
     "decisions.record.is_version_outdated": "looks at an error",

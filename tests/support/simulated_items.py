@@ -1,4 +1,4 @@
-"""x"""
+"""Items with one score, for pages that simulate."""
 
 from __future__ import annotations
 

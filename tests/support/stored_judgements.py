@@ -1,4 +1,4 @@
-"""x"""
+"""Verdicts of machines with what they were missing, for the evidence that is stored of them."""
 
 from __future__ import annotations
 

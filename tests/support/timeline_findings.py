@@ -1,4 +1,4 @@
-"""x"""
+"""Findings of every detector at times of one clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""x"""
+"""Two acts on one item at once: the second waits for the lock of the first."""
 
 from __future__ import annotations
 

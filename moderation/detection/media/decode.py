@@ -1,4 +1,4 @@
-"""What the confined child does with a clip: describe and check it, sample its frames, extract its sound, show it to people."""
+"""What the sandbox does with a clip: describe and check it, sample its frames, extract its sound, show it to people."""
 
 from __future__ import annotations
 

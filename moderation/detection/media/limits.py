@@ -17,7 +17,7 @@ class MediaStorageFull(Exception):
 
 
 class MediaExaminationFailed(Exception):
-    """The confined child gave no sound answer.
+    """The sandbox gave no sound answer.
 
     `reason`: `timeout`, `memory`, `output` or `crashed`, which the file is to blame for as far as anybody can tell; `unavailable` when
     the child could not be asked or the machine was too busy to give it any time, which says nothing about the file.

@@ -1,6 +1,6 @@
 """What holds a decoder that is in a stranger's hands: no files but its own, no sockets, no other processes, no new rights.
 
-Landlock keeps files away, a seccomp filter (syscalls.py) sockets and processes. A process of root gives up its capabilities, and
+Landlock keeps files away, a seccomp filter (seccomp.py) sockets and processes. A process of root gives up its capabilities, and
 where there is no Landlock it becomes a user of its own. `tried` finds out in a process of its own what really holds. No Django here,
 and nothing that holds a secret.
 """

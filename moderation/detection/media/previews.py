@@ -1,4 +1,4 @@
-"""What the confined child makes for reviewers: a contact sheet, a waveform, and a preview that every browser plays."""
+"""What the sandbox makes for reviewers: a contact sheet, a waveform, and a preview that every browser plays."""
 
 from __future__ import annotations
 

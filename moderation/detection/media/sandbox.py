@@ -1,4 +1,4 @@
-"""Asking the confined child about a clip: what it is (probe), its frames and sound (examine), a copy for browsers (preview)."""
+"""Asking the sandbox about a clip: what it is (probe), its frames and sound (examine), a copy for browsers (preview)."""
 
 from __future__ import annotations
 

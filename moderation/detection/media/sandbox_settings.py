@@ -9,7 +9,7 @@ from moderation.detection.media.lockdown import Confinement, try_out
 
 
 def decoder_terms() -> dict[str, Any]:
-    """Return what the confined child is started with; see child.py."""
+    """Return what the sandbox is started with; see sandbox_worker.py."""
     return {
         "means": settings.MEDIA_CONFINEMENT,
         "uid": settings.MEDIA_DECODER_UID,

@@ -3,7 +3,7 @@
 Run as `python -m moderation.detection.media.sandbox_worker SOCKET TERMS`.
 
 The server has its libraries loaded and never opens a file. Each request brings its file, and the folder for what is made of
-it, as descriptors, and gets two forks: a worker that confines itself to those (confinement.py) and answers with one line of JSON;
+it, as descriptors, and gets two forks: a worker that confines itself to those (lockdown.py) and answers with one line of JSON;
 and a keeper that ends the worker when its time is up and says how it ended. Nothing here imports Django or anything that holds
 a secret. TERMS is a JSON object: `means` and `uid` as `confine` takes them, `is_required`: without all of it nothing is decoded.
 """

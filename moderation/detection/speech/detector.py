@@ -115,7 +115,7 @@ def _missing(heard: Heard) -> Missing | None:
 
 
 def samples_of(path: Path) -> npt.NDArray[np.float32]:
-    """Return 16 kHz mono samples in [-1, 1]; the file is ours, written by the confined child."""
+    """Return 16 kHz mono samples in [-1, 1]; the file is ours, written by the sandbox."""
     import wave
 
     with wave.open(str(path), "rb") as sound:
