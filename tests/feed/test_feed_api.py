@@ -277,10 +277,10 @@ def test_explain_tells_nothing_of_a_viewer_beyond_the_trace(api: Api, follow: Fo
 
 
 def test_explain_tells_band_and_region_of_nobody_whatever_items_are_asked_about(api: Api, follow: Follow) -> None:
-    for age in (13, 16, 18):
-        cleared(f"from-{age}", min_age=age, creator=f"c{age}")
-    for place in ("DE", "FR"):
-        cleared(f"not-in-{place}", territories=[place], creator=f"p{place}")
+    limits: list[tuple[str, dict[str, Any]]] = [(f"from-{age}", {"min_age": age}) for age in (13, 16, 18)]
+    limits += [(f"not-in-{place}", {"territories": [place]}) for place in ("DE", "FR")]
+    for hours, (name, limit) in enumerate(limits):  # apart, so that no two scores are equal up to rounding
+        cleared(name, creator=f"of-{name}", created_at=timezone.now() - timedelta(hours=hours), **limit)
     follow()
     viewers = [("8", "DE"), ("14", "DE"), ("17", "FR"), ("40", "FR"), ("40", "")]
     traces = [

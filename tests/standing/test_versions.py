@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from moderation.banks import service as banks
+from moderation.db.transactions import have_ended, mark_now
 from moderation.models import Activation, ListChange, OutboxMessage
 from moderation.rollout import activation as service
 from moderation.rollout.activation import activation_start, activations_resume
@@ -222,6 +223,7 @@ def test_what_was_begun_before_a_canary_is_decided_by_it_once_it_has_settled(wor
     version = approved(own_term)
     world.upload("stored", frozenset({OWN_TERM}), "")
     stored = only(world)
+    assert have_ended(mark_now(), wait_seconds=60), "what may have been judged while a transaction ran is looked at again"
     for i in range(3):
         world.begin(f"maker-{i}", frozenset({OWN_TERM}), "")
     canary_start(actor=world.stage.approver, version=version, percent=99, now=timezone.now())
