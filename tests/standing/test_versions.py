@@ -223,7 +223,7 @@ def test_what_was_begun_before_a_canary_is_decided_by_it_once_it_has_settled(wor
     version = approved(own_term)
     world.upload("stored", frozenset({OWN_TERM}), "")
     stored = only(world)
-    assert have_ended(mark_now(), wait_seconds=60), "what may have been judged while a transaction ran is looked at again"
+    assert have_ended(mark_now(), wait_seconds=60), "what was judged beside a transaction is looked at again"
     for i in range(3):
         world.begin(f"maker-{i}", frozenset({OWN_TERM}), "")
     canary_start(actor=world.stage.approver, version=version, percent=99, now=timezone.now())
