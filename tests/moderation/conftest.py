@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.embedded_servers import redis_url
 from tests.support.live import Live, live_service
 from tests.support.owner import database_made
 
@@ -21,7 +22,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     base = os.environ["DATABASE_URL"]
     environment = {
         "DATABASE_URL": database_made(base.replace("/test_gatehouse?", "/gatehouse?"), f"live_{os.getpid()}"),
-        "REDIS_URL": os.environ["REDIS_URL"].replace("db=0", "db=5"),
+        "REDIS_URL": redis_url(2),
         "MEDIA_MAX_IMAGE_BYTES": str(2**20),
         "MEDIA_MAX_VIDEO_BYTES": str(2**22),
         "TMPDIR": str(temporary),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,11 +15,32 @@ import psutil
 from console.demo.embedded import EmbeddedError, Servers, servers_in
 
 _PREFIX = "gh-test-"
+#: Databases of Redis for each worker: cache, broker, and two for services that tests start. A server has sixteen.
+_PER_WORKER = 4
+
+
+def redis_url(database: int) -> str:
+    """Return the address of one of this worker's databases of Redis, 0 to 3; the first is its own cache."""
+    return re.sub(r"db=\d+", f"db={_first_database() + database}", os.environ["REDIS_URL"])
+
+
+def _first_database() -> int:
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return number * _PER_WORKER % 16
+
+
+def _use_own_databases() -> None:
+    """Keep what the worker counts, caches and queues from other workers: a test that clears its cache would clear theirs."""
+    os.environ["REDIS_URL"] = redis_url(0)
+    broker = os.environ.get("CELERY_BROKER_URL", "")
+    os.environ["CELERY_BROKER_URL"] = re.sub(r"virtual_host=\d+", f"virtual_host={_first_database() + 1}", broker)
 
 
 def _start() -> None:
-    """Point the environment at fresh servers; xdist workers inherit their controller's."""
+    """Point the environment at fresh servers; xdist workers inherit their controller's, with databases of their own."""
     if os.environ.get("GATEHOUSE_TEST_DIR"):
+        if "PYTEST_XDIST_WORKER" in os.environ and "REDIS_URL" in os.environ:
+            _use_own_databases()
         return
     _sweep()
     root = Path(tempfile.mkdtemp(prefix=_PREFIX))

@@ -18,6 +18,7 @@ import pytest
 
 from console.api.limits import DEFAULT_BODY_BYTES
 from console.edge.bodies import BASE_SECONDS
+from tests.support.embedded_servers import redis_url
 from tests.support.fill import fill
 from tests.support.live import Live, live_service
 from tests.support.owner import database_made
@@ -41,7 +42,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     base = os.environ["DATABASE_URL"]
     environment = {
         "DATABASE_URL": database_made(base.replace("/test_gatehouse?", "/gatehouse?"), f"slow_{os.getpid()}"),
-        "REDIS_URL": os.environ["REDIS_URL"].replace("db=0", "db=6"),
+        "REDIS_URL": redis_url(3),
         "TMPDIR": str(folder / "tmp"),
     }
     with live_service(environment, folder, workers=2, threads=4) as live:
