@@ -1,9 +1,9 @@
 """Traces of requests, kept for `explain`: at once in this process, a moment later in the shared cache. No raw viewer ids."""
 
-import queue
 import threading
 from collections import OrderedDict
 from dataclasses import fields
+from queue import SimpleQueue
 from typing import Any
 
 import structlog
@@ -25,7 +25,8 @@ class TraceKeeper:
     def __init__(self) -> None:
         self._ring: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._lock = threading.Lock()
-        self._waiting: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(_WAITING_MAX)
+        # no lock of Python's on the way of an answer, as queue.Queue takes
+        self._waiting: SimpleQueue[tuple[str, dict[str, Any]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="feed-traces", daemon=True)
         self._thread.start()
 
@@ -48,9 +49,9 @@ class TraceKeeper:
             self._ring.move_to_end(name)
             while len(self._ring) > params.TRACE_RING:
                 self._ring.popitem(last=False)
-        try:
-            self._waiting.put_nowait((name, row))
-        except queue.Full:
+        if self._waiting.qsize() < _WAITING_MAX:
+            self._waiting.put((name, row))
+        else:
             log.warning("feed_trace_not_shared")
 
     def _get(self, name: str) -> dict[str, Any] | None:

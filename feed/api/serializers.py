@@ -1,6 +1,7 @@
 """What the feed's addresses take and give. Parameters are strict: what is not asked for is refused."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.http import QueryDict
@@ -17,6 +18,16 @@ _TEXT_MAX = 128
 class StrictParams(serializers.Serializer[Any]):
     """Refuses parameters that the address does not have, or has twice."""
 
+    @classmethod
+    def read(cls, data: Any) -> dict[str, Any]:
+        """Validate the parameters of one request.
+
+        Raises:
+            ValidationError: one error for each parameter at fault.
+        """
+        values: dict[str, Any] = _reader(cls).run_validation(data)
+        return values
+
     def to_internal_value(self, data: Any) -> Any:
         """Return the values.
 
@@ -31,6 +42,12 @@ class StrictParams(serializers.Serializer[Any]):
         if wrong:
             raise serializers.ValidationError(wrong, code="unknown")
         return super().to_internal_value(data)
+
+
+@cache
+def _reader(kind: type[StrictParams]) -> StrictParams:
+    """Make the one serializer that reads for all requests: it keeps nothing of them, and making one copies every field."""
+    return kind()
 
 
 class FeedParams(StrictParams):

@@ -47,7 +47,7 @@ class FeedView(APIView):
     @extend_schema(operation_id="feed", parameters=[FeedParams], responses=SlateSchema)
     def get(self, request: Request) -> Response:
         """Return a slate of items that are cleared for this viewer now, and of nothing else."""
-        wanted = _read(FeedParams(data=request.query_params))
+        wanted = FeedParams.read(request.query_params)
         try:
             slate = home.slate(**wanted)
         except CursorError:
@@ -67,7 +67,7 @@ class RevocationsView(APIView):
 
         A foreign `history`, or a `since` that the stream has not reached, is 410: drop the whole cache and start at 0.
         """
-        wanted = _read(RevocationParams(data=request.query_params))
+        wanted = RevocationParams.read(request.query_params)
         try:
             page = gate.current().revocations(wanted["since"], wanted["history"])
         except gate.HistoryGone:
@@ -94,7 +94,7 @@ class ExplainView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return, stage by stage, what happened in a request, or what became of one item in it and would now."""
-        wanted = _read(ExplainParams(data=request.query_params))
+        wanted = ExplainParams.read(request.query_params)
         try:
             found = explain_item(**wanted, now=timezone.now()) if "external_id" in wanted else explain_trace(**wanted)
         except ItemUnknown:
@@ -119,14 +119,8 @@ class EventsView(APIView):
     @extend_schema(operation_id="events", request=EventBatchSchema, responses={202: IntakeSchema})
     def post(self, request: Request) -> Response:
         """Take in at most 500 events; each counts once, however often it is sent."""
-        batch = _read(EventBatch(data=request.data))
+        batch = EventBatch.read(request.data)
         return Response(asdict(events_record(raw_events=batch["events"], now=timezone.now())), status=202)
-
-
-def _read(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    values: dict[str, Any] = serializer.validated_data
-    return values
 
 
 def _fresh(body: dict[str, Any]) -> Response:
