@@ -33,11 +33,16 @@ def owner(*, without_triggers: bool = False) -> Iterator[CursorWrapper]:
 
 
 def flush_as_owner(_operations: object, statements: Sequence[str]) -> None:
-    """Empty the tables between tests that commit, in place of Django's flush: the application may not, and triggers refuse."""
-    tables = [name for name in connection.introspection.django_table_names(only_existing=True) if name != _KEPT]
+    """Empty the tables between tests that commit, in place of Django's flush: the application may not, and triggers refuse.
+
+    Only tables that hold rows, and by DELETE: TRUNCATE makes every file of every table and index anew, twenty times as long.
+    """
     assert all(statement.lstrip("\x1b[0123456789;m").startswith("TRUNCATE") for statement in statements)
+    names = [name for name in connection.introspection.django_table_names(only_existing=True) if name != _KEPT]
+    tables = map(connection.ops.quote_name, names)
+    empty = "".join(f"IF EXISTS (SELECT FROM {table}) THEN DELETE FROM {table}; END IF;\n" for table in tables)
     with owner(without_triggers=True) as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(map(connection.ops.quote_name, tables))}")
+        cursor.execute(f"DO $$ BEGIN\n{empty}END $$")
 
 
 def database_made(url: str, name: str) -> str:
