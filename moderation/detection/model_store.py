@@ -417,7 +417,7 @@ def _fetch(remote: _Remote, folder: Path) -> None:
 def _download(remote: _Remote, part: Path) -> None:
     """Append to a part what is left of it, by the library's own download of one file: its retries, proxies and timeouts.
 
-    Its `hf_hub_download` would begin anew with every call: since 1.0 it keeps no part of a file that broke off.
+    Its `hf_hub_download` would begin anew with every call: it keeps no part of a file that broke off (huggingface_hub issue 4196).
     """
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.file_download import http_get
