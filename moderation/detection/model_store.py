@@ -265,7 +265,7 @@ def _sha256(file: str, *_identity: int) -> str:
 def _digests(source: Source) -> Mapping[str, str]:
     """Return the SHA-256 that are known of a source's files: the package's, the folder's own list, and the format's."""
     if isinstance(source.origin, Package):
-        return _recorded(source)
+        return _recorded(source, source.origin.distribution)
     return {**_listed(source), **source.weights.digests(source.path)}
 
 
@@ -281,13 +281,12 @@ def _listed(source: Source) -> Mapping[str, str]:
     return found if source.weights.pinned else {n: d for n, d in found.items() if Path(n).stem == source.path.stem}
 
 
-def _recorded(source: Source) -> Mapping[str, str]:
-    """Return what the RECORD of the installed package says.
+def _recorded(source: Source, name: str) -> Mapping[str, str]:
+    """Return what the RECORD of an installed distribution says.
 
     Raises:
         ModelInvalid: it holds no such files, or no SHA-256 of one.
     """
-    name = str(source.origin).removeprefix("package:")
     found = {}
     for file in metadata.files(name) or ():
         place = Path(str(file.locate()))
