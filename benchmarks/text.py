@@ -18,7 +18,8 @@ if not settings.configured:
     os.environ.setdefault("ENVIRONMENT", "test")  # nothing secret is needed here
     django.setup()
 
-from moderation.detection.text.loading import model_source
+from moderation.detection.model_store import read_source
+from moderation.detection.text.loading import WEIGHTS
 from moderation.evaluation.scoring import Text, TextEnsemble
 from training.examples import HELDOUT, written
 
@@ -45,7 +46,7 @@ def _of_length(ensemble: TextEnsemble, lines: list[str], draw: random.Random) ->
 
 def run() -> dict[str, dict[str, Any]]:
     """Measure."""
-    ensemble = TextEnsemble.load(model_source(settings.TEXT_MODEL_PATH, Path(settings.MODELS_FOLDER)))
+    ensemble = TextEnsemble.load(read_source(WEIGHTS, settings.TEXT_MODEL_PATH, Path(settings.MODELS_FOLDER)))
     texts = captions(ensemble, N_CAPTIONS)
     taken = []
     for i, caption in enumerate(texts):

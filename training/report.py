@@ -18,8 +18,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 os.environ.setdefault("ENVIRONMENT", "test")  # nothing secret is needed here
 django.setup()
 
+from moderation.detection.model_store import Source
 from moderation.detection.text import CATEGORIES
-from moderation.detection.text.loading import ModelSource
+from moderation.detection.text.loading import WEIGHTS
 from moderation.detection.text.model import SHIPPED
 from moderation.evaluation.labelled import label_arrays
 from moderation.evaluation.report import FAIR_CUT, as_html, is_unsafe, measure_system
@@ -70,7 +71,7 @@ def main() -> None:
     asked.add_argument("--model", type=Path, default=SHIPPED)
     asked.add_argument("--out", type=Path, default=Path("docs/models/text"))
     given = asked.parse_args()
-    ensemble = TextEnsemble.load(ModelSource(given.model))
+    ensemble = TextEnsemble.load(Source(WEIGHTS, given.model))
     examples = held_out(given.data)
     chosen = choose_thresholds(ensemble, tuning_texts(given.data), _RECALL)
     texts = [e.text for e in examples]

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from moderation.detection.language import detect
+from moderation.detection.model_store import Source, locate
 from moderation.detection.terms.detector import TermIndex
 from moderation.detection.text import CATEGORIES
-from moderation.detection.text.loading import ModelSource, verify
 from moderation.detection.text.model import TextClassifier
 from moderation.evaluation.terms import seed_terms
 
@@ -59,14 +59,13 @@ class TextEnsemble:
         self.terms = terms
 
     @classmethod
-    def load(cls, source: ModelSource) -> "TextEnsemble":
-        """Return the ensemble with a verified model and the seed's terms.
+    def load(cls, source: Source) -> "TextEnsemble":
+        """Return the ensemble with a checked model and the seed's terms.
 
         Raises:
-            moderation.detection.text.model.ModelInvalid: the model is absent or damaged.
+            moderation.detection.model_store.ModelInvalid: the model is absent or damaged.
         """
-        verify(source)
-        return cls(TextClassifier(source.folder), seed_terms())
+        return cls(TextClassifier(locate(source)), seed_terms())
 
     def score(self, texts: Sequence[Text]) -> Scored:
         """Return all parts and their fusion: the larger of the classifier's and the terms' score, as for uploads."""

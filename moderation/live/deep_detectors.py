@@ -10,7 +10,7 @@ from moderation.detection.ocr.detector import OcrDetector
 from moderation.detection.speech.detector import SpeechDetector
 from moderation.detection.vision.detector import VisionDetector
 from moderation.live.frame_vectors import FrameVectors
-from moderation.live.prompts import folder_in_use, prompts_in_force
+from moderation.live.prompts import prompts_in_force, source_in_use
 
 
 def deep_detectors() -> tuple[DeepDetector, ...]:
@@ -19,7 +19,7 @@ def deep_detectors() -> tuple[DeepDetector, ...]:
         FramesDetector(),
         OcrDetector(),
         SpeechDetector(settings.WHISPER_MODEL_PATH, Path(settings.MODELS_FOLDER), settings.WHISPER_DEVICE),
-        VisionDetector(folder_in_use(), prompts_in_force(), FrameVectors()),
+        VisionDetector(source_in_use(), prompts_in_force(), FrameVectors()),
     )
 
 

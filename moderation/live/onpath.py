@@ -14,11 +14,11 @@ from moderation.detection.ensemble import CanMatter, OnPathEnsemble, Run
 from moderation.detection.hashes.detector import BankIndex, HashesDetector
 from moderation.detection.history import HistoryDetector
 from moderation.detection.links import LinksDetector
+from moderation.detection.model_store import ModelInvalid, read_source
 from moderation.detection.pools import DetectorPools
 from moderation.detection.terms.detector import Beside, TermEntry, TermIndex, TermsDetector
 from moderation.detection.text.detector import TextDetector, TextModel
-from moderation.detection.text.loading import load, model_source
-from moderation.detection.text.model import ModelInvalid
+from moderation.detection.text.loading import WEIGHTS, load
 from moderation.detection.types import Detector, Missing, Result, Subject
 from moderation.live import banks as live_banks
 from moderation.live import domains as live_domains
@@ -184,7 +184,7 @@ def _ensemble(hashes: HashesDetector, terms: TermsDetector, text: TextDetector) 
 def text_model(setting: str) -> TextModel | None:
     """Return the text model of a setting; None, loudly, where it cannot be loaded: then the detector is missing."""
     try:
-        return load(model_source(setting, Path(settings.MODELS_FOLDER)))
+        return load(read_source(WEIGHTS, setting, Path(settings.MODELS_FOLDER)))
     except (ModelInvalid, OSError, ValueError, RuntimeError) as error:
         log.error("text_model_not_loaded", error=str(error))
         return None

@@ -6,28 +6,29 @@ from pathlib import Path
 
 from django.conf import settings
 
-from moderation.detection.vision.model import STARTER, VisionModelInvalid, version_of
+from moderation.detection.model_store import ModelInvalid, Source, is_off, read_source
+from moderation.detection.vision.loading import WEIGHTS
+from moderation.detection.vision.model import STARTER, version_of
 from moderation.detection.vision.prompts import Prompts, PromptsInvalid, Sides, read_prompts
-from moderation.detection.vision.source import vision_source
 from moderation.models import Prompt, PromptSet
 
 
-def folder_in_use() -> str:
-    """Return the folder of the model that this installation looks with; "" where it has none.
+def source_in_use() -> Source | None:
+    """Return the model that this installation looks with; None where it has none.
 
     Raises:
-        VisionModelInvalid: the setting names no model that could ever be there.
+        ModelInvalid: the setting names no model that could ever be there.
     """
-    folder = vision_source(settings.VISION_MODEL_PATH, Path(settings.MODELS_FOLDER)).folder
-    return str(folder) if folder else ""
+    setting = settings.VISION_MODEL_PATH
+    return None if is_off(WEIGHTS, setting) else read_source(WEIGHTS, setting, Path(settings.MODELS_FOLDER))
 
 
 def model_in_use() -> str | None:
     """Return the version of the model; None where there is none or its folder is broken."""
     try:
-        folder = folder_in_use()
-        return version_of(Path(folder)) if folder else None
-    except VisionModelInvalid:
+        source = source_in_use()
+        return version_of(source.path) if source else None
+    except ModelInvalid:
         return None
 
 
@@ -53,15 +54,15 @@ def prompts_in_force() -> Prompts | None:
 
 def prompts_of_model() -> Prompts | None:
     """Return the prompts that came with the model in use, or the starter's where it came without; None without a model."""
-    folder = folder_in_use()
-    if not folder:
+    source = source_in_use()
+    if source is None:
         return None
     try:
-        return _read_shipped(folder)
+        return _read_shipped(source.path)
     except PromptsInvalid:
-        return _read_shipped(str(STARTER))
+        return _read_shipped(STARTER)
 
 
 @lru_cache(maxsize=4)
-def _read_shipped(folder: str) -> Prompts:
-    return read_prompts(Path(folder))
+def _read_shipped(folder: Path) -> Prompts:
+    return read_prompts(folder)

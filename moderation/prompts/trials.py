@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractUser
 
+from moderation.detection.model_store import ModelInvalid
 from moderation.detection.vision.compiled import compile_prompts, prompt_vectors
-from moderation.detection.vision.model import VisionModelInvalid, load_model
+from moderation.detection.vision.loading import load_model
 from moderation.detection.vision.prompts import Prompts, PromptsInvalid
 from moderation.detection.vision.scoring import Calibration
-from moderation.live.prompts import folder_in_use, prompts_of_set
+from moderation.live.prompts import prompts_of_set, source_in_use
 from moderation.models import PromptSet
 from moderation.prompts.queries import FoundFrame, frames_found
 
@@ -27,19 +28,17 @@ def prompt_found(user: AbstractUser, text: str, prompt_set: PromptSet, *, n: int
     """Return the stored frames nearest to a sentence, nearest first, each as the set would judge it.
 
     Raises:
-        VisionModelInvalid: no model is in use, or it cannot be loaded.
+        ModelInvalid: no model is in use, or it cannot be loaded.
         PromptsInvalid: the set has no prompts that can be used.
     """
-    folder = folder_in_use()
-    if not folder:
-        raise VisionModelInvalid(
-            "No vision model is in use: set VISION_MODEL_PATH, or leave it empty for the shipped one."
-        )
-    vision, prompts = load_model(folder), prompts_of_set(prompt_set)
+    source = source_in_use()
+    if source is None:
+        raise ModelInvalid("No vision model is in use: set VISION_MODEL_PATH, or leave it empty for the shipped one.")
+    vision, prompts = load_model(source), prompts_of_set(prompt_set)
     prompts.check()
     [vector] = prompt_vectors(vision, [text])
     frames = frames_found(user, vector, model=vision.version, n=n)
-    ready = compile_prompts(folder, prompts)
+    ready = compile_prompts(source, prompts)
     return [
         _judge(frame, {c: of.probabilities(frame.vector[None], vision.scale)[0] for c, of in ready.categories.items()})
         for frame in frames
@@ -55,7 +54,7 @@ def calibrations(prompts: Prompts) -> dict[str, Calibration]:
     """Return how each category of a set is calibrated on the model's reference pictures; empty where it cannot be said."""
     try:
         prompts.check()
-        folder = folder_in_use()
-        return {c: of.calibration for c, of in compile_prompts(folder, prompts).categories.items()} if folder else {}
-    except (PromptsInvalid, VisionModelInvalid):
+        source = source_in_use()
+        return {c: of.calibration for c, of in compile_prompts(source, prompts).categories.items()} if source else {}
+    except (PromptsInvalid, ModelInvalid):
         return {}

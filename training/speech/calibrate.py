@@ -9,8 +9,10 @@ import random
 from pathlib import Path
 
 import numpy as np
+import whisper
 
-from moderation.detection.speech.loading import Trust, load
+from moderation.detection.model_store import sha256_of, write_sums
+from moderation.detection.speech.loading import Trust
 from moderation.detection.speech.transcribe import Listener, hear_all
 from training.speech import sounds
 from training.speech.lines import training_lines
@@ -35,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     file = parser.parse_args().checkpoint
-    listener = Listener(load(file, "cpu"), Trust(frozenset({"en"}), -100.0), "cpu")
+    listener = Listener(whisper.load_model(str(file), device="cpu").eval(), Trust(frozenset({"en"}), -100.0), "cpu")
     known = _surety(listener, [("en", line) for line in training_lines(_N, seed=32)])
     unknown = _surety(listener, unknown_lines(_N, seed=33))
     limit = round(float(np.quantile(unknown, 1 - _BELIEVED)), 3)
@@ -46,6 +48,7 @@ def main() -> None:
     said = json.loads(note.read_text(encoding="utf-8"))
     said["min_log_probability"] = limit
     note.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    write_sums(file.parent, {part.name: sha256_of(part) for part in (file, note)})
 
 
 if __name__ == "__main__":

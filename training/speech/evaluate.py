@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from moderation.detection.model_store import Source
 from moderation.detection.speech.hallucinations import too_doubtful
-from moderation.detection.speech.loading import STARTER, load, trust_of
+from moderation.detection.speech.loading import STARTER, WEIGHTS, load, trust_of
 from moderation.detection.speech.transcribe import BEAMS, Heard, Listener, hear_all
 from moderation.detection.speech.vad import activity
 from training.speech import sounds, voices
@@ -191,7 +192,7 @@ def run(checkpoint: Path = STARTER) -> dict[str, Row]:
         TalkerMissing: espeak-ng is not installed.
     """
     voices.check()
-    model = load(checkpoint, "cpu")
+    model = load(Source(WEIGHTS, checkpoint), "cpu")
     listener = Listener(model, trust_of(checkpoint), "cpu")
     size = {"size of the checkpoint": _row(checkpoint.stat().st_size / 1e6, "MB", 12.0)}
     return {**transcription(model), **timing(model), **detection(listener), **size}

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from moderation.detection.model_store import Source
 from moderation.detection.vision.compiled import compile_prompts
-from moderation.detection.vision.model import CHECKPOINT, STARTER, Vision, load_model
+from moderation.detection.vision.loading import WEIGHTS, load_model
+from moderation.detection.vision.model import CHECKPOINT, STARTER, Vision
 from moderation.detection.vision.prompts import read_prompts
 from moderation.detection.vision.scoring import score_vectors
 from training.vision.captions import CaptionWriter, unseen_prompts
@@ -28,7 +30,7 @@ TARGET = 0.90
 
 def run() -> dict[str, dict[str, Any]]:
     """Return {name: {"value", "unit", "target", "met"}}; a minute or two on one core."""
-    vision = load_model(str(STARTER))
+    vision = load_model(Source(WEIGHTS, STARTER))
     accuracy, best_five, worst = zero_shot(vision)
     rows = {
         "vision_zero_shot_accuracy": _row(accuracy, "share", TARGET, accuracy >= TARGET),
@@ -74,7 +76,7 @@ def _prompt_vector(vision: Vision, name: str) -> np.ndarray:
 
 def by_category(vision: Vision) -> dict[str, tuple[float, float, float]]:
     """Return, per category of the shipped prompts: recall and false share at one half, and average precision."""
-    prompts = compile_prompts(str(STARTER), read_prompts(STARTER))
+    prompts = compile_prompts(Source(WEIGHTS, STARTER), read_prompts(STARTER))
     drawn = [draw_scene(i, stream=UNSEEN) for i in range(N_MIXED)]
     vectors = np.concatenate([vision.embed([image for image, _ in drawn[i : i + 100]]) for i in range(0, N_MIXED, 100)])
     scores = score_vectors(vectors, prompts.categories, vision.scale)

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from moderation.detection.model_store import sha256_of, write_sums
 from moderation.detection.vision.model import CHECKPOINT, CONFIG, REFERENCE, STARTER, Vision
 from moderation.detection.vision.torchvision_ops import declare_missing_operators
 from training.vision.captions import CaptionWriter
@@ -364,6 +365,7 @@ def main() -> None:
             return
     export(init, options.out)
     fill_reference(options.out)
+    write_sums(options.out, {name: sha256_of(options.out / name) for name in (CONFIG, CHECKPOINT, REFERENCE)})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from console.http import HtmxRequest, redirect_to, render_page
 from console.pages.evidence import clock
 from console.pages.forms import category_names
 from console.pages.prompts.forms import PromptSetForm, TryForm
-from moderation.detection.vision.model import VisionModelInvalid
+from moderation.detection.model_store import ModelInvalid
 from moderation.detection.vision.prompts import PromptsInvalid
 from moderation.exceptions import PromptSetChanged
 from moderation.gate.media_urls import Part, reviewer_url
@@ -121,7 +121,7 @@ def prompt_try(request: HtmxRequest, number: int) -> HttpResponse:
         try:
             found = prompt_trials.prompt_found(request.user, form.cleaned_data["text"], prompt_set)
             context["found"] = [(one, clock(one.frame.ms), _show(one)) for one in found]
-        except (VisionModelInvalid, PromptsInvalid) as error:
+        except (ModelInvalid, PromptsInvalid) as error:
             form.add_error(None, str(error))
             status = 503
     return render_page(request, "prompts/try.html", context, fragment="found", status=status)

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
-from functools import lru_cache
-from importlib.metadata import version as package_version
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from moderation.detection.clip import LOOKS_AT, ClipSubject
 from moderation.detection.hashes.pdq import hamming
 from moderation.detection.media.sandbox import SampledFrame
+from moderation.detection.ocr.loading import load_reader, version_of
 from moderation.detection.types import Finding, Result
 from policies.choices import Stage
 
@@ -24,6 +23,8 @@ _MAX_READ = 24
 _CLOSELY_EVERY_MS = 3_000
 #: The shorter side that a frame is enlarged to.
 _CLOSE_SIDE = 736
+#: Nothing is as small, so nothing is enlarged.
+_ANY_SIDE = 32
 #: Lines less certain than this are noise from textures.
 _MIN_CONFIDENCE = 0.5
 #: Letters this far apart, in line heights, belong to two words.
@@ -41,14 +42,6 @@ _MIN_LETTERS = 12
 Scan = Callable[[str, Mapping[str, Any]], Sequence[Finding]]
 
 
-@lru_cache(maxsize=2)
-def _reader(*, closely: bool) -> Any:
-    from rapidocr_onnxruntime import RapidOCR
-
-    side = _CLOSE_SIDE if closely else 32  # nothing is as small, so nothing is enlarged
-    return RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1, det_limit_side_len=side)
-
-
 class OcrDetector:
     """Keeps what is written in a clip or still; what that means is for `terms` and `text`, because policies change."""
 
@@ -60,7 +53,7 @@ class OcrDetector:
     @property
     def version(self) -> str:
         """The package brings its models, so its version names them."""
-        return f"rapidocr-{package_version('rapidocr-onnxruntime')}-6"
+        return f"{version_of()}-6"
 
     def run(self, clip: ClipSubject) -> Result:
         """Return `{"lines": [{"text", "words", "spans": [[ms, until_ms]], "ms", "until_ms", "box", "confidence"}]}` as payload.
@@ -149,7 +142,7 @@ def read_closely(frames: Sequence[SampledFrame]) -> list[SampledFrame]:
 
 
 def _read(frame: SampledFrame, *, closely: bool) -> list[dict[str, Any]]:
-    lines, _ = _reader(closely=closely)(str(frame.path), return_word_box=True)
+    lines, _ = load_reader(_CLOSE_SIDE if closely else _ANY_SIDE)(str(frame.path), return_word_box=True)
     return [
         {
             "text": text,

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from moderation.detection.clip import LOOKS_AT, ClipSubject
+from moderation.detection.model_store import Source, is_off, read_source
 from moderation.detection.speech import vad
 from moderation.detection.speech.hallucinations import Doubt, Segment, doubtful_seconds, too_doubtful
-from moderation.detection.speech.loading import OFF, STARTER, device_of, load, speech_source, trust_of, version_of
+from moderation.detection.speech.loading import WEIGHTS, device_of, load, trust_of, version_of
 from moderation.detection.speech.transcribe import Heard, Listener, hear_all
 from moderation.detection.types import Missing, Result
 from policies.choices import Stage
@@ -42,14 +43,14 @@ class SpeechDetector:
     @property
     def is_configured(self) -> bool:
         """Whether it is not switched off; a model that is set but absent or broken fails loudly instead."""
-        return self.setting != OFF and (bool(self.setting) or STARTER.is_file())
+        return not is_off(WEIGHTS, self.setting)
 
     @property
     def version(self) -> str:
         """The checkpoint by name and checksum, and the rules by number: another of either is another version."""
         if not self.is_configured:
             return "none"
-        checkpoint = version_of(speech_source(self.setting, self.models_folder).file)
+        checkpoint = version_of(self._source().path)
         return f"{checkpoint}-{vad.VERSION}-{_RULES}"
 
     def run(self, clip: ClipSubject) -> Result:
@@ -66,7 +67,7 @@ class SpeechDetector:
         ("unsupported"); the payload keeps what was understood all the same.
 
         Raises:
-            FileNotFoundError, SpeechModelInvalid: the model that is set is not there.
+            ModelInvalid: the model that is set is absent or damaged.
         """
         results = {i: r for i, clip in enumerate(clips) if (r := self._without_listening(clip)) is not None}
         sounds = {i: samples_of(audio) for i, clip in enumerate(clips) if i not in results and (audio := clip.audio)}
@@ -86,9 +87,11 @@ class SpeechDetector:
         return None
 
     def _listener(self) -> Listener:
-        file = speech_source(self.setting, self.models_folder).file
-        device = device_of(self.device)
-        return Listener(load(file, device), trust_of(file), device)
+        source, device = self._source(), device_of(self.device)
+        return Listener(load(source, device), trust_of(source.path), device)
+
+    def _source(self) -> Source:
+        return read_source(WEIGHTS, self.setting, self.models_folder)
 
     def _result(self, heard: Heard) -> Result:
         payload = _payload(heard)

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from moderation.detection.vision.model import REFERENCE, Vectors, Vision, load_model
+from moderation.detection.model_store import Source
+from moderation.detection.vision.loading import load_model
+from moderation.detection.vision.model import REFERENCE, Vectors, Vision
 from moderation.detection.vision.prompts import TEMPLATES, Prompts
 from moderation.detection.vision.scoring import Calibration, CategoryPrompts, fit
 
@@ -49,23 +51,23 @@ def prompt_vectors(vision: Vision, texts: Sequence[str]) -> Vectors:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
 
-#: (folder, digest) -> ready prompts; a handful of sets are in use at a time.
-_ready: dict[tuple[str, str], CompiledPrompts] = {}
+#: (model, digest) -> ready prompts; a handful of sets are in use at a time.
+_ready: dict[tuple[Source, str], CompiledPrompts] = {}
 _KEPT = 8
 
 
-def compile_prompts(folder: str, prompts: Prompts) -> CompiledPrompts:
-    """Return prompts ready for the model in a folder; kept, since embedding them takes the time of many frames."""
-    key = (folder, prompts.digest)
+def compile_prompts(source: Source, prompts: Prompts) -> CompiledPrompts:
+    """Return prompts ready for a model; kept, since embedding them takes the time of many frames."""
+    key = (source, prompts.digest)
     if key not in _ready:
         if len(_ready) >= _KEPT:
             _ready.pop(next(iter(_ready)))
-        _ready[key] = _compile(folder, prompts)
+        _ready[key] = _compile(source, prompts)
     return _ready[key]
 
 
-def _compile(folder: str, prompts: Prompts) -> CompiledPrompts:
-    vision, reference = load_model(folder), read_reference(Path(folder))
+def _compile(source: Source, prompts: Prompts) -> CompiledPrompts:
+    vision, reference = load_model(source), read_reference(source.path)
     categories = {}
     for category, sides in prompts.categories.items():
         harmful = prompt_vectors(vision, sides.harmful)

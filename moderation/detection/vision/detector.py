@@ -1,16 +1,17 @@
 """What is shown: open_clip, zero-shot, over prompts that policy writes and edits. The starter model ships with the project."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from moderation.detection.clip import LOOKS_AT, ClipSubject
 from moderation.detection.media.sandbox import SampledFrame
+from moderation.detection.model_store import ModelInvalid, Source
 from moderation.detection.types import Finding, Result
 from moderation.detection.vision.compiled import CompiledPrompts, compile_prompts
-from moderation.detection.vision.model import Vectors, VisionModelInvalid, load_model, version_of
+from moderation.detection.vision.loading import load_model
+from moderation.detection.vision.model import Vectors, version_of
 from moderation.detection.vision.prompts import Prompts
 from moderation.detection.vision.scoring import Fused, Scores, fuse, score_vectors
 from policies.choices import Stage
@@ -38,7 +39,7 @@ class VisionDetector:
     """Holds frames against prompts.
 
     Args:
-        folder: of the model; "" when there is none, and then the detector is missing.
+        source: of the model; None when there is none, and then the detector is missing.
         prompts: what is asked; None where none could be read, which fails loudly.
         store: where vectors are kept; without one, every set of prompts looks at the frames anew.
     """
@@ -47,34 +48,34 @@ class VisionDetector:
     stage = Stage.DEEP
     kinds = LOOKS_AT[NAME]
 
-    def __init__(self, folder: str, prompts: Prompts | None = None, store: FrameStore | None = None) -> None:
-        self.folder = folder
+    def __init__(self, source: Source | None, prompts: Prompts | None = None, store: FrameStore | None = None) -> None:
+        self.source = source
         self.prompts = prompts
         self.store = store
 
     @property
     def is_configured(self) -> bool:
-        """Whether a folder is set; one that is set but broken fails loudly instead."""
-        return bool(self.folder)
+        """Whether a model is set; one that is set but absent or broken fails loudly instead."""
+        return self.source is not None
 
     @property
     def version(self) -> str:
         """The model and the prompts: other prompts are another version, whose results are made anew."""
-        if not self.folder:
+        if self.source is None:
             return "none"
         try:
-            return f"{version_of(Path(self.folder))}-p{self.prompts.digest if self.prompts else 'none'}"
-        except VisionModelInvalid:
+            return f"{version_of(self.source.path)}-p{self.prompts.digest if self.prompts else 'none'}"
+        except ModelInvalid:
             return "broken"
 
     def run(self, clip: ClipSubject) -> Result:
         """Look at a clip's frames, keep their vectors, and score them.
 
         Raises:
-            VisionModelInvalid: the folder holds no model.
+            ModelInvalid: the model is absent, damaged, or cannot be loaded.
         """
         shown = frames_to_look_at(clip.frames)
-        model = load_model(self.folder)
+        model = load_model(self._source())
         vectors = model.embed([frame.path for frame in shown])
         times = [frame.ms for frame in shown]
         if self.store:
@@ -83,14 +84,20 @@ class VisionDetector:
 
     def rerun(self, sha256: str) -> Result | None:
         """Score the kept vectors of a file without opening it; None where this model never looked at it."""
-        kept = self.store.load(sha256, version_of(Path(self.folder))) if self.store and self.folder else None
+        kept = self.store.load(sha256, version_of(self.source.path)) if self.store and self.source else None
         return self._result(*kept) if kept else None
 
+    def _source(self) -> Source:
+        if self.source is None:
+            raise ModelInvalid("No vision model is in use: VISION_MODEL_PATH is off.")
+        return self.source
+
     def _result(self, times_ms: Sequence[int], vectors: Vectors) -> Result:
+        source = self._source()
         if self.prompts is None:
-            raise VisionModelInvalid(f"{self.folder} came without prompts, and none are in force.")
-        prompts = compile_prompts(self.folder, self.prompts)
-        scores = score_vectors(vectors, prompts.categories, load_model(self.folder).scale)
+            raise ModelInvalid(f"{source.path} came without prompts, and none are in force.")
+        prompts = compile_prompts(source, self.prompts)
+        scores = score_vectors(vectors, prompts.categories, load_model(source).scale)
         payload = {
             "version": self.version,
             "n_frames": len(times_ms),

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from moderation.detection.model_store import ModelAbsent, ModelInvalid, sha256_of
 from moderation.detection.vision.torchvision_ops import declare_missing_operators
 
 STARTER = Path(__file__).resolve().parent / "weights"
@@ -30,10 +30,6 @@ _BATCH = 16
 _OPEN_AT_LEAST = 2
 
 Vectors = npt.NDArray[np.float32]
-
-
-class VisionModelInvalid(Exception):
-    """The folder holds no model that can be used; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class Vision:
         """Load a folder; some seconds, and the memory of torch.
 
         Raises:
-            VisionModelInvalid: a file is missing, or open_clip cannot make a model of them.
+            ModelInvalid: a file is missing, or open_clip cannot make a model of them.
         """
         checkpoint = checkpoint_of(folder)
         declare_missing_operators()
@@ -64,7 +60,7 @@ class Vision:
             model, _, preprocess = open_clip.create_model_and_transforms(name)
             tokenizer = open_clip.get_tokenizer(name)
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise VisionModelInvalid(f"open_clip cannot load {checkpoint}: {error}") from error
+            raise ModelInvalid(f"open_clip cannot load {checkpoint}: {error}") from error
         model.eval()
         with torch.no_grad():
             width = int(model.encode_text(tokenizer(["one"])).shape[-1])
@@ -120,48 +116,30 @@ def checkpoint_of(folder: Path) -> Path:
     """Return the weights of a folder.
 
     Raises:
-        VisionModelInvalid: the folder, its configuration or its weights are missing.
+        ModelInvalid: the folder, its configuration or its weights are missing.
     """
     if not (folder / CONFIG).is_file():
-        raise VisionModelInvalid(
+        raise ModelAbsent(
             f"{folder} holds no {CONFIG}. Set VISION_MODEL_PATH to a folder with an open_clip model, leave it empty for the "
             "shipped starter model, or say `off`."
         )
     for name in _CHECKPOINTS:
         if (folder / name).is_file():
             return folder / name
-    raise VisionModelInvalid(f"{folder} holds no weights; one of {', '.join(_CHECKPOINTS)} is needed.")
+    raise ModelAbsent(f"{folder} holds no weights; one of {', '.join(_CHECKPOINTS)} is needed.")
 
 
 def version_of(folder: Path) -> str:
     """Return the folder's name and the first digits of the SHA-256 of its configuration, weights and reference.
 
     Raises:
-        VisionModelInvalid: as `checkpoint_of`.
+        ModelInvalid: as `checkpoint_of`.
     """
     checkpoint = checkpoint_of(folder)
-    stat = checkpoint.stat()
-    name = "starter" if folder == STARTER else folder.name
-    return f"{name[:40]}-{_digest(str(folder), str(checkpoint), stat.st_size, stat.st_mtime_ns)}"
-
-
-@lru_cache(maxsize=8)
-def _digest(folder: str, checkpoint: str, n_bytes: int, changed: int) -> str:
-    """Hash a model once; size and time of its weights say when to do so again."""
-    config = json.loads((Path(folder) / CONFIG).read_text(encoding="utf-8"))
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for path in (Path(checkpoint), Path(folder) / REFERENCE):
+    for path in (checkpoint, folder / REFERENCE):
         if path.is_file():
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:12]
-
-
-@lru_cache(maxsize=1)
-def load_model(folder: str) -> Vision:
-    """Return this process's model, loaded at first use.
-
-    Raises:
-        VisionModelInvalid: as `Vision.load`.
-    """
-    return Vision.load(Path(folder))
+            digest.update(bytes.fromhex(sha256_of(path)))
+    name = "starter" if folder == STARTER else folder.name
+    return f"{name[:40]}-{digest.hexdigest()[:12]}"

@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from moderation.detection.text.loading import model_source
-from moderation.detection.text.model import ModelInvalid
+from moderation.detection.model_store import ModelInvalid, read_source
+from moderation.detection.text.loading import WEIGHTS
 from moderation.evaluation.labelled import LabelsInvalid, read_labelled
 from moderation.evaluation.report import as_html, measure_system
 from moderation.evaluation.scoring import TextEnsemble
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             raise CommandError("--recall is a share above 0, up to 1.")
         try:
             examples = [e for path in options["files"] for e in read_labelled(path)]
-            ensemble = TextEnsemble.load(model_source(settings.TEXT_MODEL_PATH, Path(settings.MODELS_FOLDER)))
+            ensemble = TextEnsemble.load(read_source(WEIGHTS, settings.TEXT_MODEL_PATH, Path(settings.MODELS_FOLDER)))
             chosen = None
             if options["validation"]:
                 chosen = choose_thresholds(ensemble, read_labelled(options["validation"]), options["recall"])

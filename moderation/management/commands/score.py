@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from moderation.detection.text.loading import model_source
-from moderation.detection.text.model import ModelInvalid
+from moderation.detection.model_store import ModelInvalid, read_source
+from moderation.detection.text.loading import WEIGHTS
 from moderation.evaluation.scoring import LineInvalid, TextEnsemble, score_file
 
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         """Score the file."""
         started = time.monotonic()
         try:
-            ensemble = TextEnsemble.load(model_source(settings.TEXT_MODEL_PATH, Path(settings.MODELS_FOLDER)))
+            ensemble = TextEnsemble.load(read_source(WEIGHTS, settings.TEXT_MODEL_PATH, Path(settings.MODELS_FOLDER)))
             n = score_file(ensemble, options["jsonl"], options["out"])
         except (ModelInvalid, LineInvalid, OSError) as error:
             raise CommandError(str(error)) from error

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from moderation.detection.model_store import Hub, ModelInvalid, Source, read_source
 from moderation.detection.text import CATEGORIES
-from moderation.detection.text.loading import ModelSource, model_source
-from moderation.detection.text.model import SHIPPED, ModelInvalid
+from moderation.detection.text.loading import WEIGHTS
+from moderation.detection.text.model import SHIPPED
 from moderation.evaluation.labelled import LabelsInvalid, read_labelled
 from moderation.evaluation.scoring import LineInvalid, TextEnsemble, score_file
 
@@ -131,14 +132,14 @@ def test_a_line_that_is_wrong_is_named_and_nothing_is_left(tmp_path: Path, conte
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text(content)
     with pytest.raises(LineInvalid, match=says):
-        score_file(TextEnsemble.load(ModelSource(SHIPPED)), source, target)
+        score_file(TextEnsemble.load(Source(WEIGHTS, SHIPPED)), source, target)
     assert list(tmp_path.iterdir()) == [source]
     with pytest.raises(CommandError, match=says):
         call_command("score", "--jsonl", str(source), "--out", str(target))
 
 
 def test_the_score_of_a_text_does_not_depend_on_its_neighbours() -> None:
-    classifier = TextEnsemble.load(ModelSource(SHIPPED)).classifier
+    classifier = TextEnsemble.load(Source(WEIGHTS, SHIPPED)).classifier
     texts = ["a walk", "you are vermin", "a much longer text about the garden and what grows there " * 20]
     together = classifier.scores_of(texts, ["en"] * 3)
     alone = [classifier.scores_of([t], ["en"])[0] for t in texts]
@@ -150,18 +151,18 @@ def test_the_score_of_a_text_does_not_depend_on_its_neighbours() -> None:
 
 
 def test_the_setting_names_the_shipped_model_a_folder_or_a_pinned_revision(tmp_path: Path) -> None:
-    assert model_source("", tmp_path).folder == SHIPPED
-    assert model_source("/models/mine", tmp_path) == ModelSource(Path("/models/mine"))
+    assert read_source(WEIGHTS, "", tmp_path).folder == SHIPPED
+    assert read_source(WEIGHTS, "/models/mine", tmp_path) == Source(WEIGHTS, Path("/models/mine"))
     revision, digest = "a" * 40, "b" * 64
-    found = model_source(f"hub:someone/text@{revision}#{digest}", tmp_path)
-    assert (found.repo, found.revision, found.manifest_sha256) == ("someone/text", revision, digest)
+    found = read_source(WEIGHTS, f"hub:someone/text@{revision}#{digest}", tmp_path)
+    assert (found.origin, found.sha256) == (Hub("someone/text", revision), digest)
     assert found.folder == tmp_path / "someone--text-aaaaaaaaaaaa"
 
 
 @pytest.mark.parametrize("setting", ["hub:someone/text", "hub:someone/text@main#" + "b" * 64, "hub:x/y@" + "a" * 40])
 def test_a_revision_that_can_move_is_refused(setting: str, tmp_path: Path) -> None:
     with pytest.raises(ModelInvalid, match="full 40-digit revision"):
-        model_source(setting, tmp_path)
+        read_source(WEIGHTS, setting, tmp_path)
 
 
 def test_a_damaged_model_is_refused_by_name(tmp_path: Path, settings: object) -> None:

@@ -12,7 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from moderation.detection.vision.model import CHECKPOINT, STARTER, load_model
+from moderation.detection.model_store import Source
+from moderation.detection.vision.loading import WEIGHTS, load_model
+from moderation.detection.vision.model import CHECKPOINT, STARTER
 from moderation.detection.vision.prompts import Prompts, Sides
 from moderation.live import prompts as live_prompts
 from moderation.live.frame_vectors import FrameVectors
@@ -163,7 +165,7 @@ def test_a_prompt_shows_what_it_finds_with_the_sets_own_verdict(
     from training.vision.scenes import draw_scene
 
     settings.VISION_MODEL_PATH = ""
-    vision = load_model(str(STARTER))
+    vision = load_model(Source(WEIGHTS, STARTER))
     for name in ("knife", "cat", "spoon"):
         media = scenes.stored(name.encode() * 40)
         scenes.item_judged(f"shows-{name}", kind=ItemKind.VIDEO, media=media, duration_ms=3_000)

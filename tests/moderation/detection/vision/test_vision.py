@@ -13,10 +13,11 @@ import pytest
 
 from moderation.detection.clip import ClipSubject
 from moderation.detection.media.sandbox import SampledFrame
+from moderation.detection.model_store import Hub, ModelInvalid, Source, is_off, pull, read_source, verify
 from moderation.detection.vision.detector import MAX_FRAMES, VisionDetector, frames_to_look_at, vision_findings
-from moderation.detection.vision.model import CHECKPOINT, CONFIG, STARTER, Vectors, VisionModelInvalid, version_of
+from moderation.detection.vision.loading import WEIGHTS
+from moderation.detection.vision.model import CHECKPOINT, CONFIG, STARTER, Vectors, version_of
 from moderation.detection.vision.prompts import Prompts, PromptsInvalid, Sides, prompts_of, read_prompts
-from moderation.detection.vision.source import VisionSource, pull, verify, vision_source
 from policies.choices import ItemKind
 from tests.support.clips import jpeg, scene
 
@@ -87,49 +88,49 @@ def test_a_short_clip_is_looked_at_whole_and_a_long_one_evenly() -> None:
 
 
 def test_a_setting_means_a_folder_the_starter_model_a_hub_or_none(tmp_path: Path) -> None:
-    assert vision_source(" OFF ", tmp_path).folder is None
-    assert vision_source("/somewhere", tmp_path).folder == Path("/somewhere")
-    assert vision_source("", tmp_path).folder in {STARTER, None}
-    pinned = vision_source(f"hub:owner/name@{'a' * 40}#{'b' * 64}", tmp_path)
-    assert pinned == VisionSource(tmp_path / f"owner--name-{'a' * 12}", "owner/name", "a" * 40, "b" * 64)
+    assert is_off(WEIGHTS, " OFF ")
+    assert read_source(WEIGHTS, "/somewhere", tmp_path).path == Path("/somewhere")
+    assert is_off(WEIGHTS, "") or read_source(WEIGHTS, "", tmp_path).path == STARTER
+    pinned = read_source(WEIGHTS, f"hub:owner/name@{'a' * 40}#{'b' * 64}", tmp_path)
+    assert pinned == Source(WEIGHTS, tmp_path / f"owner--name-{'a' * 12}", Hub("owner/name", "a" * 40), "b" * 64)
     assert not pinned.is_present
-    with pytest.raises(VisionModelInvalid, match="full 40-digit revision"):
-        vision_source("hub:owner/name@main", tmp_path)
+    with pytest.raises(ModelInvalid, match="full 40-digit revision"):
+        read_source(WEIGHTS, "hub:owner/name@main", tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_pinned_model_is_checked_and_a_folder_is_not_pulled(folder: Path) -> None:
-    assert verify(VisionSource(folder)) == version_of(folder)
-    with pytest.raises(VisionModelInvalid, match="SHA-256 differs"):
-        verify(VisionSource(folder, "owner/name", "a" * 40, "b" * 64))
-    with pytest.raises(VisionModelInvalid, match="nothing to pull"):
-        pull(VisionSource(folder))
-    with pytest.raises(VisionModelInvalid, match="is off"):
-        verify(VisionSource(None))
+    assert verify(Source(WEIGHTS, folder)) == version_of(folder)
+    with pytest.raises(ModelInvalid, match="SHA-256 differs"):
+        verify(Source(WEIGHTS, folder, Hub("owner/name", "a" * 40), "b" * 64))
+    with pytest.raises(ModelInvalid, match="nothing to pull"):
+        pull(Source(WEIGHTS, folder))
+    with pytest.raises(ModelInvalid, match="is off"):
+        VisionDetector(None, PROMPTS).run(subject(()))
 
 
 def test_a_folder_without_a_model_fails_says_what_to_do_and_downloads_nothing(tmp_path: Path) -> None:
-    detector = VisionDetector(str(tmp_path), PROMPTS)
+    detector = VisionDetector(Source(WEIGHTS, tmp_path), PROMPTS)
     assert detector.is_configured
     assert detector.version == "broken"
-    with pytest.raises(VisionModelInvalid, match="VISION_MODEL_PATH"):
+    with pytest.raises(ModelInvalid, match="VISION_MODEL_PATH"):
         detector.run(subject(frames(tmp_path, 1)))
     (tmp_path / CONFIG).write_text("{}")
-    with pytest.raises(VisionModelInvalid, match="no weights"):
+    with pytest.raises(ModelInvalid, match="no weights"):
         detector.run(subject(frames(tmp_path, 1)))
 
 
 def test_without_a_folder_it_is_not_configured() -> None:
-    assert not VisionDetector("", PROMPTS).is_configured
-    assert VisionDetector("", PROMPTS).version == "none"
+    assert not VisionDetector(None, PROMPTS).is_configured
+    assert VisionDetector(None, PROMPTS).version == "none"
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_frames_are_scored_and_their_vectors_kept(folder: Path, tmp_path: Path) -> None:
     store = Store()
-    detector = VisionDetector(str(folder), PROMPTS, store)
+    detector = VisionDetector(Source(WEIGHTS, folder), PROMPTS, store)
     result = detector.run(subject(frames(tmp_path, 3)))
     of = result.payload["scores"]["violence"]
     assert 0 < of["score"] < 1
@@ -145,11 +146,11 @@ def test_frames_are_scored_and_their_vectors_kept(folder: Path, tmp_path: Path) 
 @pytest.mark.filterwarnings("ignore")
 def test_other_prompts_are_another_version_and_need_no_second_look(folder: Path, tmp_path: Path) -> None:
     store = Store()
-    first = VisionDetector(str(folder), PROMPTS, store)
+    first = VisionDetector(Source(WEIGHTS, folder), PROMPTS, store)
     assert first.rerun(SHA) is None
     looked = first.run(subject(frames(tmp_path, 3)))
     assert first.rerun(SHA) == looked
-    other = VisionDetector(str(folder), Prompts({"drugs": Sides(("pills",))}, ("a garden",)), store)
+    other = VisionDetector(Source(WEIGHTS, folder), Prompts({"drugs": Sides(("pills",))}, ("a garden",)), store)
     assert other.version != first.version
     rescored = other.rerun(SHA)
     assert rescored is not None
@@ -162,8 +163,8 @@ def test_other_prompts_are_another_version_and_need_no_second_look(folder: Path,
 def test_a_folder_without_prompts_fails_unless_some_are_in_force(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(PromptsInvalid, match="holds no prompts"):
         read_prompts(folder)
-    with pytest.raises(VisionModelInvalid, match="without prompts"):
-        VisionDetector(str(folder), None).run(subject(frames(tmp_path, 1)))
+    with pytest.raises(ModelInvalid, match="without prompts"):
+        VisionDetector(Source(WEIGHTS, folder), None).run(subject(frames(tmp_path, 1)))
 
 
 def test_a_finding_tells_when_how_long_and_what_it_looks_like() -> None:
