@@ -37,8 +37,9 @@ _SURE, _LIKELY = 0.15, 0.08
 _SHORT = 6
 #: Seconds kept around speech; pauses shorter than the second are part of it.
 _MARGIN, _PAUSE = 0.25, 0.6
-#: The model hears little that is very soft. A sound is brought to the first peak, and each quarter of a second to the other at least.
-_PEAK, _LEAST_PEAK, _PART = 0.5, 0.05, RATE // 4
+#: The model hears little that is soft, above all after what was loud. A sound is brought to the first peak, and each part of it
+#: (1/8 s) to the other at least.
+_PEAK, _LEAST_PEAK, _PART = 0.5, 0.2, RATE // 8
 
 
 @dataclass(frozen=True, slots=True)
