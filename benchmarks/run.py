@@ -36,6 +36,7 @@ NAMES = (
     "fuzz_media",
     "vpdq",
     "slow_clients",
+    "libraries",
 )
 ROOT = Path(__file__).resolve().parent.parent
 Rows = dict[str, dict[str, Any]]

@@ -13,7 +13,6 @@ if ! command -v espeak-ng >/dev/null; then
     exit 1
 fi
 mkdir -p "$work"
-[ -f "$weights/activity.json" ] || "$py" -m training.speech.fit_activity
 "$py" -m training.speech.prepare "$work/data"
 "$py" -m training.speech.train "$work"
 "$py" -m training.speech.export "$work" "$weights/starter.pt"

@@ -17,7 +17,7 @@ from moderation.detection.terms.normalise import normalise
 Values = npt.NDArray[np.uint32]
 
 #: Changes when signatures made before and after cannot be compared.
-SIGNATURE_VERSION = 1
+SIGNATURE_VERSION = 2
 #: Letters that are read as one. Six span most word boundaries, so that the same few words in another order differ.
 _SHINGLE = 6
 N_VALUES = 120
@@ -39,7 +39,9 @@ _TAGS = re.compile(r"[#@]\w+")
 _REPEATS = re.compile(r"(.)\1+")
 #: Candidates that are compared with all others at a time.
 _BLOCK = 32
-_MERSENNE_PRIME = np.uint64((1 << 61) - 1)
+#: Steps of the finishing mix (shift, factor), after which every bit of a number depends on every other. Source: G. L. Steele,
+#: D. Lea and C. H. Flood, OOPSLA 2014 (SplitMix).
+_MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +87,27 @@ def _shingles(letters: str) -> npt.NDArray[np.uint64]:
     mixed = np.zeros(n, np.uint64)
     for i in range(_SHINGLE):
         mixed = (mixed * np.uint64(0x9E3779B97F4A7C15)) ^ (codes[i : i + n] + np.uint64(1))
-    return np.unique((mixed ^ (mixed >> np.uint64(29))) & np.uint64(0x7FFFFFFF))
+    for shift, factor in _MIX:
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return np.unique(mixed)
 
 
 @lru_cache(maxsize=1)
 def _family() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """Return the coefficients of the hash functions; fixed, since signatures are stored."""
     random = np.random.Generator(np.random.PCG64(20_261_124))
-    a = random.integers(1, 1 << 31, (N_VALUES, 1), dtype=np.uint64)
-    b = random.integers(0, 1 << 61, (N_VALUES, 1), dtype=np.uint64)
-    return a, b
+    a, b = random.integers(0, 1 << 64, (2, N_VALUES, 1), dtype=np.uint64)
+    return a | np.uint64(1), b
 
 
 def _min_hash(shingles: npt.NDArray[np.uint64]) -> Values:
+    """Return the least value of each hash function a x + b modulo 2^64.
+
+    With odd factors these are permutations. They must shuffle the numbers well: while products hardly passed the modulus (as in
+    version 1), the same few shingles were least under most functions, and an estimate was three times as far off as it may be.
+    """
     a, b = _family()
-    # Products stay below 2^62 and sums below 2^63: nothing overflows before the remainder is taken.
-    hashed = (a * shingles[None, :] + b) % _MERSENNE_PRIME
-    smallest: Values = hashed.min(axis=1).astype(np.uint32)  # its lower 32 bits tell it apart well enough
+    smallest: Values = ((a * shingles[None, :] + b).min(axis=1) >> np.uint64(32)).astype(np.uint32)
     return smallest
 
 

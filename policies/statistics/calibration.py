@@ -161,7 +161,7 @@ def _level(psi: float, noise: float) -> DriftLevel:
 
 
 def _chi_squared_tail(degrees: int) -> float:
-    """Return what a chi-squared variable exceeds once in a thousand (Wilson and Hilferty, 1931; within 2 %)."""
+    """Return what a chi-squared variable exceeds once in a thousand (Wilson and Hilferty, 1931; at most 3.1 % high)."""
     if degrees < 1:
         return 0.0
     step = 2 / (9 * degrees)

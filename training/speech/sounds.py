@@ -88,7 +88,8 @@ def music(n: int, draw: Draw) -> Samples:
         lambda size: _drums(size, beat, draw),
     ]
     chosen = [part for part in parts if draw.random() < 0.65] or [parts[0]]
-    return np.sum([part(n) * draw.uniform(0.4, 1.0) for part in chosen], axis=0).astype(np.float32)
+    played: Samples = np.sum([part(n) * draw.uniform(0.4, 1.0) for part in chosen], axis=0).astype(np.float32)
+    return played
 
 
 def _frequency(scale: list[int], root: float, degree: int) -> float:

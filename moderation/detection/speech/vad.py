@@ -1,37 +1,50 @@
-"""Where in a sound somebody speaks: silence, music and noise are not sent to the listener. numpy only.
+"""Where in a sound somebody speaks: silence, music and noise are not sent to the listener. Silero's model, in ONNX Runtime.
 
 Taking music for speech costs a look by the listener; taking speech for music would lose it. So doubt counts as speech.
 """
 
-import json
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 
-from moderation.detection.speech.features import HOP, LOOK, RATE, STRIDE, decibels, describe, spectra
+from moderation.detection.speech.loading import SpeechModelInvalid
 
 Array = npt.NDArray[np.float32]
-VERSION = "a1"
-_WEIGHTS = Path(__file__).parent / "weights" / "activity.json"
-#: Frames this quiet, in decibels of full scale, are silence whatever they are: 16-bit files round at about -100. Speech turned
+RATE = 16_000
+#: Of the model and of what is made of its answers: another of either is another version.
+VERSION = "s1"
+#: The model that judges a whole sound in few calls, in the package silero-vad, and its checksum: another one would be another version.
+_MODEL = Path("data") / "silero_vad_16k_sequence.onnx"
+_SHA256 = "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85"
+#: Samples that the model judges at a time (32 ms), those before them that it reads again, its memory, and steps in one call.
+_STEP, _CONTEXT, _MEMORY, _AT_ONCE = 512, 64, 128, 512
+_PER_SECOND = RATE / _STEP
+#: Steps this quiet, in decibels of full scale, are silence whatever they are: 16-bit files round at about -100. Speech turned
 #: down by 60 dB is still louder, and whoever turns it up again hears it.
 _SILENCE = -85.0
-#: A look with at least the first score is speech, and so are those around it that reach the second. Of made speech, 0.2 % lies
-#: below -1 (`training.speech.fit_activity` tells).
-_SURE, _LIKELY = -1.0, -2.5
-#: A look this high is speech beyond doubt: a listener who heard nobody there is not believed.
+#: A stretch this probable is speech beyond doubt: a listener who heard nobody there is not believed. The model's own limit.
 PLAIN = 0.5
+#: Steps with at least the first probability are speech, and so are those around them that reach the second. Doubt counts as
+#: speech: by the model's own limit, a tenth of whispered speech and a fifth of speech as loud as the music under it were lost.
+_SURE, _LIKELY = 0.15, 0.08
+#: Shorter runs of steps (0.2 s) are speech only where it is plain: notes and drums look like it for a moment.
+_SHORT = 6
 #: Seconds kept around speech; pauses shorter than the second are part of it.
 _MARGIN, _PAUSE = 0.25, 0.6
-_FRAMES = RATE // HOP
+#: The model hears little that is soft, above all after what was loud. A sound is brought to the first peak, and each part of it
+#: (1/8 s) to the other at least.
+_PEAK, _LEAST_PEAK, _PART = 0.5, 0.2, RATE // 8
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Speech from start to end, in seconds. `score`: the 80th percentile of its looks; PLAIN and more leaves no doubt."""
+    """Speech from start to end, in seconds. `score`: the 80th percentile of its probabilities; PLAIN and more leaves no doubt."""
 
     start: float
     end: float
@@ -60,68 +73,109 @@ class Activity:
 
 
 def activity(samples: Array) -> Activity:
-    """Return where somebody speaks in 16 kHz mono samples in [-1, 1]."""
+    """Return where somebody speaks in 16 kHz mono samples in [-1, 1].
+
+    Raises:
+        SpeechModelInvalid: the model is not the one that is pinned, or answers what is no probability.
+    """
     if not len(samples):
         return Activity((), 0.0, 0.0)
-    power = spectra(samples)
-    level = decibels(power.sum(axis=1))
-    is_loud = level > _SILENCE
+    steps = _steps(samples, 0)
+    is_loud = 10 * np.log10(np.maximum(np.square(steps).mean(axis=1), 1e-12)) > _SILENCE
     if not is_loud.any():
-        return Activity((), 0.0, len(level) / _FRAMES)
-    scores = _per_frame(look_scores(power), len(level))
-    is_speech = _speak(scores) & _near(is_loud & (level > level.max() - 60), int(_PAUSE * _FRAMES))
-    stretches = tuple(_stretch(a, b, scores, len(level)) for a, b in _runs(_bridge(is_speech, level)))
-    inside = np.zeros(len(level), bool)
-    for s in stretches:
-        inside[int(s.start * _FRAMES) : int(np.ceil(s.end * _FRAMES))] = True
-    return Activity(stretches, float((is_loud & ~inside).sum() / _FRAMES), float((~is_loud & ~inside).sum() / _FRAMES))
+        return Activity((), 0.0, len(samples) / RATE)
+    probabilities = speech_probabilities(samples)
+    kept = _bridge(_speak(probabilities) & _near(is_loud, _PAUSE))
+    stretches = tuple(_stretch(a, b, probabilities, len(samples)) for a, b in _runs(kept))
+    seconds = np.full(len(steps), _STEP / RATE)
+    seconds[-1] -= (len(steps) * _STEP - len(samples)) / RATE
+    return Activity(stretches, float(seconds[is_loud & ~kept].sum()), float(seconds[~is_loud & ~kept].sum()))
 
 
-def look_scores(power: Array) -> Array:
-    """Return how speech-like each look is, as a log odds."""
-    weights, bias = _fit()
-    return np.asarray(describe(power) @ weights + bias, dtype=np.float32)
+def speech_probabilities(samples: Array) -> Array:
+    """Return how probable speech is in each 32 ms of a sound, however soft it is: (steps,) in [0, 1].
+
+    Raises:
+        SpeechModelInvalid: see `activity`.
+    """
+    steps = _steps(_even(samples), _CONTEXT)
+    hidden = cell = np.zeros((1, 1, _MEMORY), np.float32)
+    parts = []
+    for start in range(0, len(steps), _AT_ONCE):
+        given = {"input": steps[start : start + _AT_ONCE], "h": hidden, "c": cell}
+        part, hidden, cell = _session().run(["speech_probs", "hn", "cn"], given)
+        parts.append(part.reshape(-1))
+    probabilities: Array = np.concatenate(parts)
+    # Not a number is less than every limit, and would pass for silence.
+    if len(probabilities) != len(steps) or not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise SpeechModelInvalid("The model of voice activity answered what is no probability.")
+    return probabilities
 
 
-@lru_cache
-def _fit() -> tuple[Array, float]:
-    kept = json.loads(_WEIGHTS.read_text(encoding="utf-8"))
-    return np.array(kept["weights"], dtype=np.float32), float(kept["bias"])
+@lru_cache(maxsize=1)
+def _session() -> onnxruntime.InferenceSession:
+    """Return the model on one thread; sessions may be shared by threads.
+
+    The package's code is not imported: it loads torch, and tells torch for the whole process to use one thread.
+    """
+    found = find_spec("silero_vad")
+    if found is None or found.origin is None:
+        raise SpeechModelInvalid("silero-vad is not installed, so nobody can tell speech from music.")
+    content = (Path(found.origin).parent / _MODEL).read_bytes()
+    if hashlib.sha256(content).hexdigest() != _SHA256:
+        raise SpeechModelInvalid(
+            "The model of voice activity is not the pinned one: install silero-vad as in constraints.txt."
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def _per_frame(looks: Array, n_frames: int) -> Array:
-    """Return, for each frame, the highest score of the looks that cover it."""
-    scores = np.full(n_frames, -np.inf, np.float32)
-    for i, score in enumerate(looks):
-        covered = slice(i * STRIDE, i * STRIDE + LOOK)
-        scores[covered] = np.maximum(scores[covered], score)
-    scores[len(looks) * STRIDE + LOOK - STRIDE :] = looks[-1]  # what is left at the end belongs to the last look
-    return scores
+def _steps(samples: Array, n_before: int) -> Array:
+    """Return samples in steps, each with so many of those before it: (steps, n_before + 512), filled up with silence."""
+    n = -(-len(samples) // _STEP)
+    padded = np.zeros(n_before + n * _STEP, np.float32)
+    padded[n_before : n_before + len(samples)] = samples
+    steps: Array = np.lib.stride_tricks.sliding_window_view(padded, n_before + _STEP)[::_STEP]
+    return steps
 
 
-def _speak(scores: Array) -> npt.NDArray[np.bool_]:
-    """Return frames of runs of likely speech that are sure somewhere."""
-    chosen = np.zeros(len(scores), bool)
-    for a, b in _runs(scores >= _LIKELY):
-        if scores[a:b].max() >= _SURE:
+def _even(samples: Array) -> Array:
+    """Return a sound at one loudness: what is soft beside louder parts is raised, and nothing is lowered beside another."""
+    evened = samples * np.float32(_PEAK / max(float(np.abs(samples).max()), 1e-6))
+    n = -(-len(samples) // _PART)
+    padded = np.zeros((n + 2) * _PART, np.float32)
+    padded[_PART : _PART + len(samples)] = np.abs(evened)
+    peaks = padded.reshape(n + 2, _PART).max(axis=1)
+    around = np.maximum(np.maximum(peaks[:-2], peaks[1:-1]), peaks[2:])
+    gains = np.maximum(_LEAST_PEAK / np.maximum(around, 1e-6), 1)
+    gain = np.interp(np.arange(len(samples)), (np.arange(n) + 0.5) * _PART, gains)
+    raised: Array = (evened * gain).astype(np.float32)
+    return raised
+
+
+def _speak(probabilities: Array) -> npt.NDArray[np.bool_]:
+    """Return steps of runs of likely speech that are sure somewhere; the shorter ones, plain."""
+    chosen = np.zeros(len(probabilities), bool)
+    for a, b in _runs(probabilities >= _LIKELY):
+        if probabilities[a:b].max() >= (_SURE if b - a >= _SHORT else PLAIN):
             chosen[a:b] = True
     return chosen
 
 
-def _near(flags: npt.NDArray[np.bool_], reach: int) -> npt.NDArray[np.bool_]:
-    """Return flags spread to so many frames on either side."""
+def _near(flags: npt.NDArray[np.bool_], seconds: float) -> npt.NDArray[np.bool_]:
+    """Return flags spread so far on either side."""
+    reach = round(seconds * _PER_SECOND)
     summed = np.concatenate([[0], np.cumsum(flags)])
     at = np.arange(len(flags))
     return np.asarray(summed[np.minimum(at + reach + 1, len(flags))] > summed[np.maximum(at - reach, 0)])
 
 
-def _bridge(is_speech: npt.NDArray[np.bool_], level: Array) -> npt.NDArray[np.bool_]:
-    """Return speech cut back to where it is heard (45 dB below its loudest), with margins, short pauses bridged."""
-    heard = np.zeros(len(level), bool)
-    for a, b in _runs(is_speech):
-        heard[a:b] = level[a:b] > max(_SILENCE, level[a:b].max() - 45)
-    closed = ~_near(~_near(heard, int(_PAUSE * _FRAMES / 2)), int(_PAUSE * _FRAMES / 2)) | heard
-    return _near(closed, int(_MARGIN * _FRAMES))
+def _bridge(is_speech: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return speech with margins, short pauses bridged."""
+    closed = ~_near(~_near(is_speech, _PAUSE / 2), _PAUSE / 2) | is_speech
+    return _near(closed, _MARGIN)
 
 
 def _runs(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -130,9 +184,9 @@ def _runs(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _stretch(a: int, b: int, scores: Array, n_frames: int) -> Stretch:
-    inner = scores[a:b]
-    return Stretch(a / _FRAMES, min(b, n_frames) / _FRAMES, round(float(np.percentile(inner, 80)), 2))
+def _stretch(a: int, b: int, probabilities: Array, n_samples: int) -> Stretch:
+    score = round(float(np.percentile(probabilities[a:b], 80)), 2)
+    return Stretch(a * _STEP / RATE, min(b * _STEP, n_samples) / RATE, score)
 
 
 # --- windows -------------------------------------------------------------------------------------------------------

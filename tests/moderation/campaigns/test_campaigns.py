@@ -27,6 +27,7 @@ from moderation.detection.minhash import (
     N_VALUES,
     SAME,
     large_since,
+    letters_of,
     signature_of,
     similarity,
     values_of,
@@ -83,6 +84,33 @@ def test_spelling_tricks_leave_a_caption_like_itself() -> None:
     assert first
     likeness = [float(similarity(first.values, other.values[None, :])[0]) for other in others if other]
     assert sum(value >= SAME for value in likeness) >= 195
+
+
+def _sequences(caption: str) -> set[str]:
+    letters = letters_of(caption)
+    return {letters[i : i + 6] for i in range(len(letters) - 5)}
+
+
+def test_an_estimate_is_as_exact_as_it_says_and_alike_captions_become_candidates() -> None:
+    """Of changes anywhere in drawn captions; theory: 0.046 for 120 independent functions, 96% for bands at 0.5."""
+    rng, words = random.Random(1), " ".join((*ORDINARY, CALL)).lower().split()
+    errors, are_found = [], []
+    for _ in range(600):
+        caption = " ".join(rng.choices(words, k=14))
+        changed = list(caption)
+        for _ in range(rng.randint(1, 8)):
+            changed[rng.randrange(len(changed))] = rng.choice("abcdefghij")
+        one, other = (signature_of(text, min_letters=24) for text in (caption, "".join(changed)))
+        assert one
+        assert other
+        a, b = _sequences(caption), _sequences("".join(changed))
+        true = len(a & b) / len(a | b)
+        errors.append(float(similarity(one.values, other.values[None, :])[0]) - true)
+        if true >= SAME:
+            are_found.append(any(x == y for x, y in zip(one.bands, other.bands, strict=True)))
+    assert (sum(e * e for e in errors) / len(errors)) ** 0.5 <= 0.05
+    assert abs(sum(errors) / len(errors)) <= 0.01
+    assert sum(are_found) / len(are_found) >= 0.96
 
 
 def test_different_captions_are_not_alike() -> None:
@@ -146,7 +174,9 @@ def test_a_wave_becomes_one_campaign_and_waits_for_people_as_one_thing(small: No
 
 
 def test_what_is_just_short_of_opening_a_campaign_still_joins_one_and_opens_no_second(small: None) -> None:
-    reworded = "Everybody come to the old harbour tonight and bring all your friends along, we wait for you at the gate"
+    reworded = (
+        "Everybody come to the old harbour tonight and bring all your friends along, everything is free until midnight"
+    )
     first, other = (signature_of(text, min_letters=24) for text in (WAVE.format("please"), reworded))
     assert first
     assert other

@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 
-from moderation.detection.speech.features import describe, spectra
-from moderation.detection.speech.vad import LONGEST, PLAIN, Activity, Stretch, activity, windows
-from tests.support.spoken import RATE, SAID, Samples, chord, hiss, silence, spoken, tune
+from moderation.detection.speech import vad
+from moderation.detection.speech.loading import SpeechModelInvalid
+from moderation.detection.speech.vad import (
+    LONGEST,
+    PLAIN,
+    Activity,
+    Stretch,
+    activity,
+    speech_probabilities,
+    windows,
+)
+from tests.support.places import DATA
+from tests.support.spoken import RATE, SAID, Samples, chord, hiss, loaded, silence, spoken, tune
 
 
 @pytest.mark.parametrize(
@@ -64,9 +74,79 @@ def test_a_pause_between_sentences_parts_them_and_one_between_words_does_not() -
     assert len(activity(said).stretches) == 1
 
 
-def test_features_do_not_depend_on_loudness() -> None:
-    power = spectra(spoken("threat"))
-    assert np.allclose(describe(power), describe(power * np.float32(0.25)), atol=0.6, rtol=0.05)
+def test_probabilities_do_not_depend_on_loudness() -> None:
+    said = spoken("threat")
+    assert np.allclose(speech_probabilities(said), speech_probabilities(said * np.float32(0.25)), atol=0.01)
+
+
+@pytest.mark.parametrize("decibels", [-20, -40, -55])
+def test_soft_speech_after_loud_music_is_found(decibels: int) -> None:
+    said = spoken("threat") * np.float32(10 ** (decibels / 20))
+    found = activity(np.concatenate([tune(4, 0.8), said]))
+    for _, start, end in SAID["threat"]:
+        assert any(s.start <= 4 + start + 0.2 and s.end >= 4 + end - 0.1 for s in found.stretches), found.stretches
+
+
+def test_a_long_sound_is_judged_as_its_parts_are() -> None:
+    said = spoken("harmless")
+    together = np.concatenate([said, silence(30), said])  # more than one call of the model
+    assert [round(s.seconds, 1) for s in activity(together).stretches] == [
+        pytest.approx(s.seconds, abs=0.3) for s in activity(said).stretches * 2
+    ]
+
+
+def test_seconds_add_up_to_the_whole_sound() -> None:
+    samples = np.concatenate([silence(2.01), chord(3), spoken("harmless"), silence(1)])
+    found = activity(samples)
+    spoken_seconds = sum(s.seconds for s in found.stretches)
+    assert spoken_seconds + found.other_seconds + found.silent_seconds == pytest.approx(len(samples) / RATE, abs=1e-6)
+
+
+@pytest.mark.skipif(not (DATA / "speech_clips").is_dir(), reason="the public recordings are not on this machine")
+@pytest.mark.parametrize("name", ["uberi_english.wav", "goforward.raw", "cards/001.wav", "jfk.flac"])
+def test_no_loud_moment_of_a_real_recording_is_left_out(name: str) -> None:
+    samples = loaded(DATA / "speech_clips" / name)
+    tenths = np.abs(samples[: len(samples) // 1_600 * 1_600]).reshape(-1, 1_600).max(axis=1)
+    found = activity(samples).stretches
+    for i in np.flatnonzero(tenths > tenths.max() / 4):
+        assert any(s.start <= i / 10 and s.end >= (i + 1) / 10 for s in found), (i / 10, found)
+
+
+# --- the model fails ------------------------------------------------------------------------------------------------
+
+
+class _Broken:
+    """A model that answers what is not a probability."""
+
+    def __init__(self, answer: float) -> None:
+        self.answer = answer
+
+    def run(self, names: object, given: dict[str, Samples]) -> tuple[Samples, Samples, Samples]:
+        return np.full(len(given["input"]), self.answer, np.float32), given["h"], given["c"]
+
+
+@pytest.mark.parametrize("answer", [float("nan"), float("inf"), -0.5, 1.5])
+def test_what_is_no_probability_is_an_error_and_not_silence(answer: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vad, "_session", lambda: _Broken(answer))
+    with pytest.raises(SpeechModelInvalid):
+        activity(spoken("harmless"))
+
+
+def test_another_model_than_the_pinned_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vad, "_SHA256", "0" * 64)
+    vad._session.cache_clear()
+    with pytest.raises(SpeechModelInvalid, match="pinned"):
+        activity(spoken("harmless"))
+
+
+def test_without_the_package_nothing_passes_for_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vad, "find_spec", lambda name: None)
+    vad._session.cache_clear()
+    with pytest.raises(SpeechModelInvalid, match="silero-vad"):
+        activity(spoken("harmless"))
+
+
+# --- windows --------------------------------------------------------------------------------------------------------
 
 
 def test_neighbours_share_a_window_and_distant_ones_do_not() -> None:
