@@ -23,7 +23,6 @@ from moderation.audit.log import audit_write
 from moderation.db.inserts import Lookup, row_add, rows_together
 from moderation.db.statements import columns_of, row_of, run
 from moderation.decisions.record import decision_on_arrival, is_version_outdated, job_on_arrival
-from moderation.detection.clip import nothing_to_look_at
 from moderation.detection.ensemble import CanMatter, Run
 from moderation.detection.language import detect
 from moderation.detection.media.storage import content_lock, is_stored
@@ -35,6 +34,7 @@ from moderation.intake.preflight import Before, before_upload
 from moderation.items.queries import item_exists
 from moderation.live.campaigns import LiveCampaign, campaign_like
 from moderation.live.onpath import onpath_begin
+from moderation.live.registry import nothing_to_look_at
 from moderation.models import CampaignMember, Creator, Item, MediaFile
 from moderation.models.item import DeepState
 from moderation.outbox.backpressure import rank_of

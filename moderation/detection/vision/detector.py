@@ -1,19 +1,20 @@
 """What is shown: open_clip, zero-shot, over prompts that policy writes and edits. The starter model ships with the project."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from moderation.detection.clip import LOOKS_AT, ClipSubject
+from moderation.detection.clip import ClipSubject, DeepDefaults
 from moderation.detection.media.sandbox import SampledFrame
+from moderation.detection.readers import Readers
 from moderation.detection.types import Finding, Result
 from moderation.detection.vision.compiled import CompiledPrompts, compile_prompts
 from moderation.detection.vision.model import Vectors, VisionModelInvalid, load_model, version_of
 from moderation.detection.vision.prompts import Prompts
 from moderation.detection.vision.scoring import Fused, Scores, fuse, score_vectors
-from policies.choices import Stage
 
 NAME = "vision"
 #: Frames looked at: evenly spread over the clip where there are more.
@@ -34,7 +35,7 @@ class FrameStore(Protocol):
         ...
 
 
-class VisionDetector:
+class VisionDetector(DeepDefaults):
     """Holds frames against prompts.
 
     Args:
@@ -44,8 +45,7 @@ class VisionDetector:
     """
 
     name = NAME
-    stage = Stage.DEEP
-    kinds = LOOKS_AT[NAME]
+    cost_ms = 120.0
 
     def __init__(self, folder: str, prompts: Prompts | None = None, store: FrameStore | None = None) -> None:
         self.folder = folder
@@ -85,6 +85,10 @@ class VisionDetector:
         """Score the kept vectors of a file without opening it; None where this model never looked at it."""
         kept = self.store.load(sha256, version_of(Path(self.folder))) if self.store and self.folder else None
         return self._result(*kept) if kept else None
+
+    def interpret(self, result: Result, readers: Readers) -> Result:
+        """Say what the scores of frames amount to."""
+        return result if result.missing else replace(result, findings=vision_findings(result.payload))
 
     def _result(self, times_ms: Sequence[int], vectors: Vectors) -> Result:
         if self.prompts is None:
