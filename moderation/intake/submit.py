@@ -145,11 +145,6 @@ class Begun:
         """Whether its lists may have changed so long ago that nobody looks for verdicts by the old ones any more."""
         return is_overdue(self.at)
 
-    @property
-    def is_held(self) -> bool:
-        """Whether its campaign holds it, whatever is found on it."""
-        return _is_held_by(self.campaign)
-
 
 def item_begin(submission: Submission, now: datetime | None = None, *, turn: ExitStack | None = None) -> Begun:
     """Start to judge an upload by its words; its files may still be missing. Changes nothing.
@@ -184,10 +179,11 @@ def _is_held_by(campaign: LiveCampaign | None) -> bool:
 def _can_matter(begun: Begun, kind: ItemKind) -> CanMatter:
     """Return what says whether a costly detector may change what happens to the upload now."""
     absent = nothing_to_look_at(kind)
+    floor = begun.campaign.floor if begun.campaign else None
 
     def can_matter(detector: str, known: Sequence[Result]) -> bool:
         # Deep detectors count as pending while it is asked what could still change the verdict.
-        return not begun.is_held and could_change(detector, [*known, *absent], begun.context, begun.policy)
+        return could_change(detector, [*known, *absent], begun.context, begun.policy, floor=floor)
 
     return can_matter
 
