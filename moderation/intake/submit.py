@@ -39,7 +39,7 @@ from moderation.models import CampaignMember, Creator, Item, MediaFile
 from moderation.models.item import DeepState
 from moderation.outbox.backpressure import rank_of
 from moderation.outbox.messages import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_on_arrival
-from moderation.verdict.judge import could_change, judge, under_floor
+from moderation.verdict.judge import could_change, judge, may_join, under_floor
 from moderation.verdict.judgement import Context, Judgement
 from moderation.verdict.list_ages import is_overdue
 from moderation.verdict.metrics import verdict_total
@@ -225,9 +225,8 @@ def _judge_and_store(actor: str, submission: Submission, begun: Begun, run: Run,
     policy = begun.policy
     results = run.finish(_subject(submission, begun.language, begun.before))
     judgement = judge([*results, *nothing_to_look_at(submission.kind)], begun.context, policy)
-    campaign = None if judgement.category in policy.child_safety else begun.campaign
-    if campaign:
-        judgement = under_floor(judgement, campaign.floor, policy)
+    campaign = begun.campaign if may_join(judgement, policy) else None
+    judgement = under_floor(judgement, campaign.floor if campaign else None, policy)
     try:
         item = _store(actor, submission, begun, judgement, now, campaign)
     except JudgementOverdue:

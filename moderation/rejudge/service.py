@@ -15,7 +15,7 @@ from moderation.decisions.clearances import clearance_renew
 from moderation.decisions.locking import item_locked
 from moderation.decisions.record import decision_by_machine
 from moderation.items.context import context_of
-from moderation.items.floors import floors_under
+from moderation.items.floors import floor_under
 from moderation.live.lists import ListsChanged, lists_refresh
 from moderation.live.onpath import content_versions
 from moderation.live.registry import deep_detectors
@@ -155,7 +155,7 @@ def _decide(content: Content, stage: DecisionStage, judges: Judge) -> bool:
     if before is None or item.withdrawn_at:
         return False
     verdict = judges.verdict(_as_locked(content, item))
-    judgement = under_floor(verdict.judgement, floors_under([item]).get(item.pk), verdict.policy)
+    judgement = under_floor(verdict.judgement, floor_under(item), verdict.policy)
     if is_wider(judgement, before) and not verdict.is_whole:
         message_add(topic=TOPIC_EXAMINE, item=item, rank_at=timezone.now())
         return False

@@ -72,7 +72,7 @@ def shadow_judgement(content: Content, policy: CompiledPolicy) -> Judgement:
     context = Context(**content.seen.evidence["context"])
     floor = CampaignFloor.of(content.seen.evidence)
     judgement = judge(results, context, policy)
-    return under_floor(judgement, floor, policy) if floor else judgement
+    return under_floor(judgement, floor, policy)
 
 
 def _row(decision: Decision, version: int, judgement: Judgement) -> ShadowVerdict:

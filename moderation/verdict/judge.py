@@ -218,12 +218,17 @@ def replay(evidence: Mapping[str, Any], policy: CompiledPolicy) -> Judgement:
     return _verdict(dict(evidence), policy, ())
 
 
+def may_join(judgement: Judgement, policy: CompiledPolicy) -> bool:
+    """Whether what is judged so may belong to a campaign: child safety has a partition of its own."""
+    return judgement.category not in policy.child_safety
+
+
 def under_floor(judgement: Judgement, floor: CampaignFloor | None, policy: CompiledPolicy) -> Judgement:
     """Return a verdict, given under no floor yet, as that of a campaign's member; without a floor as it is.
 
-    Its evidence names the campaign, so that replay gives the same. Child safety has a partition of its own, and no floor.
+    The one place where a floor is put under a verdict. Its evidence names the campaign, so that replay gives the same.
     """
-    if floor is None or judgement.category in policy.child_safety:
+    if floor is None or not may_join(judgement, policy):
         return judgement
     evidence = {**judgement.evidence, "campaign": floor.as_evidence()}
     return floor.under(replace(judgement, evidence=evidence, digest=digest_of(evidence)))
