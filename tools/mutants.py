@@ -338,7 +338,7 @@ MUTANTS = (
            "Item.objects.all() if may_know(user) else Item.objects.filter(is_restricted=False)", "Item.objects.all()",
            "tests/console/identity/test_visibility.py -k no_page"),
     Mutant("who: a form counts hidden members", "moderation/decisions/basis.py",
-           "known = Q() if may_know(reader) else Q(members__item__is_restricted=False)", "known = Q()",
+           'known = members_visible(reader, of="members__")', "known = Q()",
            "tests/console/identity/test_partition_counts.py -k token"),
     Mutant("who: a hidden report is told", "moderation/items/queries.py",
            "reports = reports_visible(reader).filter(item=OuterRef", "reports = Report.objects.filter(item=OuterRef",
