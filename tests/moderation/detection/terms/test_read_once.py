@@ -21,7 +21,7 @@ from tests.support.people import person, ready, text_item
 WAVE = "this is the caption of some wave or other that nobody here has ever joined"
 CAPTIONS = {
     "plain": "Baking bread with my grandmother on a rainy morning before the market",
-    "disguised": "B@king bre4d with my gr\u0430ndm\u043ether, see www.example.org before the m-a-r-k-e-t",
+    "disguised": "B4king bre4d with my gr\u0430ndm\u043ether, see www.example.org before the m-a-r-k-e-t",
 }
 
 
