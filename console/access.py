@@ -170,7 +170,7 @@ def job_mine(user: User, key: object) -> review_queries.JobPage:
 
 def refusal_of_lease(user: User, job: Job) -> str:
     """Return why a job was taken from this person, without a word on what they may not know of."""
-    if not visibility.may_know(user) and job.item.is_restricted:
+    if not visibility.item_visible(user, job.item):
         return "New evidence came in while you had it, and others decide on this item now."
     return job.taken_why
 

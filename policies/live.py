@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from uuid import UUID
@@ -16,6 +15,7 @@ from policies.decision.compiled import CompiledPolicy
 from policies.decision.rollout import Rollout
 from policies.document.stored import document_of
 from policies.errors import PolicyError, PolicyUnavailable
+from policies.followed import Followed, Waits
 from policies.models import Approval, PolicyVersion, VersionState
 
 log = structlog.get_logger(__name__)
@@ -26,33 +26,20 @@ RECHECK_SECONDS = 1.0
 _MAX_COMPILED = 8
 
 
-class _Live:
-    """The compiled policies of this process, and which of them are in use."""
+class _Live(Followed[Rollout]):
+    """The versions in use of this process, and the compiled policies, which outlive a look at which are in use."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.compiled: dict[UUID, CompiledPolicy] = {}
-        self.current: Rollout | None = None
-        self.checked_at = float("-inf")
+        super().__init__("policy versions", self.load_all, ttl_seconds=lambda: RECHECK_SECONDS, waits=Waits.ALL)
 
     def forget(self) -> None:
+        """Forget the compiled policies as well."""
         with self.lock:
-            self.compiled.clear()
-            self.current = None
-            self.checked_at = float("-inf")
+            self.compiled: dict[UUID, CompiledPolicy] = {}
+            super().forget()
 
-    def refresh(self, now: float) -> Rollout:
+    def load_all(self) -> Rollout:
         """Ask which versions are in use and compile those that are new."""
-        # One thread asks; without the lock each request that arrives in that moment would compile.
-        with self.lock:
-            if self.current is not None and now - self.checked_at < RECHECK_SECONDS:
-                return self.current
-            self.current = None  # whatever goes wrong below, what was true before is not passed on
-            self.current = self.read()
-            self.checked_at = now
-            return self.current
-
-    def read(self) -> Rollout:
         rows = _in_use()
         active = [row for row in rows if row.state == VersionState.ACTIVE]
         if not active:
@@ -91,11 +78,7 @@ def rollout(*, clock: Callable[[], float] = time.monotonic) -> Rollout:
 
     Raises: PolicyUnavailable when no version is active, or it cannot be read or compiled.
     """
-    now = clock()
-    current = _active.current
-    if current is not None and 0 <= now - _active.checked_at < RECHECK_SECONDS:
-        return current
-    return _active.refresh(now)
+    return _active.fresh(clock())
 
 
 def active_policy(*, clock: Callable[[], float] = time.monotonic) -> CompiledPolicy:

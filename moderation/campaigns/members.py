@@ -89,7 +89,7 @@ def _change(item: Item, current: Decision, judgement: Judgement, policy: Compile
         digest=judgement.digest,
         job=job,
         ends_lease=outcome.is_servable or outcome == Outcome.BLOCK,
-        floor=floor_outcome(judgement),
+        floor=floor_outcome(judgement.evidence),
     )
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 
 from moderation.items.queries import items_search, n_reports_column
-from moderation.items.visibility import campaigns_visible, n_hidden_members
+from moderation.items.visibility import campaigns_visible, members_visible, n_hidden_members
 from moderation.models import Campaign, CampaignBystander, CampaignMember, Item
 from moderation.models.campaign import CampaignState
 from moderation.models.item import ItemState
@@ -49,7 +49,7 @@ def campaigns_counted(user: AbstractUser, campaigns: Iterable[Campaign]) -> list
     hiding = n_hidden_members(user, [campaign.pk for campaign in known])
     for campaign in known:
         if campaign.pk in hiding:
-            members = CampaignMember.objects.filter(campaign=campaign, item__is_restricted=False)
+            members = CampaignMember.objects.filter(members_visible(user), campaign=campaign)
             counts = members.aggregate(n=Count("pk"), n_creators=Count("creator_id", distinct=True))
             campaign.n_items, campaign.n_creators = counts["n"], counts["n_creators"]
     return known

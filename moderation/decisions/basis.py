@@ -12,7 +12,7 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from moderation.items.floors import floor_of
 from moderation.items.queries import BASIS_RELATIONS, basis_columns
-from moderation.items.visibility import NOBODY, Person, campaigns_visible, may_know
+from moderation.items.visibility import NOBODY, Person, campaigns_visible, members_visible
 from moderation.models import Campaign, CampaignBystander, Finding, Item
 from moderation.models.decision import PERSON_STAGES, DecisionStage
 from moderation.verdict.evidence_codec import unpack
@@ -190,7 +190,7 @@ def campaigns_with_basis(reader: Person) -> QuerySet[Campaign]:
     decision = "members__item__current_decision"
     by_people = Q(**{f"{decision}__stage__in": (*PERSON_STAGES, DecisionStage.WITHDRAWAL)})
     blocked = Q(**{f"{decision}__outcome": Outcome.BLOCK}) & ~Q(**{f"{decision}__stage": DecisionStage.CAMPAIGN})
-    known = Q() if may_know(reader) else Q(members__item__is_restricted=False)
+    known = members_visible(reader, of="members__")
     return campaigns_visible(reader).annotate(
         n_members=Count("members", filter=known),
         newest_member=Max("members__pk", filter=known),

@@ -69,12 +69,12 @@ def evidence_keep(
     codes = _codes.of(policy, judgement)
     cells = pack_findings(judgement.findings, judgement.sources, codes)
     values = [item.pk, decision.pk, item.creator_id, item.created_at, *context_columns(judgement.evidence)]
-    run(_KEEP, [*values, floor_outcome(judgement), is_final, cells])
+    run(_KEEP, [*values, floor_outcome(judgement.evidence), is_final, cells])
 
 
 def evidence_floor(*, item: Item, decision: Decision, judgement: Judgement) -> None:
     """Store that an item's campaign has another floor; what was found on the item stays as it is."""
-    run(_FLOOR, [floor_outcome(judgement), decision.pk, item.pk])
+    run(_FLOOR, [floor_outcome(judgement.evidence), decision.pk, item.pk])
 
 
 def context_columns(evidence: Mapping[str, Any]) -> list[Any]:
@@ -90,7 +90,7 @@ def context_columns(evidence: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def floor_outcome(judgement: Judgement) -> int:
-    """Return the outcome that a campaign's floor sets as the mildest; 0 where there is none."""
-    floor = CampaignFloor.of(judgement.evidence)
+def floor_outcome(evidence: Mapping[str, Any]) -> int:
+    """Return the outcome that the floor which evidence was decided with sets as the mildest; 0 where there is none."""
+    floor = CampaignFloor.of(evidence)
     return int(floor.outcome) if floor else 0

@@ -4,10 +4,8 @@ Results are kept per file and detector version without any policy in them, so a 
 on several machines are joined by what the database holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from functools import partial
 
 import structlog
 from django.conf import settings
@@ -17,27 +15,21 @@ from django.utils import timezone
 from moderation.decisions.record import decision_by_machine
 from moderation.deep.clip_files import Workbench
 from moderation.detection.clip import DeepDetector
-from moderation.detection.hashes.frames import match_frames
 from moderation.detection.media.limits import MediaRejected
-from moderation.detection.ocr.findings import read_result
-from moderation.detection.speech.findings import speech_result
-from moderation.detection.types import Finding, Missing, Result
-from moderation.detection.vision.detector import VisionDetector, vision_findings
+from moderation.detection.types import Missing, Result
 from moderation.items.context import context_of
 from moderation.items.queries import creator_history
-from moderation.live.deep_detectors import deep_detectors, detector_named
-from moderation.live.known_clips import clips_sharing_frames
 from moderation.live.lists import ListsChanged, lists_refresh
-from moderation.live.onpath import bank_index, onpath_run, terms_detector, text_detector
+from moderation.live.onpath import onpath_run, readers_for
+from moderation.live.registry import deep_detectors, detector_named
 from moderation.models import DetectorResult, Item, MediaFile, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
 from moderation.outbox.messages import TOPIC_DETECT, item_joined, message_add, message_done
 from moderation.outbox.queues import queue_of, runs_here
-from moderation.rejudge.list_scan import subject_of, text_scan
+from moderation.rejudge.list_scan import subject_of
 from moderation.verdict.judge import judge
 from moderation.verdict.judgement import Judgement
-from moderation.verdict.lists_mark import ListsMark
 from moderation.verdict.metrics import deep_age_seconds, verdict_total
 from policies.choices import ItemKind
 from policies.decision.compiled import CompiledPolicy
@@ -103,34 +95,39 @@ def _judge_and_decide(looked: Sequence[Result], message: OutboxMessage) -> None:
         EvidenceIncomplete; ListsUnavailable: the lists cannot be read.
     """
     mark = lists_refresh()  # before all that it vouches for is read
-    _check_versions(looked)
+    detectors = _check_versions(looked)
     item = _item_of(message)
     policy = policy_for(item.creator.external_id)
-    judgement = _judge(item, policy, looked, message, mark)
+    results = [*_onpath_results(item, policy), *_interpret(looked, detectors, item, policy)]
+    if message.attempts < settings.OUTBOX_MAX_ATTEMPTS:
+        _check_complete(results, policy, item.kind)
+    judgement = judge(results, context_of(item), policy, lists=mark)
     _decide(item, judgement, policy, message)
     now = timezone.now()
     deep_age_seconds.labels("decided").observe((now - item.created_at).total_seconds())
     verdict_total.labels(judgement.outcome.name, judgement.decided_by).inc()
 
 
-def _check_versions(looked: Sequence[Result]) -> None:
-    in_use = {detector.name: detector.version for detector in deep_detectors()}
-    if any(result.version != in_use[result.detector] for result in looked):
-        raise ContentOutdated("A detector that looked at the content was replaced meanwhile.")
-
-
-def _judge(
-    item: Item, policy: CompiledPolicy, deep: Sequence[Result], message: OutboxMessage, mark: ListsMark
-) -> Judgement:
-    """Return the verdict on what was made of the content.
+def _check_versions(looked: Sequence[Result]) -> Mapping[str, DeepDetector]:
+    """Return the detectors in use, by name.
 
     Raises:
-        EvidenceIncomplete.
+        ContentOutdated: a result is of another version of its detector.
     """
-    results = [*_onpath_results(item, policy), *(_interpret(result, policy, item) for result in deep)]
-    if message.attempts < settings.OUTBOX_MAX_ATTEMPTS:
-        _check_complete(results, policy, item.kind)
-    return judge(results, context_of(item), policy, lists=mark)
+    in_use = {detector.name: detector for detector in deep_detectors()}
+    if any(result.version != in_use[result.detector].version for result in looked):
+        raise ContentOutdated("A detector that looked at the content was replaced meanwhile.")
+    return in_use
+
+
+def _interpret(
+    looked: Sequence[Result], detectors: Mapping[str, DeepDetector], item: Item, policy: CompiledPolicy
+) -> list[Result]:
+    """Return what was made of the content with the findings that follow under the policy and the lists of now."""
+    readers = readers_for(policy, kind=item.kind, language=item.language_detected or "und")
+    return [
+        result if result.not_applicable else detectors[result.detector].interpret(result, readers) for result in looked
+    ]
 
 
 @transaction.atomic
@@ -187,7 +184,7 @@ def _look(item: Item, message: OutboxMessage) -> list[Result] | None:
 
 def bench_for(file: MediaFile, kind: ItemKind, stack: ExitStack, *, attempt: int = 1) -> Workbench:
     """Return a bench for one file; it stays as it is until the stack closes."""
-    want_audio = any(d.name == "speech" and d.is_configured for d in deep_detectors())
+    want_audio = any(d.reads_sound and d.is_configured for d in deep_detectors())
     return Workbench(file, kind, stack, want_audio=want_audio, attempt=attempt)
 
 
@@ -269,17 +266,12 @@ def _give_up(detector: DeepDetector, item: Item) -> Result | None:
 def result_run(detector: DeepDetector, bench: Workbench) -> Result:
     """Run a detector and keep what it gives, unless that may be otherwise the next time."""
     started = timezone.now()
-    result = _run_again(detector, bench.file) or _run(detector, bench)
+    result = detector.rerun(bench.file.sha256) or _run(detector, bench)
     seconds = (timezone.now() - started).total_seconds()
     deep_age_seconds.labels(detector.name).observe(seconds)
     if not _may_pass(result):
         _keep(result, bench.file, seconds)
     return result
-
-
-def _run_again(detector: DeepDetector, file: MediaFile) -> Result | None:
-    """Return what a detector makes of a file that it has looked at before: other prompts need no second look."""
-    return detector.rerun(file.sha256) if isinstance(detector, VisionDetector) else None
 
 
 def _run(detector: DeepDetector, bench: Workbench) -> Result:
@@ -313,21 +305,3 @@ def _restore(kept: DetectorResult) -> Result:
     missing = Missing(kept.detector, kept.why, kept.payload.get("detail", "")) if kept.why else None
     is_absent = kept.status == Status.NOT_APPLICABLE
     return Result(kept.detector, kept.version, not_applicable=is_absent, missing=missing, payload=kept.payload)
-
-
-def _interpret(result: Result, policy: CompiledPolicy, item: Item) -> Result:
-    """Return a result with the findings that follow from its payload under the policy and banks of today."""
-    text = text_detector(policy) if policy.counts("text", item.kind) else None
-    if result.detector == "speech":  # what was understood counts, also where the rest is missing
-        return speech_result(
-            result, lambda words, where, language: text_scan(terms_detector(policy), language, words, where), text
-        )
-    if result.missing or result.not_applicable:
-        return result
-    if result.detector == "ocr":
-        return read_result(result, partial(text_scan, terms_detector(policy), item.language_detected or "und"), text)
-    findings: tuple[Finding, ...] = {
-        "frames": lambda p: match_frames(p, bank_index(policy), clips_sharing_frames),
-        "vision": vision_findings,
-    }[result.detector](result.payload)
-    return replace(result, findings=findings)

@@ -18,12 +18,12 @@ from moderation.audit.log import Actor, audit_write
 from moderation.deep.examine import bench_for, file_result
 from moderation.detection.clip import DeepDetector
 from moderation.exceptions import RerunInvalid
-from moderation.live.deep_detectors import detector_named
+from moderation.live.registry import deep_declared, detector_named
 from moderation.models import DetectorRerun, DetectorResult, Item, MediaFile, OutboxMessage
 from moderation.outbox.backpressure import lags
 from moderation.outbox.messages import TOPIC_EXAMINE, TOPIC_RERUN, message_add, message_done
 from moderation.outbox.queues import RERUN_QUEUE
-from policies.choices import DEEP_DETECTORS, ItemKind
+from policies.choices import ItemKind
 
 log = structlog.get_logger(__name__)
 State = DetectorRerun.State
@@ -46,8 +46,8 @@ def rerun_start(*, actor: Actor, detector: str, per_minute: int, now: datetime) 
         PermissionDenied, RerunInvalid: no such detector, no model for it, nothing to do, a rate out of range, or one is open.
     """
     _check_permission(actor)
-    if detector not in DEEP_DETECTORS:
-        raise RerunInvalid("detector", f"Choose one of {', '.join(sorted(DEEP_DETECTORS))}.")
+    if detector not in deep_declared():
+        raise RerunInvalid("detector", f"Choose one of {', '.join(sorted(deep_declared()))}.")
     if not _RATE_RANGE[0] <= per_minute <= _RATE_RANGE[1]:
         raise RerunInvalid("per_minute", f"Give a number of files a minute from {_RATE_RANGE[0]} to {_RATE_RANGE[1]}.")
     runs = detector_named(detector)

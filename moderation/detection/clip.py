@@ -1,21 +1,14 @@
-"""What deep detectors share: the clip (or still) they look at, and how their results are kept."""
+"""What deep detectors share: the clip (or still) they look at, and what each must offer."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from moderation.detection.media.sandbox import FrameHash, SampledFrame
-from moderation.detection.types import Result
+from moderation.detection.readers import Readers
+from moderation.detection.types import Basis, Declaration, Finding, Lookup, Result
 from policies.choices import ItemKind, Stage
-
-_PICTURES = frozenset({ItemKind.VIDEO, ItemKind.IMAGE})
-#: What each deep detector looks at.
-LOOKS_AT = {"frames": _PICTURES, "ocr": _PICTURES, "speech": frozenset({ItemKind.VIDEO}), "vision": _PICTURES}
-
-
-def nothing_to_look_at(kind: ItemKind) -> tuple[Result, ...]:
-    """Return the results of the deep detectors that a kind of item has nothing for: not applicable, which is not missing."""
-    return tuple(Result(name, "none", not_applicable=True) for name, kinds in LOOKS_AT.items() if kind not in kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +26,25 @@ class ClipSubject:
     track: tuple[FrameHash, ...] = ()
 
 
-class DeepDetector(Protocol):
-    """A slow detector. Its result depends on the file and its own version only, so it is kept and used again."""
+class DeepDeclaration(Declaration, Protocol):
+    """What a deep detector's class says of it."""
 
-    name: str
-    stage: Stage
-    kinds: frozenset[ItemKind]
+    @property
+    def reads_sound(self) -> bool:
+        """Whether it needs the sound track."""
+        ...
+
+    @property
+    def looks_up(self) -> frozenset[Lookup]:
+        """The lists that are held against what it keeps."""
+        ...
+
+
+class DeepDetector(DeepDeclaration, Protocol):
+    """A slow detector. Its result depends on the file and its own version only, so it is kept and used again.
+
+    What follows from a kept result under the lists of a moment is `interpret`; `scan` is the part of it that lists alone say.
+    """
 
     @property
     def version(self) -> str:
@@ -53,3 +59,41 @@ class DeepDetector(Protocol):
     def run(self, clip: ClipSubject) -> Result:
         """Return the result with its payload; raising means missing (failed) after retries."""
         ...
+
+    def rerun(self, sha256: str) -> Result | None:
+        """Return what this version makes of a file that it looked at before; None where it has to look again."""
+        ...
+
+    def interpret(self, result: Result, readers: Readers) -> Result:
+        """Return a result, new or kept, with its findings: a missing one as well, for what was understood all the same.
+
+        Never asked where there was nothing to look at.
+
+        Raises:
+            Exception: a list that it needs is not known; the item is judged later.
+        """
+        ...
+
+    def scan(self, payload: Mapping[str, Any], readers: Readers) -> Sequence[Finding]:
+        """Return the findings that follow from lists alone; the payload may be of any version, and of a missing result."""
+        ...
+
+
+class DeepDefaults:
+    """What most deep detectors have in common; each says where it differs."""
+
+    stage = Stage.DEEP
+    categories: ClassVar[tuple[str, ...]] = ()
+    languages: ClassVar[frozenset[str] | None] = None
+    kinds = frozenset({ItemKind.VIDEO, ItemKind.IMAGE})
+    basis = Basis.CONTENT
+    reads_sound = False
+    looks_up: ClassVar[frozenset[Lookup]] = frozenset()
+
+    def rerun(self, sha256: str) -> Result | None:
+        """Look again: nothing but the result is kept."""
+        return None
+
+    def scan(self, payload: Mapping[str, Any], readers: Readers) -> Sequence[Finding]:
+        """Find nothing: what it keeps is held against no list."""
+        return ()

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
 
+from moderation.detection.cascade import Seen, Turn, turn_of
 from moderation.detection.metrics import detector_missing_total, onpath_seconds
 from moderation.detection.pools import DetectorPools, fulfil
 from moderation.detection.types import WHY_MISSING, Detector, Missing, Result, Subject
@@ -128,8 +130,7 @@ class Run:
                 self._futures[detector.name] = self._ensemble.pools.submit(detector.name, _time, detector, subject)
             else:
                 self._futures[detector.name] = Future()
-        if self._can_matter is None:
-            self._start_costly(subject, self._ensemble.costly)
+        self._start_costly(subject, Seen.NOTHING)
         if quick:
             self._ensemble.pools.submit("quick", self._run_quick, quick, subject)
 
@@ -142,10 +143,9 @@ class Run:
         now = time.perf_counter()
         ends_at = now + (ensemble.deadline_seconds if deadline_seconds is None else deadline_seconds)
         self.start(subject, [d for d in ensemble.cheap if d.name not in self._futures])
-        waiting = [d for d in ensemble.costly if d.name not in self._futures]
-        if waiting:
+        if any(d.name not in self._futures for d in ensemble.costly):
             is_known = self._wait(ensemble.cheap, now + (ends_at - now) * _CHEAP_SHARE)
-            self._start_costly(subject, waiting, known=self._recall() if is_known else None)
+            self._start_costly(subject, Seen.ALL if is_known else Seen.LATE)
         self._wait(ensemble.detectors, ends_at)
         results = tuple(self._collect(d) for d in ensemble.detectors)
         _count(results)
@@ -156,31 +156,24 @@ class Run:
             future = self._futures[detector.name]
             if isinstance(future, Future):
                 fulfil(future, _time, detector, subject)
-        self._start_costly(subject, self._ensemble.costly, known=self._recall(), is_guess=True)
+        self._start_costly(subject, Seen.WORDS)
 
-    def _start_costly(
-        self,
-        subject: Subject,
-        detectors: Sequence[Detector],
-        *,
-        known: Sequence[Result] | None = None,
-        is_guess: bool = False,
-    ) -> None:
-        """Start the costly detectors that nobody started, but for those that cannot matter given what is known.
-
-        Args:
-            known: results of the cheap ones; None: start whatever may matter or not.
-            is_guess: some of the cheap ones are not known yet, so none is given up; who finishes asks again.
-        """
-        for detector in detectors:
+    def _start_costly(self, subject: Subject, seen: Seen) -> None:
+        """Start the costly detectors that nobody started and whose turn it is; leave out those whose turn never comes."""
+        for detector in self._ensemble.costly:
             with self._lock:
                 if detector.name in self._futures:
                     continue
-                if known is None or self._can_matter is None or self._can_matter(detector.name, known):
+                turn = turn_of(seen, partial(self._matters, detector.name) if self._can_matter else None)
+                if turn is Turn.NOW:
                     self._futures[detector.name] = self._start_one(detector, subject)
-                elif not is_guess:
+                elif turn is Turn.NEVER:
                     why = Missing(detector.name, "skipped", "no answer could matter on the path")
                     self._futures[detector.name] = why
+
+    def _matters(self, detector: str) -> bool:
+        """Whether any answer of a costly detector could matter, given what the cheap ones found so far."""
+        return self._can_matter is None or self._can_matter(detector, self._recall())
 
     def _start_one(self, detector: Detector, subject: Subject) -> "Future[Result] | Missing":
         why = self._why_not(detector, subject)

@@ -1,8 +1,9 @@
 """What the creator did before: bursts of uploads, blocked items, strikes."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from moderation.detection.types import CreatorHistory, Finding, Missing, Result, Subject
+from moderation.detection.types import Basis, CreatorHistory, Finding, Missing, Result, Subject
 from policies.choices import ItemKind, Stage
 
 VERSION = "history-2"
@@ -18,14 +19,15 @@ _NEW_ALLOWANCE = 1 / 3
 class HistoryDetector:
     """The on-path detector over the creator's past."""
 
-    name: str = "history"
-    version: str = VERSION
-    stage: Stage = Stage.ON_PATH
-    categories: tuple[str, ...] = ("spam_scam",)
-    languages: frozenset[str] | None = None
-    kinds: frozenset[ItemKind] = frozenset(ItemKind)
-    cost_ms: float = 0.05
-    reads_files: bool = False
+    name: ClassVar[str] = "history"
+    version: ClassVar[str] = VERSION
+    stage: ClassVar[Stage] = Stage.ON_PATH
+    categories: ClassVar[tuple[str, ...]] = ("spam_scam",)
+    languages: ClassVar[frozenset[str] | None] = None
+    kinds: ClassVar[frozenset[ItemKind]] = frozenset(ItemKind)
+    cost_ms: ClassVar[float] = 0.05
+    basis: ClassVar[Basis] = Basis.CREATOR
+    reads_files: ClassVar[bool] = False
 
     def run(self, subject: Subject) -> Result:
         """Judge the history; one that could not be looked up is missing."""

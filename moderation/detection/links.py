@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import ClassVar
 
 import tldextract
 
 from moderation.detection.terms.normalise import Normalised, fold
-from moderation.detection.types import Finding, Missing, Result, Subject
+from moderation.detection.types import Basis, Finding, Missing, Result, Subject
 from policies.choices import ItemKind, Outcome, Stage
 
 VERSION = "links-3"
@@ -277,14 +278,15 @@ class LinksDetector:
     """The on-path detector over addresses. A listed domain has a fixed consequence; `domains` says what is listed."""
 
     domains: Domains = dict
-    name: str = "links"
-    version: str = VERSION
-    stage: Stage = Stage.ON_PATH
-    categories: tuple[str, ...] = ("spam_scam",)
-    languages: frozenset[str] | None = None
-    kinds: frozenset[ItemKind] = frozenset(ItemKind)
-    cost_ms: float = 0.2
-    reads_files: bool = False
+    name: ClassVar[str] = "links"
+    version: ClassVar[str] = VERSION
+    stage: ClassVar[Stage] = Stage.ON_PATH
+    categories: ClassVar[tuple[str, ...]] = ("spam_scam",)
+    languages: ClassVar[frozenset[str] | None] = None
+    kinds: ClassVar[frozenset[ItemKind]] = frozenset(ItemKind)
+    cost_ms: ClassVar[float] = 0.2
+    basis: ClassVar[Basis] = Basis.LISTS
+    reads_files: ClassVar[bool] = False
 
     def run(self, subject: Subject) -> Result:
         """Read the caption's addresses."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from policies.choices import ItemKind, Outcome, Stage
@@ -102,17 +103,27 @@ class Result:
     payload: Mapping[str, Any] = field(default_factory=dict)  # JSON kept with the result: transcript, OCR lines, frames
 
 
-class Detector(Protocol):
-    """An on-path detector. `run` may block; the ensemble owns the deadline. Raising counts as missing (failed)."""
+class Basis(Enum):
+    """What a detector's own findings rest on, and so for how long they are evidence."""
+
+    LISTS = "lists"  # lists that people change, and nothing else: looked through anew for each verdict
+    CONTENT = "content"  # the content and a model: as long as its version is in use
+    CREATOR = "creator"  # who sent it, as things were at the upload
+
+
+class Lookup(Enum):
+    """The lists that are held against what a deep detector kept, anew for each verdict."""
+
+    TERMS = "terms"
+    BANKS = "banks"
+
+
+class Declaration(Protocol):
+    """What a detector's class says of it: nobody need build one to know."""
 
     @property
     def name(self) -> str:
         """One of DETECTORS."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Of its rules, model or data; findings carry it."""
         ...
 
     @property
@@ -138,6 +149,20 @@ class Detector(Protocol):
     @property
     def cost_ms(self) -> float:
         """Typical cost, for ordering and dashboards."""
+        ...
+
+    @property
+    def basis(self) -> Basis:
+        """What its own findings rest on."""
+        ...
+
+
+class Detector(Declaration, Protocol):
+    """An on-path detector. `run` may block; the ensemble owns the deadline. Raising counts as missing (failed)."""
+
+    @property
+    def version(self) -> str:
+        """Of its rules, model or data; findings carry it."""
         ...
 
     @property

@@ -9,13 +9,12 @@ from typing import Any
 
 from django.db import transaction
 
-from moderation.decisions.evidence import category_codes, context_columns
+from moderation.decisions.evidence import category_codes, context_columns, floor_outcome
 from moderation.detection.types import Finding as FoundFinding
 from moderation.models import Decision, Finding, Item, ItemEvidence
 from moderation.models.decision import MACHINE_STAGES
 from moderation.models.item import DeepState
 from moderation.verdict.evidence_codec import pack_findings, pack_fused, source_of
-from moderation.verdict.floor import CampaignFloor
 from policies.choices import Outcome
 
 
@@ -69,7 +68,8 @@ def _row(
         item=item, decision=judged, creator_id=item.creator_id, txid=0, at=item.created_at, kind=kind, market=market,
         language=language, claim=claim, standing=standing, missing=missing,
         unlabelled=0 if judged.pk in found else judged.evidence.get("unlabelled", 0),
-        floor=_floor(item), is_final=item.deep_state != DeepState.QUEUED,
+        floor=floor_outcome(item.current_decision.evidence) if item.current_decision else 0,
+        is_final=item.deep_state != DeepState.QUEUED,
         cells=_cells(judged.evidence, found.get(judged.pk, ()), codes),
     )  # fmt: skip
 
@@ -85,8 +85,3 @@ def _cells(evidence: Mapping[str, Any], found: Sequence[Finding], codes: Mapping
 def _as_found(row: Finding) -> FoundFinding:
     hard = None if row.hard is None else Outcome(row.hard)
     return FoundFinding(row.detector, row.detector_version, row.category, row.score, hard=hard)
-
-
-def _floor(item: Item) -> int:
-    floor = CampaignFloor.of(item.current_decision.evidence) if item.current_decision else None
-    return int(floor.outcome) if floor else 0

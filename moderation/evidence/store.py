@@ -6,7 +6,6 @@ Nothing here writes. A million items take about 150 MB.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from moderation.decisions.evidence import category_codes
 from moderation.items.visibility import items_restricted
 from moderation.verdict.evidence_codec import CELL, NO_CATEGORY
 from policies.choices import DETECTORS
+from policies.followed import Held
 from policies.replay.population import COLUMNS, Cells, Population
 
 #: Primary keys that one statement of a full load looks through.
@@ -145,25 +145,20 @@ _DTYPES = {
 }  # fmt: skip
 
 
-class EvidenceStore:
+class EvidenceStore(Held[Population]):
     """The evidence of a time, kept in memory and followed. Thread-safe; a population once given never changes."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.forget()
-
-    def forget(self) -> None:
-        """Drop everything; the next caller loads again."""
-        with self._lock:
-            self._reader = _Reader()
-            self._population = self._reader.read(None, None)
-            self._since = _EVER  # nothing was loaded yet
-            self._xmin = 0
-            self._history: History | None = None
+    def _drop(self) -> None:
+        super()._drop()
+        self._reader = _Reader()
+        self._since = _EVER
+        self._xmin = 0
+        self._history: History | None = None
 
     def n_held(self) -> int | None:
         """Return how many items are in memory; None before anything was loaded."""
-        return None if self._since == _EVER else len(self._population)
+        held = self.value
+        return None if held is None else len(held)
 
     def population(self, now: datetime) -> Population:
         """Return all that is stored of the last SIMULATION_DAYS, as of now.
@@ -173,14 +168,15 @@ class EvidenceStore:
         2. Any other call reads the rows of the oldest transaction that ran then, and of all later ones.
         """
         since = now - timedelta(days=settings.SIMULATION_DAYS)
-        with self._lock:
-            if abs(since - self._since) > timedelta(days=1):
-                self._load(since)
+        with self.lock:
+            held = self.value
+            if held is None or abs(since - self._since) > timedelta(days=1):
+                self.value = self._load(since)
             else:
-                self._follow()
-            return self._population
+                self.value = self._follow(held)
+            return self.value
 
-    def _load(self, since: datetime) -> None:
+    def _load(self, since: datetime) -> Population:
         reader, parts = _Reader(), []
         rows = _rows(_SPANS, LOAD_SPAN, LOAD_SPAN, since)
         history = History.of(rows[0][:N_COLUMNS] if rows else None)
@@ -189,22 +185,21 @@ class EvidenceStore:
             reader.look_up_categories(json.loads(codes))
             parts.append(reader.read(heads, cells))
         self._reader, self._xmin, self._since, self._history = reader, int(xmin), since, history
-        self._population = reader.named(join(parts))
+        return reader.named(join(parts))
 
-    def _follow(self) -> None:
+    def _follow(self, held: Population) -> Population:
         row = next(iter(_rows(_CHANGES, self._xmin, self._since)), None)
         history = History.of(row and row[:N_COLUMNS])
         xmin, codes, heads, cells = row[N_COLUMNS:] if row else (0, "{}", None, None)
         # what is held here never happened in another history
         is_same = self._history is not None and history.after(self._history) is Continuity.UNBROKEN
         if not is_same or int(xmin) < self._xmin:
-            self._load(self._since)
-            return
+            return self._load(self._since)
         self._history = history
         self._reader.look_up_categories(json.loads(codes))
         changed = self._reader.read(heads, cells)
         self._xmin = int(xmin)
-        self._population = self._reader.named(merge(self._population, changed))
+        return self._reader.named(merge(held, changed))
 
 
 def _rows(sql: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -23,7 +23,6 @@ from moderation.audit.log import audit_write
 from moderation.db.inserts import Lookup, row_add, rows_together
 from moderation.db.statements import columns_of, row_of, run
 from moderation.decisions.record import decision_on_arrival, is_version_outdated, job_on_arrival
-from moderation.detection.clip import nothing_to_look_at
 from moderation.detection.ensemble import CanMatter, Run
 from moderation.detection.language import detect
 from moderation.detection.media.storage import content_lock, is_stored
@@ -35,11 +34,12 @@ from moderation.intake.preflight import Before, before_upload
 from moderation.items.queries import item_exists
 from moderation.live.campaigns import LiveCampaign, campaign_like
 from moderation.live.onpath import onpath_begin
+from moderation.live.registry import nothing_to_look_at
 from moderation.models import CampaignMember, Creator, Item, MediaFile
 from moderation.models.item import DeepState
 from moderation.outbox.backpressure import rank_of
 from moderation.outbox.messages import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_on_arrival
-from moderation.verdict.judge import could_change, judge, under_floor
+from moderation.verdict.judge import could_change, judge, may_join, under_floor
 from moderation.verdict.judgement import Context, Judgement
 from moderation.verdict.list_ages import is_overdue
 from moderation.verdict.metrics import verdict_total
@@ -145,11 +145,6 @@ class Begun:
         """Whether its lists may have changed so long ago that nobody looks for verdicts by the old ones any more."""
         return is_overdue(self.at)
 
-    @property
-    def is_held(self) -> bool:
-        """Whether its campaign holds it, whatever is found on it."""
-        return _is_held_by(self.campaign)
-
 
 def item_begin(submission: Submission, now: datetime | None = None, *, turn: ExitStack | None = None) -> Begun:
     """Start to judge an upload by its words; its files may still be missing. Changes nothing.
@@ -184,10 +179,11 @@ def _is_held_by(campaign: LiveCampaign | None) -> bool:
 def _can_matter(begun: Begun, kind: ItemKind) -> CanMatter:
     """Return what says whether a costly detector may change what happens to the upload now."""
     absent = nothing_to_look_at(kind)
+    floor = begun.campaign.floor if begun.campaign else None
 
     def can_matter(detector: str, known: Sequence[Result]) -> bool:
         # Deep detectors count as pending while it is asked what could still change the verdict.
-        return not begun.is_held and could_change(detector, [*known, *absent], begun.context, begun.policy)
+        return could_change(detector, [*known, *absent], begun.context, begun.policy, floor=floor)
 
     return can_matter
 
@@ -229,9 +225,8 @@ def _judge_and_store(actor: str, submission: Submission, begun: Begun, run: Run,
     policy = begun.policy
     results = run.finish(_subject(submission, begun.language, begun.before))
     judgement = judge([*results, *nothing_to_look_at(submission.kind)], begun.context, policy)
-    campaign = None if judgement.category in policy.child_safety else begun.campaign
-    if campaign:
-        judgement = under_floor(judgement, campaign.floor, policy)
+    campaign = begun.campaign if may_join(judgement, policy) else None
+    judgement = under_floor(judgement, campaign.floor if campaign else None, policy)
     try:
         item = _store(actor, submission, begun, judgement, now, campaign)
     except JudgementOverdue:

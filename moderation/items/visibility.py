@@ -124,6 +124,16 @@ def items_visible(user: Person) -> QuerySet[Item]:
     return Item.objects.all() if may_know(user) else Item.objects.filter(is_restricted=False)
 
 
+def item_visible(user: Person, item: Item) -> bool:
+    """Return whether a person may know of an item that is at hand."""
+    return may_know(user) or not item.is_restricted
+
+
+def item_hides_media(item: Item) -> bool:
+    """Return whether an item's page shows no media, whoever looks: it is in the partition."""
+    return item.is_restricted
+
+
 def jobs_visible(user: Person) -> QuerySet[Job]:
     """Return the jobs a person may know of: of items and in queues that they may know of."""
     jobs = Job.objects.all()
@@ -132,7 +142,7 @@ def jobs_visible(user: Person) -> QuerySet[Job]:
 
 def job_hides_media(job: Job) -> bool:
     """Return whether a job's page shows no media, whoever looks: it is about the partition."""
-    return job.queue.is_restricted or job.item.is_restricted
+    return job.queue.is_restricted or item_hides_media(job.item)
 
 
 def reports_visible(user: Person) -> QuerySet[Report]:
@@ -170,6 +180,15 @@ def _in_partition() -> Q:
     members = CampaignMember.objects.filter(campaign=OuterRef("pk"))
     all_hidden = Exists(members) & ~Exists(members.filter(item__is_restricted=False))
     return Q(category__in=_slugs()) | Q(decision_category__in=_slugs()) | Q(all_hidden)
+
+
+def members_visible(user: Person, *, of: str = "") -> Q:
+    """Return the condition on members of campaigns that a person may know of.
+
+    Args:
+        of: what leads to the members in the query, as in "members__".
+    """
+    return Q() if may_know(user) else Q(**{f"{of}item__is_restricted": False})
 
 
 def n_hidden_members(user: Person, campaign_pks: Iterable[int]) -> dict[int, int]:

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from moderation.detection.minhash import JOINS, Values, signature_of, similarity, values_of
 from moderation.items.floors import campaigns_live, floor_of
-from moderation.live.followed import Followed, Waits
 from moderation.verdict.floor import CampaignFloor
+from policies.followed import Followed, Waits
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ Detectors never touch the database, so the request's own thread reads, before th
 from collections.abc import Mapping
 
 from moderation.detection.links import DomainRule
-from moderation.live.followed import Followed, Waits
 from moderation.models import ListedDomain
 from moderation.verdict.list_ages import LISTS_MAX_AGE_SECONDS
 from policies.choices import Outcome
+from policies.followed import Followed, Waits
 
 #: A listing counts everywhere after so long.
 REFRESH_SECONDS = 5.0

@@ -11,10 +11,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from moderation.detection.terms.detector import TermEntry, TermIndex
-from moderation.live.followed import Followed, Waits
 from moderation.models import EmergencyTerm
 from moderation.models.emergency import EmergencyState
 from policies.choices import Outcome
+from policies.followed import Followed, Waits
 
 log = structlog.get_logger(__name__)
 

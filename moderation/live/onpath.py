@@ -2,28 +2,29 @@
 for each policy version that decides."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import structlog
 from django.conf import settings
 
 from moderation.detection.ensemble import CanMatter, OnPathEnsemble, Run
-from moderation.detection.hashes.detector import BankIndex, HashesDetector
-from moderation.detection.history import HistoryDetector
-from moderation.detection.links import LinksDetector
+from moderation.detection.hashes.detector import BankIndex
 from moderation.detection.model_store import ModelInvalid, read_source
 from moderation.detection.pools import DetectorPools
+from moderation.detection.readers import Readers
 from moderation.detection.terms.detector import Beside, TermEntry, TermIndex, TermsDetector
 from moderation.detection.text.detector import TextDetector, TextModel
 from moderation.detection.text.loading import WEIGHTS, load
-from moderation.detection.types import Detector, Missing, Result, Subject
+from moderation.detection.types import Basis, Detector, Missing, Result, Subject
 from moderation.live import banks as live_banks
 from moderation.live import domains as live_domains
 from moderation.live import emergency_terms
 from moderation.live.banks import BanksUnavailable, BankView
+from moderation.live.known_clips import clips_sharing_frames
+from moderation.live.registry import Parts, onpath_detectors
 from policies.choices import Outcome
 from policies.decision.compiled import CompiledPolicy
 
@@ -35,15 +36,12 @@ class _Loaded:
     """What this process uses now. Replaced whole, under the lock, so that readers never see a half-built set."""
 
     policy_key: str
-    view: BankView
-    banks: BankIndex | None
-    terms: TermsDetector
-    text: TextDetector
+    parts: Parts
     ensemble: OnPathEnsemble
 
     def is_fresh(self, view: BankView) -> bool:
         """Whether nothing needs to be built."""
-        return self.view is view
+        return self.parts.view is view
 
 
 #: By the version's key: with a version in canary, uploads take turns between two.
@@ -74,16 +72,12 @@ def onpath_begin(words: Subject, policy: CompiledPolicy, *, can_matter: CanMatte
     return _current(policy).ensemble.begin(words, can_matter=can_matter)
 
 
-#: What these say follows from lists that people change, and from nothing else.
-_LISTS = frozenset({"hashes", "terms", "links"})
-
-
 def lists_run(subject: Subject, policy: CompiledPolicy) -> tuple[Result, ...]:
-    """Return what hash banks, term lists and lists of domains say of a subject now; one that fails comes back missing."""
+    """Return what the detectors say of a subject now that rest on lists alone; one that fails comes back missing."""
     live_domains.refresh()
     emergency_terms.refresh()
     detectors = _current(policy).ensemble.detectors
-    return tuple(_run_alone(detector, subject) for detector in detectors if detector.name in _LISTS)
+    return tuple(_run_alone(detector, subject) for detector in detectors if detector.basis is Basis.LISTS)
 
 
 def _run_alone(detector: Detector, subject: Subject) -> Result:
@@ -94,9 +88,15 @@ def _run_alone(detector: Detector, subject: Subject) -> Result:
         return Result(detector.name, detector.version, missing=Missing(detector.name, "failed", type(error).__name__))
 
 
+def content_versions(policy: CompiledPolicy) -> dict[str, str]:
+    """Return the versions of the on-path detectors that rest on content, by name."""
+    detectors = _current(policy).ensemble.detectors
+    return {detector.name: detector.version for detector in detectors if detector.basis is Basis.CONTENT}
+
+
 def text_detector(policy: CompiledPolicy) -> TextDetector:
     """Return the text classifier, for texts that were read or heard."""
-    return _current(policy).text
+    return _current(policy).parts.text
 
 
 def bank_index(policy: CompiledPolicy) -> BankIndex:
@@ -106,7 +106,7 @@ def bank_index(policy: CompiledPolicy) -> BankIndex:
         BanksUnavailable: they are not loaded, or too old.
     """
     live_banks.current().usable_index()
-    banks = _current(policy).banks
+    banks = _current(policy).parts.banks
     if banks is None:
         raise BanksUnavailable("The hash banks are not loaded; the work is tried again.")
     return banks
@@ -115,7 +115,23 @@ def bank_index(policy: CompiledPolicy) -> BankIndex:
 def terms_detector(policy: CompiledPolicy) -> TermsDetector:
     """Return the terms of a policy version and the emergency terms, for texts that were read or heard."""
     emergency_terms.refresh()
-    return _current(policy).terms
+    return _current(policy).parts.terms
+
+
+def readers_for(policy: CompiledPolicy, *, kind: int, language: str) -> Readers:
+    """Return what reads the words and hashes that deep detectors kept of an item, under a policy version and the lists of now.
+
+    Args:
+        language: of the item (BCP 47); "und" when unknown.
+    """
+    text = text_detector(policy)
+    return Readers(
+        terms=partial(terms_detector, policy),
+        banks=partial(bank_index, policy),
+        known_clips=clips_sharing_frames,
+        text=text if policy.counts(text.name, kind) else None,
+        language=language,
+    )
 
 
 def forget() -> None:
@@ -156,25 +172,13 @@ def _keep(loaded: _Loaded) -> None:
 
 def _rebuilt(old: _Loaded | None, policy: CompiledPolicy, view: BankView) -> _Loaded:
     banks = view.index.under(policy.bank_outcomes) if view.index is not None else None
-    terms = old.terms if old else load_terms(policy, beside=emergency_terms.current)
+    terms = old.parts.terms if old else load_terms(policy, beside=emergency_terms.current)
     log.info("onpath_built", policy=policy.number, banks=view.version, n_terms=len(policy.terms))
-    text = TextDetector(text_model(settings.TEXT_MODEL_PATH))
-    return _Loaded(policy.key, view, banks, terms, text, _ensemble(_hashes(banks, view), terms, text))
+    parts = Parts(banks, view, terms, TextDetector(text_model(settings.TEXT_MODEL_PATH)))
+    return _Loaded(policy.key, parts, _ensemble(onpath_detectors(parts)))
 
 
-def _hashes(banks: BankIndex | None, view: BankView) -> HashesDetector:
-    follower = live_banks.current()  # the one of now: detectors run on threads of their own
-    return HashesDetector(banks, view.version, is_stale=lambda: follower.is_stale)
-
-
-def _ensemble(hashes: HashesDetector, terms: TermsDetector, text: TextDetector) -> OnPathEnsemble:
-    detectors: tuple[Detector, ...] = (
-        hashes,
-        terms,
-        text,
-        LinksDetector(live_domains.current),
-        HistoryDetector(),
-    )
+def _ensemble(detectors: Sequence[Detector]) -> OnPathEnsemble:
     # Whatever version asks, the detectors that fail are the same.
     breakers = next((loaded.ensemble.breakers for loaded in _loaded.values()), None)
     return OnPathEnsemble(detectors, deadline_ms=settings.ONPATH_DEADLINE_MS, pools=_pools, breakers=breakers)

@@ -1,8 +1,5 @@
 """How late the deep queues are. Reads only; the answer is kept for a moment, because every upload asks."""
 
-import threading
-import time
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
@@ -12,6 +9,7 @@ from django.utils import timezone
 from moderation.models import Creator
 from moderation.outbox.priority import rank_at
 from moderation.outbox.queues import LIVE_QUEUES
+from policies.followed import Followed, Waits
 
 #: An answer is used for so many seconds.
 _FRESH_SECONDS = 2.0
@@ -34,32 +32,21 @@ def lags(now: datetime) -> dict[str, float]:
         return {queue: max((now - first).total_seconds(), 0.0) if first else 0.0 for queue, first in cursor.fetchall()}
 
 
-@dataclass(slots=True)
-class _Kept:
-    """The last answer of this process and when it was asked for (monotonic seconds)."""
-
-    is_pressed: bool = False
-    asked_at: float | None = None
-
-
-_kept = _Kept()
-_lock = threading.Lock()
-
-
 def is_pressed() -> bool:
     """Return whether a deep queue is later than DEEP_PRESSURE_SECONDS, as of a moment ago."""
-    with _lock:
-        due = _kept.asked_at is None or time.monotonic() - _kept.asked_at > _FRESH_SECONDS
-        if due:
-            _kept.asked_at = time.monotonic()  # others go on with the old answer meanwhile
-    if due:
-        _kept.is_pressed = max(lags(timezone.now()).values()) > settings.DEEP_PRESSURE_SECONDS
-    return _kept.is_pressed
+    _followed.refresh()
+    return bool(_followed.value)
 
 
-def forget() -> None:
-    """Ask again at the next call; for tests."""
-    _kept.asked_at = None
+def _read() -> bool:
+    return max(lags(timezone.now()).values()) > settings.DEEP_PRESSURE_SECONDS
+
+
+# Others go on with the old answer while one asks. An upload asks within its transaction, which a failure ends.
+_followed = Followed(
+    "deep queues", lambda: _read(), ttl_seconds=lambda: _FRESH_SECONDS, waits=Waits.NOBODY, raises=True
+)
+forget = _followed.forget
 
 
 def rank_of(creator: Creator, came_at: datetime) -> datetime:

@@ -5,35 +5,23 @@ looked, and is evidence for as long as the same versions of them are in use. Not
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from moderation.detection.clip import LOOKS_AT
-from moderation.detection.hashes.frames import match_frames
-from moderation.detection.ocr.detector import read_findings
-from moderation.detection.speech.findings import speech_findings
-from moderation.detection.terms.detector import TermsDetector
-from moderation.detection.terms.unspaced import UnspacedPhrases
-from moderation.detection.types import CreatorHistory, Finding, Missing, Picture, Result, Subject
-from moderation.detection.vision.detector import vision_findings
-from moderation.live.known_clips import clips_sharing_frames
+from moderation.detection.clip import DeepDetector
+from moderation.detection.readers import Readers
+from moderation.detection.types import Basis, CreatorHistory, Finding, Missing, Picture, Result, Subject
 from moderation.live.lists import ListsUnavailable
-from moderation.live.onpath import bank_index, lists_run, terms_detector
+from moderation.live.onpath import lists_run, readers_for
+from moderation.live.registry import names_resting_on, scanners
 from moderation.models import Decision, DetectorResult, Item, MediaFile
 from moderation.models import Finding as FindingRow
 from moderation.models.decision import MACHINE_STAGES
 from moderation.verdict.evidence_codec import source_of
 from policies.choices import DEEP_DETECTORS, DETECTORS, ItemKind, Outcome
 from policies.decision.compiled import CompiledPolicy
-
-#: What these found is a matter of lists, wherever they found it; the rest is a matter of content.
-_OF_LISTS = frozenset({"terms", "hashes", "frames", "links"})
-#: Makes what another set of prompts says of a file that was looked at before; None where it was not.
-Rescore = Callable[[str], Result | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +53,19 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class InUse:
-    """The versions of the detectors of content that are in use, by name, and what scores kept frames again."""
+    """What looks at content now.
+
+    Attributes:
+        versions: of the detectors that rest on content, by name; of one that is not among them, what it found counts as it is.
+        deep: the deep ones among them.
+        scanners: those that hold lists against what they kept, configured or not.
+        of_lists: the detectors whose findings are a matter of lists, wherever they found them; the rest is a matter of content.
+    """
 
     versions: Mapping[str, str]
-    rescore: Rescore
+    deep: Mapping[str, DeepDetector]
+    scanners: Mapping[str, DeepDetector] = field(default_factory=lambda: scanners())
+    of_lists: frozenset[str] = field(default_factory=lambda: names_resting_on(Basis.LISTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +123,11 @@ def scan(content: Content, policy: CompiledPolicy, in_use: InUse) -> Scanned:
     Raises:
         ListsUnavailable: a list cannot be read, so nobody can say what it holds.
     """
-    onpath = {result.detector: _require_known(result, content) for result in _lists(content, policy)}
-    results = [onpath.get(name) or _content_result(name, content, policy, in_use) for name in DETECTORS]
+    item = content.item
+    onpath = {result.detector: _require_known(result, content) for result in lists_run(subject_of(item), policy)}
+    readers = readers_for(policy, kind=item.kind, language=item.language_detected or "und")
+    results = [onpath.get(name) or _content_result(name, content, readers, in_use) for name in DETECTORS]
     return Scanned(tuple(results), all(_is_current(name, content, in_use) for name in DETECTORS))
-
-
-def _lists(content: Content, policy: CompiledPolicy) -> tuple[Result, ...]:
-    return lists_run(subject_of(content.item), policy)
 
 
 def subject_of(item: Item, *, history: CreatorHistory | None = None) -> Subject:
@@ -161,78 +156,45 @@ def _require_known(result: Result, content: Content) -> Result:
     return result
 
 
-def _content_result(name: str, content: Content, policy: CompiledPolicy, in_use: InUse) -> Result:
+def _content_result(name: str, content: Content, readers: Readers, in_use: InUse) -> Result:
     """Return a result as it was, with what lists say of it now in the place of what they said."""
     why = content.missing.get(name)
     stored = [row for row in content.seen.findings.all() if source_of(row.detector, row.where) == name]
-    findings = [_finding(row) for row in stored if row.detector not in _OF_LISTS]
+    findings = [_finding(row) for row in stored if row.detector not in in_use.of_lists]
     version = content.versions.get(name, "")
     kept = content.kept.get(name)
-    if kept is not None:
-        findings += _find_in(name, kept.payload, policy, content.item)
+    if kept is not None and name in in_use.scanners:
+        findings += in_use.scanners[name].scan(kept.payload, readers)
     elif name in DEEP_DETECTORS:  # its text or its hashes are gone: what lists found in them stands
-        findings += [_finding(row) for row in stored if row.detector in _OF_LISTS]
-    if name == "vision" and why is None and version != in_use.versions.get(name):
-        again = in_use.rescore(content.item.media.sha256) if content.item.media else None
+        findings += [_finding(row) for row in stored if row.detector in in_use.of_lists]
+    if why is None and version != in_use.versions.get(name):
+        again = _rerun(name, content, in_use)
         if again:
-            version, findings = again.version, list(vision_findings(again.payload))
+            version, findings = again.version, list(in_use.deep[name].interpret(again, readers).findings)
     return Result(name, version, findings=tuple(findings), missing=Missing(name, why) if why else None)
+
+
+def _rerun(name: str, content: Content, in_use: InUse) -> Result | None:
+    """Return what the detector in use makes of the file without opening it; None where it would have to look again."""
+    if content.item.media is None or name not in in_use.deep:
+        return None
+    return in_use.deep[name].rerun(content.item.media.sha256)
 
 
 def _is_current(name: str, content: Content, in_use: InUse) -> bool:
     """Whether what is known of one detector's content is what the version in use says. What it lists has no version here."""
     if name in content.missing or name not in in_use.versions:
         return True
-    if name in DEEP_DETECTORS:
-        if content.item.media is None or content.item.kind not in LOOKS_AT[name]:
-            return True
-        if name == "vision":
-            return (
-                content.versions.get(name) == in_use.versions[name]
-                or in_use.rescore(content.item.media.sha256) is not None
-            )
-        return name in content.kept and content.versions.get(name) == in_use.versions[name]
-    return content.versions.get(name) == in_use.versions[name]
+    is_seen = content.versions.get(name) == in_use.versions[name]
+    detector = in_use.deep.get(name)
+    if detector is None:
+        return is_seen
+    if content.item.media is None or content.item.kind not in detector.kinds:
+        return True
+    is_at_hand = name in content.kept or not detector.looks_up
+    return (is_seen and is_at_hand) or _rerun(name, content, in_use) is not None
 
 
 def _finding(row: FindingRow) -> Finding:
     hard = None if row.hard is None else Outcome(row.hard)
     return Finding(row.detector, row.detector_version, row.category, row.score, row.where, hard)
-
-
-# --- what lists say of what was read, heard and seen ---------------------------------------------------------------
-
-
-def _find_in(name: str, payload: Mapping[str, Any], policy: CompiledPolicy, item: Item) -> Sequence[Finding]:
-    if name == "frames" and "frames" in payload:
-        return match_frames(payload, bank_index(policy), clips_sharing_frames)
-    return terms_in(name, payload, terms_detector(policy), item.language_detected or "und")
-
-
-def terms_in(name: str, payload: Mapping[str, Any], detector: TermsDetector, language: str) -> Sequence[Finding]:
-    """Return the terms in what `ocr` read or `speech` heard; nothing of what another detector made.
-
-    Args:
-        language: of the item; what was heard has its own.
-    """
-    if name == "ocr" and payload.get("lines"):
-        return read_findings(payload, partial(text_scan, detector, language))
-    if name == "speech" and payload.get("segments"):
-        spoken = payload.get("language", "und")
-        return speech_findings(payload, lambda words, where: text_scan(detector, spoken, words, where))
-    return ()
-
-
-def text_scan(detector: TermsDetector, language: str, text: str, where: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Return what term lists say of a text; one that was read from a picture may have lost its spaces."""
-    found = detector.findings_for(text, where, language)
-    if where.get("source") != "ocr":
-        return found
-    known = {f.category for f in found}
-    joined = _phrases(detector).findings_for(text, where)
-    return found + tuple(f for f in joined if f.category not in known)
-
-
-@lru_cache(maxsize=4)
-def _phrases(detector: TermsDetector) -> UnspacedPhrases:
-    return UnspacedPhrases.of(detector)

@@ -9,22 +9,25 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from moderation.detection.clip import DeepDetector
 from moderation.detection.hashes.detector import BankEntry, BankIndex
-from moderation.detection.hashes.frames import NAME as FRAMES
 from moderation.detection.links import DomainRule, LinksDetector
+from moderation.detection.readers import Readers
 from moderation.detection.terms.detector import TermsDetector
-from moderation.detection.types import Subject
+from moderation.detection.types import Lookup, Subject
 from moderation.live import banks as live_banks
 from moderation.live import emergency_terms
 from moderation.live.lists import ListsUnavailable
+from moderation.live.registry import scanners
 from moderation.models import Creator, DetectorResult, EmergencyTerm, HashBank, HashEntry, Item, ListChange, MediaFile
 from moderation.models.lists import ListKind
-from moderation.rejudge.list_scan import terms_in, text_scan
 from policies.choices import ItemKind, Outcome
 from policies.decision.rollout import bucket_of
 
 #: Says which of some items, with their files, a change may concern, by primary key.
 Concerned = Callable[[Sequence[Item]], list[int]]
+#: What a deep detector kept of a file, and the detector, which holds lists against it.
+_Kept = tuple[DeepDetector, DetectorResult]
 #: Entries that are looked for by an index of their own; for more of them the process's index of all banks is used.
 _MAX_ENTRIES = 20_000
 
@@ -55,16 +58,17 @@ def _by_term(subject: Mapping[str, Any]) -> Concerned:
     detector = TermsDetector(emergency_terms.compile_terms(rows).index, f"emergency-{term.key}")
 
     def concerned(items: Sequence[Item]) -> list[int]:
-        kept = _load_results(items, ("ocr", "speech"))
+        kept = _load_results(items, Lookup.TERMS)
         return [item.pk for item in items if _holds(item, kept.get(_sha256(item), ()), detector)]
 
     return concerned
 
 
-def _holds(item: Item, kept: Sequence[DetectorResult], detector: TermsDetector) -> bool:
+def _holds(item: Item, kept: Sequence[_Kept], detector: TermsDetector) -> bool:
     language = item.language_detected or "und"
-    return bool(text_scan(detector, language, item.caption, {"field": "caption"})) or any(
-        terms_in(row.detector, row.payload, detector, language) for row in kept
+    readers = Readers.of_terms(detector, language)
+    return bool(readers.scan_terms(item.caption, {"field": "caption"}, language)) or any(
+        by.scan(row.payload, readers) for by, row in kept
     )
 
 
@@ -90,7 +94,7 @@ def _by_hashes(subject: Mapping[str, Any]) -> Concerned:
     index = _index_of(subject)
 
     def concerned(items: Sequence[Item]) -> list[int]:
-        kept = _load_results(items, (FRAMES,))
+        kept = _load_results(items, Lookup.BANKS)
         return [item.pk for item in items if _matches(item, kept.get(_sha256(item), ()), index)]
 
     return concerned
@@ -127,11 +131,10 @@ def _whole_bank(pk: int) -> BankIndex:
     return index.only(pk)
 
 
-def _matches(item: Item, kept: Sequence[DetectorResult], index: BankIndex) -> bool:
+def _matches(item: Item, kept: Sequence[_Kept], index: BankIndex) -> bool:
     files = [file for file in (item.media, item.cover) if file]
-    return any(_is_known(file, index) for file in files) or any(
-        index.match_pdq(frame["pdq"], frame["quality"]) for row in kept for frame in row.payload.get("frames", ())
-    )
+    readers = Readers.of_banks(index)
+    return any(_is_known(file, index) for file in files) or any(by.scan(row.payload, readers) for by, row in kept)
 
 
 def _is_known(file: MediaFile, index: BankIndex) -> bool:
@@ -170,11 +173,11 @@ def _sha256(item: Item) -> str:
     return item.media.sha256 if item.media else ""
 
 
-def _load_results(items: Sequence[Item], detectors: Sequence[str]) -> Mapping[str, Sequence[DetectorResult]]:
-    """Return what detectors made of the items' files, by content."""
-    hashes = {_sha256(item) for item in items} - {""}
-    found: defaultdict[str, list[DetectorResult]] = defaultdict(list)
+def _load_results(items: Sequence[Item], lookup: Lookup) -> Mapping[str, Sequence[_Kept]]:
+    """Return what detectors kept of the items' files that such lists are held against, by content."""
+    hashes, by_name = {_sha256(item) for item in items} - {""}, scanners(lookup)
+    found: defaultdict[str, list[_Kept]] = defaultdict(list)
     if hashes:
-        for row in DetectorResult.objects.filter(sha256__in=hashes, detector__in=detectors):
-            found[row.sha256].append(row)
+        for row in DetectorResult.objects.filter(sha256__in=hashes, detector__in=by_name):
+            found[row.sha256].append((by_name[row.detector], row))
     return found

@@ -5,7 +5,7 @@ clearance) comes through here, or writes many narrower verdicts at once (decisio
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from django.db import transaction
@@ -15,10 +15,10 @@ from moderation.decisions.clearances import clearance_renew
 from moderation.decisions.locking import item_locked
 from moderation.decisions.record import decision_by_machine
 from moderation.items.context import context_of
-from moderation.items.floors import floors_under
-from moderation.live.deep_detectors import deep_detectors
+from moderation.items.floors import floor_under
 from moderation.live.lists import ListsChanged, lists_refresh
-from moderation.live.onpath import text_detector
+from moderation.live.onpath import content_versions
+from moderation.live.registry import deep_detectors
 from moderation.models import Item, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
@@ -67,8 +67,8 @@ class Judge:
             ListsUnavailable, policies.errors.PolicyUnavailable: nobody can tell now.
         """
         policy = policy_for(content.item.creator.external_id)
-        versions = {**self._in_use.versions, "text": text_detector(policy).version}
-        scanned = scan(content, policy, InUse(versions, self._in_use.rescore))
+        versions = {**self._in_use.versions, **content_versions(policy)}
+        scanned = scan(content, policy, replace(self._in_use, versions=versions))
         judgement = judge(scanned.results, context_of(content.item), policy, lists=self.mark)
         return Verdict(judgement, policy, scanned.is_whole)
 
@@ -81,12 +81,7 @@ class Judge:
 def _in_use() -> InUse:
     """Return what looks at content here. A detector that no model is set up for has no version to be compared with."""
     detectors = {d.name: d for d in deep_detectors() if d.is_configured}
-    vision = detectors.get("vision")
-
-    def rescore(sha256: str) -> object:
-        return vision.rerun(sha256) if vision else None  # type: ignore[attr-defined]
-
-    return InUse({name: d.version for name, d in detectors.items()}, rescore)  # type: ignore[arg-type]
+    return InUse({name: d.version for name, d in detectors.items()}, detectors)
 
 
 def items_judge_again(
@@ -160,7 +155,7 @@ def _decide(content: Content, stage: DecisionStage, judges: Judge) -> bool:
     if before is None or item.withdrawn_at:
         return False
     verdict = judges.verdict(_as_locked(content, item))
-    judgement = under_floor(verdict.judgement, floors_under([item]).get(item.pk), verdict.policy)
+    judgement = under_floor(verdict.judgement, floor_under(item), verdict.policy)
     if is_wider(judgement, before) and not verdict.is_whole:
         message_add(topic=TOPIC_EXAMINE, item=item, rank_at=timezone.now())
         return False

@@ -8,18 +8,18 @@ import numpy as np
 from django.db import connection
 
 from moderation.decisions.evidence import category_codes
+from moderation.detection.clip import DeepDetector
+from moderation.detection.readers import Readers
 from moderation.detection.terms.detector import TermsDetector
-from moderation.detection.types import Finding
+from moderation.detection.types import Finding, Lookup
+from moderation.live.registry import scanners
 from moderation.models import DetectorResult
-from moderation.rejudge.list_scan import terms_in
 from moderation.verdict.evidence_codec import pack_findings, unpack
 from moderation.verdict.judge import hard_keys
 from policies.choices import DETECTORS
 from policies.replay.population import source_code
 
-_TERMS = DETECTORS.index("terms")
-#: By who carries a text, the source of what `terms` found in it; a caption is the detector's own.
-_SOURCES = {name: source_code(DETECTORS.index(name), _TERMS) for name in ("terms", "ocr", "speech")}
+_TERMS = DETECTORS.index(TermsDetector.name)
 _READ = """
     SELECT e.item_id, i.caption, i.language_detected, e.cells, e.missing & %(terms)s = 0, coalesce(f.sha256, '')
     FROM moderation_itemevidence e JOIN moderation_item i ON i.id = e.item_id
@@ -54,11 +54,14 @@ def texts_look_again(
     with connection.cursor() as cursor:
         cursor.execute(_READ, {"after": after, "until": until, "since": since_txid, "terms": 1 << _TERMS})
         rows = cursor.fetchall()
-    kept, codes = _load_results({sha256 for *_, sha256 in rows} - {""}), category_codes()
+    carriers, codes = scanners(Lookup.TERMS), category_codes()
+    kept = _load_results({sha256 for *_, sha256 in rows} - {""}, list(carriers))
     changed: list[tuple[int, bytes, bytes]] = []
     hard: dict[int, frozenset[str]] = {}
     for pk, caption, language, stored, is_known, sha256 in rows:
-        found = _find(caption if is_known else None, kept.get(sha256, {}), detector, language or "und")
+        found = _find(kept.get(sha256, {}), carriers, Readers.of_terms(detector, language or "und"))
+        if is_known:  # a caption is the detector's own
+            found[detector.name] = detector.findings_for(caption, {"field": "caption"}, language or "und")
         new = _replace(bytes(stored), found, codes)
         if new is not None:
             changed.append((pk, bytes(stored), new))
@@ -68,30 +71,27 @@ def texts_look_again(
     return hard
 
 
-def _load_results(hashes: set[str]) -> Mapping[str, Mapping[str, DetectorResult]]:
+def _load_results(hashes: set[str], carriers: Sequence[str]) -> Mapping[str, Mapping[str, DetectorResult]]:
     """Return what was read and heard in files, by content and detector: the newest."""
     found: defaultdict[str, dict[str, DetectorResult]] = defaultdict(dict)
     if hashes:
-        for row in DetectorResult.objects.filter(sha256__in=hashes, detector__in=("ocr", "speech")).order_by("pk"):
+        for row in DetectorResult.objects.filter(sha256__in=hashes, detector__in=carriers).order_by("pk"):
             found[row.sha256][row.detector] = row
     return found
 
 
 def _find(
-    caption: str | None, kept: Mapping[str, DetectorResult], detector: TermsDetector, language: str
+    kept: Mapping[str, DetectorResult], carriers: Mapping[str, DeepDetector], readers: Readers
 ) -> dict[str, Sequence[Finding]]:
-    """Return the terms in each text that can be looked through, by who carries it."""
-    found = {name: terms_in(name, row.payload, detector, language) for name, row in kept.items()}
-    if caption is not None:
-        found["terms"] = detector.findings_for(caption, {"field": "caption"}, language)
-    return found
+    """Return the terms in what was read and heard, by who carries the text."""
+    return {name: carriers[name].scan(row.payload, readers) for name, row in kept.items()}
 
 
 def _replace(old: bytes, found: Mapping[str, Sequence[Finding]], codes: Mapping[str, int]) -> bytes | None:
     """Return an item's cells with others of terms in its texts; None where they are the same."""
     new = b"".join(pack_findings(some, [name] * len(some), codes) for name, some in found.items())
     cells = unpack(old)
-    mine = np.isin(cells["source"], [_SOURCES[name] for name in found])
+    mine = np.isin(cells["source"], [source_code(DETECTORS.index(name), _TERMS) for name in found])
     if sorted(cells[mine].tolist()) == sorted(unpack(new).tolist()):
         return None
     return bytes(np.ascontiguousarray(cells[~mine]).tobytes()) + new

@@ -12,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
+from moderation.detection.hashes.detector import HashesDetector
+from moderation.detection.types import Lookup
+from moderation.live.registry import scanners
 from moderation.models.activation import Phase
 from moderation.models.decision import PERSON_STAGES, PERSONS_RULES
 from moderation.verdict.change import Change, job_for
@@ -52,10 +55,6 @@ _DECISIONS = """
     SELECT d.id, d.evidence, d.stage = ANY(%s) OR d.decided_by = ANY(%s) OR i.withdrawn_at IS NOT NULL
     FROM moderation_decision d JOIN moderation_item i ON i.id = d.item_id WHERE d.id = ANY(%s)
 """
-
-
-#: What these found is a known hash, and what follows from it is asked of the version.
-_MATCHING = [DETECTORS.index(name) for name in ("hashes", "frames")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +109,9 @@ def _join_codes(n_codes: npt.NDArray[np.int64], letters: str) -> npt.NDArray[np.
 def with_matches(population: Population) -> set[int]:
     """Return the items in which a known hash was met, by what is stored; where nobody can tell who found it, it may be one."""
     cells = population.cells
-    is_match = np.isin(detectors_of(cells.source), _MATCHING) | ((cells.source == FUSED) & (cells.hard > 0))
+    # What these found is a known hash, and what follows from it is asked of the version.
+    matching = [DETECTORS.index(name) for name in (HashesDetector.name, *scanners(Lookup.BANKS))]
+    is_match = np.isin(detectors_of(cells.source), matching) | ((cells.source == FUSED) & (cells.hard > 0))
     return set(population.item_pk[cells.row[is_match]].tolist())
 
 

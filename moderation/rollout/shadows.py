@@ -61,21 +61,18 @@ def _record(policy: CompiledPolicy, now: datetime) -> int:
     return len(verdicts)
 
 
-#: A shadow judges what was found; whether a detector was exchanged since is no matter of its.
-_AS_SEEN = InUse({}, lambda _sha256: None)
-
-
 def shadow_judgement(content: Content, policy: CompiledPolicy) -> Judgement:
     """Return what a version says of the content of a decision, with its own terms, and the lists of now.
 
     Raises:
         ListsUnavailable: they cannot be read.
     """
-    results = scan(content, policy, _AS_SEEN).results
+    # A shadow judges what was found; whether a detector was exchanged since is no matter of its.
+    results = scan(content, policy, InUse({}, {})).results
     context = Context(**content.seen.evidence["context"])
     floor = CampaignFloor.of(content.seen.evidence)
     judgement = judge(results, context, policy)
-    return under_floor(judgement, floor, policy) if floor else judgement
+    return under_floor(judgement, floor, policy)
 
 
 def _row(decision: Decision, version: int, judgement: Judgement) -> ShadowVerdict:

@@ -21,6 +21,8 @@ from policies.choices import BAND_MIN_AGES, DETECTORS, ItemKind, Outcome
 from policies.decision.compiled import CompiledPolicy
 from policies.decision.decide import EvidenceBatch, Reason, VerdictBatch, decide, explain
 
+#: The answer of evidence that does not say who answered.
+_ALL = frozenset(DETECTORS)
 _CONTEXT = tuple(f.name for f in fields(Context))
 
 
@@ -154,13 +156,24 @@ def is_same(judgement: Judgement, current: Standing) -> bool:
     return judgement.min_age == current.min_age and set(judgement.territories) == set(current.territories_blocked)
 
 
-def could_change(detector: str, results: Sequence[Result], context: Context, policy: CompiledPolicy) -> bool:
+def could_change(
+    detector: str,
+    results: Sequence[Result],
+    context: Context,
+    policy: CompiledPolicy,
+    *,
+    floor: CampaignFloor | None = None,
+) -> bool:
     """Return whether any findings of a detector, or its silence, could change what `results` of the others decide.
+
+    Under a floor that holds, nothing can: no member is served, whatever else is found on it.
 
     `decide` is monotone: more evidence and more that is missing never make a verdict milder. So whatever the detector might
     say lies between finding nothing and being sure of everything, and where these two ends agree (and agree with its being
     missing), so does all between. Hard evidence, which only term lists and banks give, is not among what it might say.
     """
+    if floor is not None and floor.holds:
+        return False
     others = [r for r in results if r.detector != detector]
     silent = _evidence([*others, Result(detector, _BOUND)], context, policy)
     # All that the three ends have in common. Most uploads differ in nothing of it: nobody found anything, in one language.
@@ -205,12 +218,17 @@ def replay(evidence: Mapping[str, Any], policy: CompiledPolicy) -> Judgement:
     return _verdict(dict(evidence), policy, ())
 
 
+def may_join(judgement: Judgement, policy: CompiledPolicy) -> bool:
+    """Whether what is judged so may belong to a campaign: child safety has a partition of its own."""
+    return judgement.category not in policy.child_safety
+
+
 def under_floor(judgement: Judgement, floor: CampaignFloor | None, policy: CompiledPolicy) -> Judgement:
     """Return a verdict, given under no floor yet, as that of a campaign's member; without a floor as it is.
 
-    Its evidence names the campaign, so that replay gives the same. Child safety has a partition of its own, and no floor.
+    The one place where a floor is put under a verdict. Its evidence names the campaign, so that replay gives the same.
     """
-    if floor is None or judgement.category in policy.child_safety:
+    if floor is None or not may_join(judgement, policy):
         return judgement
     evidence = {**judgement.evidence, "campaign": floor.as_evidence()}
     return floor.under(replace(judgement, evidence=evidence, digest=digest_of(evidence)))
@@ -253,7 +271,7 @@ def evidence_batch(rows: Sequence[Mapping[str, Any]], policy: CompiledPolicy) ->
     contexts = [row["context"] for row in rows]
     return EvidenceBatch(
         scores=np.array([[r["scores"].get(c, 0.0) for c in policy.categories] for r in rows], dtype=np.float32),
-        missing=np.array([[d in r["missing"] for d in DETECTORS] for r in rows], dtype=bool),
+        missing=np.array([_missing_in(r) for r in rows], dtype=bool),
         hard=np.array([[r["hard"].get(c, 0) for c in policy.categories] for r in rows], dtype=np.uint8),
         kind=np.array([c["kind"] if c["kind"] in ItemKind.values else -1 for c in contexts], dtype=np.int8),
         market=np.array([policy.market_index(c["market"]) for c in contexts], dtype=np.int16),
@@ -262,6 +280,12 @@ def evidence_batch(rows: Sequence[Mapping[str, Any]], policy: CompiledPolicy) ->
         standing=np.array([_or_unknown(c["standing"]) for c in contexts], dtype=np.int8),
         unlabelled=np.array([r.get("unlabelled", 0) for r in rows], dtype=np.uint8),
     )
+
+
+def _missing_in(row: Mapping[str, Any]) -> list[bool]:
+    """Return which detectors gave no answer, in the order of DETECTORS: one that came after the evidence did not look."""
+    missing, answered = row["missing"], row.get("versions") or _ALL
+    return [name in missing or name not in answered for name in DETECTORS]
 
 
 def _or_unknown(value: int | None) -> int:

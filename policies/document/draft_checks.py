@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from policies.choices import DETECTORS, KIND_KEYS
 from policies.document.regions import REGIONS
 from policies.document.rows import Document, RouteRow, TermRow
 from policies.errors import PolicyError
@@ -120,6 +121,17 @@ def check_routing(rows: Sequence[RouteRow]) -> None:
             place = min(takers) + 1
             raise PolicyError(f"routing[{i}]", f"nothing reaches this rule: rule {place} takes all it would match")
         first[row.category, row.language, row.kind] = i
+
+
+def check_detectors(document: Document) -> None:
+    """Check that each kind says of each detector whether it is used: also of one that came after the version it was made from.
+
+    Raises: PolicyError naming the first that is not spoken of.
+    """
+    said = {(row.kind, row.detector) for row in document.detectors}
+    for (kind, key), detector in itertools.product(enumerate(KIND_KEYS), DETECTORS):
+        if (kind, detector) not in said:
+            raise PolicyError(f"detectors.{key}", f"does not say whether {detector!r} is used")
 
 
 _CHECKS: Mapping[str, Callable[[Document], None]] = {

@@ -253,7 +253,7 @@ def _detectors(value: object, where: str) -> tuple[DetectorRow, ...]:
 
 def _uses(kind: int) -> Callable[[object, str], list[DetectorRow]]:
     """Return the reader of one kind's three lists. Each detector stands in exactly one of them: silence would leave open
-    whether its absence matters."""
+    whether its absence matters. What came after a version was written stands in a fourth, `not_known`, and counts for nothing."""
 
     def check(value: object, where: str) -> list[DetectorRow]:
         fields = _Fields(value, where)
@@ -263,9 +263,11 @@ def _uses(kind: int) -> Callable[[object, str], list[DetectorRow]]:
                 if detector not in DETECTORS:
                     raise PolicyError(f"{where}.{name}", f"{show(detector)} is not a detector")
                 rows.append(DetectorRow(kind, detector, None if when_missing is None else int(when_missing)))
+        not_known = fields.take("not_known", _names, [])
         fields.done()
-        _once((row.detector for row in rows), where)
-        absent = set(DETECTORS) - {row.detector for row in rows}
+        named = [*(row.detector for row in rows), *not_known]
+        _once(named, where)
+        absent = set(DETECTORS) - set(named)
         if absent:
             raise PolicyError(where, f"does not say whether {show(min(absent))} is used")
         return rows

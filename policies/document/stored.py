@@ -14,7 +14,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Model, OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
-from policies.choices import BAND_KEYS, KIND_KEYS
+from policies.choices import BAND_KEYS, DETECTORS, KIND_KEYS
 from policies.document.schema import LEVEL_KEYS, OUTCOME_KEYS, STANDING_KEYS
 from policies.document.yaml_form import Lines, read_yaml
 from policies.errors import PolicyError
@@ -257,6 +257,11 @@ def _detectors_of(rows: Iterable[_Row]) -> dict[str, dict[str, list[str]]]:
     for row in rows:
         name = "not_used" if row["when_missing"] is None else OUTCOME_KEYS[row["when_missing"]]
         uses[KIND_KEYS[row["kind"]]][name].append(row["detector"])
+    for of_kind in uses.values():
+        # A version says nothing of a detector that came later, and is read as it was published.
+        later = set(DETECTORS).difference(*of_kind.values())
+        if later:
+            of_kind["not_known"] = [name for name in DETECTORS if name in later]
     return uses
 
 

@@ -15,7 +15,7 @@ from policies import live as live_policies
 from policies.decision.compile import compile_parsed
 from policies.decision.rollout import MAX_SHADOWS
 from policies.document.content import publish_guidelines, write_rows, write_terms
-from policies.document.draft_checks import check_draft, check_term
+from policies.document.draft_checks import check_detectors, check_draft, check_term
 from policies.document.schema import parse_document, parse_terms
 from policies.document.stored import document_of
 from policies.errors import PolicyError
@@ -91,6 +91,7 @@ def version_submit(*, actor: User, version: PolicyVersion, note: str = "") -> Po
     check_transition(version.state, VersionState.IN_REVIEW)
     document = parse_document(document_of(version))
     check_draft(document)
+    check_detectors(document)
     version.digest = compile_parsed(document).digest
     return _move(version, actor, VersionState.IN_REVIEW, Verb.SUBMIT, note)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from moderation.detection.types import Result, Subject
+from moderation.detection.types import Basis, Result, Subject
 from policies.choices import ItemKind, Stage
 
 SUBJECT = Subject(ItemKind.TEXT, "hello", "en", "DE")
@@ -15,6 +15,7 @@ class Fake:
     version = "v1"
     stage = Stage.ON_PATH
     categories: tuple[str, ...] = ()
+    basis = Basis.CONTENT
     cost_ms = 1.0
     reads_files = False
 

@@ -315,8 +315,6 @@ READS: dict[str, str] = {
     "rejudge.list_scan.contents_seen": "reads what is known of items",
     "rejudge.list_scan.subject_of": "reads a stored hash",
     "rejudge.list_scan.scan": "looks through content",
-    "rejudge.list_scan.terms_in": "looks through a text",
-    "rejudge.list_scan.text_scan": "looks through a text",
     "rejudge.list_subjects.select_concerned": "says which items a change may concern",
     "db.transactions.have_ended": "waits for transactions",
     "db.transactions.mark_now": "reads a transaction's id",

@@ -37,7 +37,7 @@ from moderation.gate import door as process_gate
 from moderation.gate.door import Gate, Viewer
 from moderation.intake.submit import Begun, Submission, UploadedMedia, item_begin, item_submit
 from moderation.live import emergency_terms
-from moderation.live.deep_detectors import deep_detectors
+from moderation.live.registry import deep_detectors
 from moderation.models import (
     Campaign,
     Clearance,

@@ -3,14 +3,14 @@
 from django import forms
 
 from console.pages.fields import WholeNumberField
-from moderation.detection.clip import LOOKS_AT
+from moderation.live.registry import deep_declared
 
 
 class RerunForm(forms.Form):
     """Which detector runs over history, and how fast at most."""
 
     detector = forms.ChoiceField(
-        choices=[(name, name) for name in LOOKS_AT],
+        choices=[(name, name) for name in deep_declared()],
         error_messages={"invalid_choice": "Choose one of the deep detectors.", "required": "Choose a detector."},
     )
     per_minute = WholeNumberField(

@@ -24,6 +24,7 @@ from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.items import queries
 from moderation.items.match_words import words_in
 from moderation.items.timeline import timeline as moments_of
+from moderation.items.visibility import item_hides_media
 from moderation.models import Decision, Item
 from moderation.prompts.queries import items_alike
 from moderation.reports import queries as report_queries
@@ -122,7 +123,7 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
     jobs = list(review_queries.item_jobs(request.user, item))
     findings = next((list(d.findings.all()) for d in trail if d.findings.all()), [])
     shown = [_tell(decision, names, changed) for decision in trail]
-    current, is_shown = item.current_decision, not item.is_restricted
+    current, is_shown = item.current_decision, not item_hides_media(item)
     return {
         "item": item,
         "media": media_panel(item, is_shown=is_shown, at=timeline.moment_asked(request.GET.get("at"), item.lasts_ms)),

@@ -133,6 +133,7 @@ def _detector_rows(document: Data) -> list[dict[str, Any]]:
         for kind, uses in document["detectors"].items()
         for use, names in uses.items()
         for name in names
+        if use != "not_known"  # somebody has to say
     }
     return [
         {"detector": name, "label": name, **{kind: used.get((kind, name), "") for kind in KIND_KEYS}}

@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from moderation.detection.hashes.columns import QUARANTINED, BankInfo, ExactTable, HashColumns, Layers, PdqTable
 from moderation.detection.hashes.pdq import PDQ_MAX_DISTANCE, PDQ_MIN_QUALITY, pack, pack_all, pdq_of
-from moderation.detection.types import Finding, Missing, Picture, Result, Subject
+from moderation.detection.types import Basis, Finding, Missing, Picture, Result, Subject
 from policies.choices import ItemKind, Outcome, Stage
 
 #: Matches reported for one picture and bank: near copies in a bank say nothing new.
@@ -218,10 +218,11 @@ class HashesDetector:
 
     name = "hashes"
     stage = Stage.ON_PATH
-    categories: tuple[str, ...] = ()
-    languages: frozenset[str] | None = None
+    categories: ClassVar[tuple[str, ...]] = ()
+    languages: ClassVar[frozenset[str] | None] = None
     kinds = frozenset(ItemKind)
     cost_ms = 5.0
+    basis = Basis.LISTS
     reads_files = True
 
     def __init__(self, index: BankIndex | None, version: str, is_stale: Callable[[], bool] = _never) -> None:

@@ -1,29 +1,29 @@
 """Known pictures and known clips inside clips: the PDQ of sampled frames against the banks, with times, distances and runs."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from moderation.detection.clip import LOOKS_AT, ClipSubject
+from moderation.detection.clip import ClipSubject, DeepDefaults
 from moderation.detection.hashes.detector import BankIndex, Match, finding_of
 from moderation.detection.hashes.pdq import PDQ_MIN_QUALITY
-from moderation.detection.hashes.vpdq import ClipMatch, KnownFrames, compare
-from moderation.detection.types import Finding, Result
-from policies.choices import Outcome, Stage
+from moderation.detection.hashes.vpdq import ClipMatch, compare
+from moderation.detection.readers import ClipLookUp, Readers, no_clips
+from moderation.detection.types import Basis, Finding, Lookup, Result
+from policies.choices import Outcome
 
 NAME = "frames"
 VERSION = "frames-pdq-1280-2"
 
-#: (bank slugs, hashes that matched) -> the known clips of these banks that have one of the hashes.
-ClipLookUp = Callable[[frozenset[str], frozenset[str]], Iterable[KnownFrames]]
 
-
-class FramesDetector:
+class FramesDetector(DeepDefaults):
     """Keeps the hashes of a clip's frames; matching is apart, because banks change and frames do not."""
 
     name = NAME
     version = VERSION
-    stage = Stage.DEEP
-    kinds = LOOKS_AT[NAME]
+    basis = Basis.LISTS
+    looks_up = frozenset({Lookup.BANKS})
+    cost_ms = 0.1  # the sandbox hashed the frames
     is_configured = True
 
     def run(self, clip: ClipSubject) -> Result:
@@ -32,13 +32,19 @@ class FramesDetector:
         track = [[h.ms, h.pdq, h.quality] for h in clip.track]
         return Result(NAME, VERSION, payload={"frames": frames, "track": track})
 
+    def interpret(self, result: Result, readers: Readers) -> Result:
+        """Match the frames of a file that could be taken apart."""
+        if result.missing:
+            return result
+        return replace(result, findings=match_frames(result.payload, readers.banks(), readers.known_clips))
 
-def _no_clips(_banks: frozenset[str], _values: frozenset[str]) -> Iterable[KnownFrames]:
-    return ()
+    def scan(self, payload: Mapping[str, Any], readers: Readers) -> tuple[Finding, ...]:
+        """Match the frames."""
+        return match_frames(payload, readers.banks(), readers.known_clips) if "frames" in payload else ()
 
 
 def match_frames(
-    payload: Mapping[str, Any], banks: BankIndex, known_clips: ClipLookUp = _no_clips
+    payload: Mapping[str, Any], banks: BankIndex, known_clips: ClipLookUp = no_clips
 ) -> tuple[Finding, ...]:
     """Return one finding per bank and outcome: its nearest frame, in how many frames it was seen, and, of the known clip that
     is in there most, how much of it, where, and at which offset."""

@@ -1,17 +1,18 @@
 """Text in pictures: RapidOCR over the frames that differ, as lines with boxes and times, each line once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from moderation.detection.clip import LOOKS_AT, ClipSubject
+from moderation.detection.clip import ClipSubject, DeepDefaults
 from moderation.detection.hashes.pdq import hamming
 from moderation.detection.media.sandbox import SampledFrame
+from moderation.detection.ocr.findings import read_findings, read_result
 from moderation.detection.ocr.loading import load_reader, version_of
-from moderation.detection.types import Finding, Result
-from policies.choices import Stage
+from moderation.detection.readers import Readers
+from moderation.detection.types import Finding, Lookup, Result
 
 NAME = "ocr"
 #: Frames nearer than this show the same text, unless text is all that changed: so every fourth second is read anyway.
@@ -35,19 +36,14 @@ _WIDE_GAP = 2.5
 _SAME_LINE = 0.75
 #: Boxes whose common part is this share of the smaller one are in one place.
 _SAME_PLACE = 0.5
-#: A text classifier needs a sentence: fewer letters say nothing, and terms have looked at them already.
-_MIN_LETTERS = 12
-
-#: What a detector finds in a text; `where` says which.
-Scan = Callable[[str, Mapping[str, Any]], Sequence[Finding]]
 
 
-class OcrDetector:
+class OcrDetector(DeepDefaults):
     """Keeps what is written in a clip or still; what that means is for `terms` and `text`, because policies change."""
 
     name = NAME
-    stage = Stage.DEEP
-    kinds = LOOKS_AT[NAME]
+    looks_up = frozenset({Lookup.TERMS})
+    cost_ms = 6_800.0
     is_configured = True
 
     @property
@@ -64,6 +60,14 @@ class OcrDetector:
         closely = read_closely(frames)
         read = [(frame.ms, _read(frame, closely=frame in closely)) for frame in frames]
         return Result(NAME, self.version, payload={"lines": merge_lines(read)})
+
+    def interpret(self, result: Result, readers: Readers) -> Result:
+        """Read what the lines mean, where there are any."""
+        return result if result.missing else read_result(result, readers.scan_unspaced, readers.text)
+
+    def scan(self, payload: Mapping[str, Any], readers: Readers) -> tuple[Finding, ...]:
+        """Look for terms in the lines."""
+        return read_findings(payload, readers.scan_unspaced) if payload.get("lines") else ()
 
 
 def merge_lines(frames: Sequence[tuple[int, Sequence[Mapping[str, Any]]]]) -> list[dict[str, Any]]:
@@ -173,74 +177,3 @@ def _space(text: str, corners: Any, places: Sequence[Any], chars: Sequence[str])
 def _rectangle(corners: Sequence[Sequence[float]]) -> list[int]:
     xs, ys = [c[0] for c in corners], [c[1] for c in corners]
     return [int(min(xs)), int(min(ys)), int(max(xs)), int(max(ys))]
-
-
-def read_findings(payload: Mapping[str, Any], scan: Scan, classify: Scan | None = None) -> tuple[Finding, ...]:
-    """Return what term lists (`scan`) and a text classifier (`classify`) find in the lines, each with time and place.
-
-    Lines seen together are also read as one text, so that a phrase broken over two lines is still caught. Of the classifier
-    only the highest score per category is kept: it says something of every text.
-    """
-    lines = payload["lines"]
-    texts = [(text, line) for line in lines for text in _readings(line)]
-    texts += [(" ".join(line["text"] for line in group), group[0]) for group in _together(lines)]
-    found: dict[tuple[str, str, str], Finding] = {}
-    for text, line in texts:
-        for finding in scan(text, _where(line)):
-            # An emergency term's find is kept beside the version's own: either may end without the other.
-            key = (finding.category, _letters(finding), finding.where.get("emergency", ""))
-            found.setdefault(key, finding)
-    return (*found.values(), *(_classify(lines, classify) if classify else ()))
-
-
-def _classify(lines: Sequence[Mapping[str, Any]], classify: Scan) -> tuple[Finding, ...]:
-    highest: dict[str, Finding] = {}
-    for text, line in passages(lines):
-        for finding in classify(text, {**_where(line), "text": text}):
-            known = highest.get(finding.category)
-            if known is None or finding.score > known.score:
-                highest[finding.category] = finding
-    return tuple(highest.values())
-
-
-def passages(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the texts long enough to be judged as such, each once, with the line that they begin with."""
-    whole = [(line.get("words", line["text"]), line) for line in lines]
-    whole += [(" ".join(one.get("words", one["text"]) for one in group), group[0]) for group in _together(lines)]
-    long_enough = {text: line for text, line in whole if sum(map(str.isalpha, text)) >= _MIN_LETTERS}
-    return list(long_enough.items())
-
-
-def _letters(finding: Finding) -> str:
-    """Return what was found without spaces and case: one phrase in several readings is one finding."""
-    return "".join(filter(str.isalnum, str(finding.where.get("text", "")))).casefold()
-
-
-def _readings(line: Mapping[str, Any]) -> list[str]:
-    """Return a line as it was read, and with the spaces that its letters suggest."""
-    return list(dict.fromkeys([line["text"], line.get("words", line["text"])]))
-
-
-def _where(line: Mapping[str, Any]) -> dict[str, Any]:
-    spans = _spans(line)
-    more = {"n_times_seen": len(spans)} if len(spans) > 1 else {}
-    return {
-        "source": "ocr",
-        "frame_ms": spans[0][0],
-        "until_ms": spans[0][1],
-        "box": line["box"],
-        "line": line["text"],
-        **more,
-    }
-
-
-def _spans(line: Mapping[str, Any]) -> list[list[int]]:
-    spans: list[list[int]] = line.get("spans") or [[line["ms"], line["until_ms"]]]
-    return spans
-
-
-def _together(lines: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """Return, for each time a line appears, the lines that stand there then, top to bottom; one alone says nothing new."""
-    moments = sorted({start for line in lines for start, _ in _spans(line)})
-    groups = [[line for line in lines if any(a <= ms <= b for a, b in _spans(line))] for ms in moments]
-    return [sorted(g, key=lambda line: (line["box"][1], line["box"][0])) for g in groups if len(g) > 1]

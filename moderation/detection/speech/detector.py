@@ -3,28 +3,30 @@
 What was not understood is missing, never harmless; what the words mean is for `terms` and `text` (moderation/detection/speech/findings.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from moderation.detection.clip import LOOKS_AT, ClipSubject
+from moderation.detection.clip import ClipSubject, DeepDefaults
 from moderation.detection.model_store import Source, is_off, read_source
+from moderation.detection.readers import Readers
 from moderation.detection.speech import vad
+from moderation.detection.speech.findings import speech_findings, speech_result
 from moderation.detection.speech.hallucinations import Doubt, Segment, doubtful_seconds, too_doubtful
 from moderation.detection.speech.loading import WEIGHTS, device_of, load, trust_of, version_of
 from moderation.detection.speech.transcribe import Heard, Listener, hear_all
-from moderation.detection.types import Missing, Result
-from policies.choices import Stage
+from moderation.detection.types import Finding, Lookup, Missing, Result
+from policies.choices import ItemKind
 
 NAME = "speech"
 #: Of the rules in moderation/detection/speech: other rules give other results.
 _RULES = "r2"
 
 
-class SpeechDetector:
+class SpeechDetector(DeepDefaults):
     """Transcribes; what the words mean is for `terms` and `text`.
 
     Args:
@@ -34,8 +36,10 @@ class SpeechDetector:
     """
 
     name = NAME
-    stage = Stage.DEEP
-    kinds = LOOKS_AT[NAME]
+    kinds = frozenset({ItemKind.VIDEO})
+    reads_sound = True
+    looks_up = frozenset({Lookup.TERMS})
+    cost_ms = 1_100.0
 
     def __init__(self, setting: str, models_folder: Path = Path("models"), device: str = "cpu") -> None:
         self.setting, self.models_folder, self.device = setting, models_folder, device
@@ -77,6 +81,17 @@ class SpeechDetector:
             hear_all(self._listener(), [sounds[i] for i in left], [heard[i] for i in left])
         results |= {i: self._result(one) for i, one in heard.items()}
         return [results[i] for i in range(len(clips))]
+
+    def interpret(self, result: Result, readers: Readers) -> Result:
+        """Read what the words mean: what was understood counts, also where the rest is missing."""
+        return speech_result(result, readers.scan_terms, readers.text)
+
+    def scan(self, payload: Mapping[str, Any], readers: Readers) -> tuple[Finding, ...]:
+        """Look for terms in the segments."""
+        language = payload.get("language", "und")
+        if not payload.get("segments"):
+            return ()
+        return speech_findings(payload, lambda words, where: readers.scan_terms(words, where, language))
 
     def _without_listening(self, clip: ClipSubject) -> Result | None:
         if clip.has_audio is False:

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, islice, pairwise
 from operator import add
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import ahocorasick
 
 from moderation.detection.terms.confusables import script_of
 from moderation.detection.terms.normalise import Normalised, fold, normalise, readings
 from moderation.detection.terms.words import is_word
-from moderation.detection.types import Finding, Result, Subject
+from moderation.detection.types import Basis, Finding, Result, Subject
 from policies.choices import ItemKind, Outcome, Stage
 
 #: A word of another language than the text's may be meant otherwise, or the text's language may be a disguise: it counts,
@@ -345,10 +345,11 @@ class TermsDetector:
 
     name = "terms"
     stage = Stage.ON_PATH
-    categories: tuple[str, ...] = ()
-    languages: frozenset[str] | None = None
+    categories: ClassVar[tuple[str, ...]] = ()
+    languages: ClassVar[frozenset[str] | None] = None
     kinds = frozenset(ItemKind)
     cost_ms = 0.3
+    basis = Basis.LISTS
     reads_files = False
 
     def __init__(self, index: TermIndex, version: str, beside: Callable[[], "Beside"] | None = None) -> None:

@@ -117,6 +117,11 @@ def readings(text: str) -> tuple[Normalised, ...]:
     Signs are letters or signs ("@rse", "@friend"), some are one letter or another ("ki11", "sp1t"), long-drawn letters are
     two ("cool") or one ("spam"), a word in letters that all look Latin is of either script, and tags are text or nothing.
     """
+    return _recent_readings(text) if len(text) <= _MAX_REMEMBERED else _recent_readings.__wrapped__(text)
+
+
+@lru_cache(maxsize=16)  # one caption is read by several detectors in turn, each of which finds it read
+def _recent_readings(text: str) -> tuple[Normalised, ...]:
     likeliest, others = _folds(text)
     variants = [reading for found in (likeliest, *others) for reading in _unleet(found)]
     squeezed = [_squeeze(_join_spaced(variant)) for variant in variants]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import ahocorasick
@@ -62,3 +63,18 @@ class UnspacedPhrases:
             where={**where, "span": list(span), "text": text[span[0] : span[1]]},
             hard=entry.hard,
         )
+
+
+def scan_with_unspaced(
+    detector: TermsDetector, text: str, where: Mapping[str, Any], language: str
+) -> tuple[Finding, ...]:
+    """Return what a term detector finds in a text, and the phrases of other categories that it holds without their spaces."""
+    found = detector.findings_for(text, where, language)
+    known = {finding.category for finding in found}
+    joined = _phrases(detector).findings_for(text, where)
+    return found + tuple(finding for finding in joined if finding.category not in known)
+
+
+@lru_cache(maxsize=4)
+def _phrases(detector: TermsDetector) -> UnspacedPhrases:
+    return UnspacedPhrases.of(detector)

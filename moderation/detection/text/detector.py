@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from moderation.detection.language import share_in
 from moderation.detection.text.serving import Score
-from moderation.detection.types import Finding, Missing, Result, Subject
+from moderation.detection.types import Basis, Finding, Missing, Result, Subject
 from policies.choices import ItemKind, Stage
 
 #: Where no single language is likely, as in a caption of two words: it is read if the languages that the model knows
@@ -38,14 +38,15 @@ class TextDetector:
     """The on-path detector over captions by a model, and the scorer of text that was read or heard."""
 
     model: TextModel | None = None
-    name: str = "text"
-    stage: Stage = Stage.ON_PATH
-    categories: tuple[str, ...] = ()
-    kinds: frozenset[ItemKind] = frozenset(ItemKind)
-    cost_ms: float = 10.0
-    reads_files: bool = False
+    name: ClassVar[str] = "text"
+    stage: ClassVar[Stage] = Stage.ON_PATH
+    categories: ClassVar[tuple[str, ...]] = ()
+    kinds: ClassVar[frozenset[ItemKind]] = frozenset(ItemKind)
+    cost_ms: ClassVar[float] = 10.0
+    basis: ClassVar[Basis] = Basis.CONTENT
+    reads_files: ClassVar[bool] = False
     #: None to the ensemble: which texts it reads is more than a list of languages, see `reads`.
-    languages: frozenset[str] | None = None
+    languages: ClassVar[frozenset[str] | None] = None
 
     @property
     def version(self) -> str:

@@ -1,20 +1,21 @@
 """What is shown: open_clip, zero-shot, over prompts that policy writes and edits. The starter model ships with the project."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from moderation.detection.clip import LOOKS_AT, ClipSubject
+from moderation.detection.clip import ClipSubject, DeepDefaults
 from moderation.detection.media.sandbox import SampledFrame
 from moderation.detection.model_store import ModelInvalid, Source
+from moderation.detection.readers import Readers
 from moderation.detection.types import Finding, Result
 from moderation.detection.vision.compiled import CompiledPrompts, compile_prompts
 from moderation.detection.vision.loading import load_model
 from moderation.detection.vision.model import Vectors, version_of
 from moderation.detection.vision.prompts import Prompts
 from moderation.detection.vision.scoring import Fused, Scores, fuse, score_vectors
-from policies.choices import Stage
 
 NAME = "vision"
 #: Frames looked at: evenly spread over the clip where there are more.
@@ -35,7 +36,7 @@ class FrameStore(Protocol):
         ...
 
 
-class VisionDetector:
+class VisionDetector(DeepDefaults):
     """Holds frames against prompts.
 
     Args:
@@ -45,8 +46,7 @@ class VisionDetector:
     """
 
     name = NAME
-    stage = Stage.DEEP
-    kinds = LOOKS_AT[NAME]
+    cost_ms = 120.0
 
     def __init__(self, source: Source | None, prompts: Prompts | None = None, store: FrameStore | None = None) -> None:
         self.source = source
@@ -86,6 +86,10 @@ class VisionDetector:
         """Score the kept vectors of a file without opening it; None where this model never looked at it."""
         kept = self.store.load(sha256, version_of(self.source.path)) if self.store and self.source else None
         return self._result(*kept) if kept else None
+
+    def interpret(self, result: Result, readers: Readers) -> Result:
+        """Say what the scores of frames amount to."""
+        return result if result.missing else replace(result, findings=vision_findings(result.payload))
 
     def _source(self) -> Source:
         if self.source is None:

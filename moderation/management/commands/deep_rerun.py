@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from moderation.deep import reruns
-from moderation.detection.clip import LOOKS_AT
 from moderation.exceptions import RerunInvalid
+from moderation.live.registry import deep_declared
 from moderation.models import DetectorRerun
 from moderation.outbox.queries import rerun_progress
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take what to do, with which detector, how fast."""
         parser.add_argument("act", choices=["start", *_ACTS, "list"])
-        parser.add_argument("detector", nargs="?", choices=[*LOOKS_AT], help="not for list")
+        parser.add_argument("detector", nargs="?", choices=[*deep_declared()], help="not for list")
         parser.add_argument("--per-minute", type=int, default=60, help="files a minute, at most")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import call_command
 from PIL import Image
 
-from moderation.deep import examine
 from moderation.detection.media.storage import save_upload
+from moderation.detection.vision.detector import VisionDetector
 from moderation.detection.vision.model import CHECKPOINT, STARTER
 from moderation.detection.vision.prompts import Prompts, Sides
 from moderation.intake.submit import Submission, UploadedMedia, item_submit
@@ -108,7 +108,7 @@ def test_other_prompts_judge_the_same_clip_anew_without_opening_it(
         actor=editor, number=draft.number, title="", note="", prompts=asked, seen_at=draft.edited_at, now=now
     )
     prompts.prompt_set_publish(actor=approver, number=draft.number, now=now)
-    monkeypatch.setattr(examine.VisionDetector, "run", lambda *_: pytest.fail("looked at again"))
+    monkeypatch.setattr(VisionDetector, "run", lambda *_: pytest.fail("looked at again"))
     examined(path, "second")
     versions = DetectorResult.objects.filter(detector="vision").order_by("pk").values_list("version", "payload")
     assert len(versions) == 2

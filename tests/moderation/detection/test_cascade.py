@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.deep.examine import item_examine
+from moderation.detection.cascade import Seen, Turn, turn_of
 from moderation.detection.ensemble import OnPathEnsemble
 from moderation.detection.pools import DetectorPools
 from moderation.detection.text import CATEGORIES
@@ -20,6 +21,7 @@ from moderation.detection.text.serving import ServedModel
 from moderation.detection.types import Finding, Missing, Result, Subject
 from moderation.live import onpath
 from moderation.models import Item, OutboxMessage
+from moderation.verdict.floor import CampaignFloor
 from moderation.verdict.judge import could_change, judge
 from moderation.verdict.judgement import Context
 from policies.choices import DETECTORS, ItemKind, Outcome
@@ -67,6 +69,37 @@ def test_nothing_is_left_out_while_a_cheap_one_is_slow() -> None:
     run = OnPathEnsemble([slow, text], deadline_ms=200, pools=DetectorPools(2))
     run.run(SUBJECT, can_matter=lambda name, known: False)
     assert text.n_runs == 1
+
+
+YES, NO, NEVER_ASKED = (lambda: True), (lambda: False), (lambda: pytest.fail("asked"))
+
+
+@pytest.mark.parametrize(
+    ("seen", "can_matter", "turn"),
+    [
+        (Seen.NOTHING, None, Turn.NOW),
+        (Seen.NOTHING, NEVER_ASKED, Turn.LATER),
+        (Seen.WORDS, None, Turn.NOW),
+        (Seen.WORDS, YES, Turn.NOW),
+        (Seen.WORDS, NO, Turn.LATER),
+        (Seen.ALL, None, Turn.NOW),
+        (Seen.ALL, YES, Turn.NOW),
+        (Seen.ALL, NO, Turn.NEVER),
+        (Seen.LATE, None, Turn.NOW),
+        (Seen.LATE, NEVER_ASKED, Turn.NOW),
+    ],
+)
+def test_when_a_costly_detector_is_asked(seen: Seen, can_matter: Callable[[], bool] | None, turn: Turn) -> None:
+    assert turn_of(seen, can_matter) is turn
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_left_out"), [(Outcome.CLEAR, False), (Outcome.RESTRICT, False), (Outcome.ESCALATE, True)]
+)
+def test_nothing_matters_under_a_campaign_that_holds(outcome: Outcome, is_left_out: bool) -> None:
+    policy = seed_policy(1)
+    floor = CampaignFloor("a", False, outcome, "hate")
+    assert could_change("text", others(policy, {}, {}, set()), CONTEXT, policy, floor=floor) != is_left_out
 
 
 def others(policy: Any, scores: dict[str, float], hard: dict[str, Outcome], missing: set[str]) -> list[Result]:

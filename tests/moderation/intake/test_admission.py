@@ -189,6 +189,8 @@ def test_a_request_that_ends_between_gives_its_turn_back(
     """Its files were refused, say."""
     monkeypatch.setattr(submit, "turns", turns)
     with ExitStack() as turn:
-        assert item_begin(text_submission("dropped", opened.first_item.caption), turn=turn).is_held
+        begun = item_begin(text_submission("dropped", opened.first_item.caption), turn=turn)
+        assert begun.campaign is not None
+        assert begun.campaign.floor.holds
         assert turns.is_taken
     assert not turns.is_taken

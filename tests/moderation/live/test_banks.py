@@ -10,12 +10,12 @@ import pytest
 from django.db import DatabaseError, connections, transaction
 
 from moderation.banks.service import NewEntry, bank_add_entries, bank_set_ratio, bank_upsert
-from moderation.deep.examine import bank_index
 from moderation.detection.hashes.detector import BankIndex
 from moderation.detection.types import Subject
 from moderation.live import bank_rows, onpath
 from moderation.live import banks as live_banks
 from moderation.live.banks import BankFollower, BanksUnavailable
+from moderation.live.onpath import bank_index
 from moderation.models import HashBank, HashEntry
 from policies.choices import ItemKind, Outcome
 from policies.live import active_policy

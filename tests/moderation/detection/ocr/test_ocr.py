@@ -17,10 +17,9 @@ from moderation.detection.ocr.detector import (
     OcrDetector,
     frames_to_read,
     merge_lines,
-    passages,
     read_closely,
-    read_findings,
 )
+from moderation.detection.ocr.findings import passages, read_findings
 from moderation.detection.terms.detector import TermEntry, TermIndex, TermsDetector
 from moderation.detection.types import Finding
 from policies.choices import ItemKind, Outcome
