@@ -13,7 +13,7 @@ class KeepTrace:
     budget_ms = 2.0
     on_failure = OnFailure.SKIP
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return False for explanations, which serve nobody."""
         return query.watch_item is None
 
@@ -29,7 +29,7 @@ class CountSlate:
     budget_ms = 1.0
     on_failure = OnFailure.SKIP
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return False for explanations, which serve nobody."""
         return query.watch_item is None
 

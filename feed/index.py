@@ -61,7 +61,7 @@ class Features:
             duration_ms=np.zeros(size, np.int32),
         )
 
-    def grown(self, size: int) -> "Features":
+    def grow(self, size: int) -> "Features":
         """Return a larger copy; whoever reads the old one keeps a whole one."""
         larger = Features.empty(size)
         for name in self.__slots__:
@@ -159,7 +159,7 @@ class Index:
         followed = gate.current()
         version = (id(followed), followed.version)  # read before the items: a change in between comes next time
         if version != self._followed:
-            granted = followed.granted()
+            granted = followed.list_granted()
             if granted.history != self._history:
                 self._forget(granted.history)
             self._load_due(granted.ids, granted.revisions)
@@ -177,7 +177,7 @@ class Index:
     def _load_due(self, ids: Ids, revisions: Ids) -> None:
         size = int(ids[-1]) + 1 if len(ids) else 0
         if size > len(self.features.revision):
-            self.features = self.features.grown(max(size, len(self.features.revision) * 3 // 2))
+            self.features = self.features.grow(max(size, len(self.features.revision) * 3 // 2))
         is_due = self.features.revision[ids] != revisions
         due, due_revisions = ids[is_due], revisions[is_due]
         for start in range(0, len(due), _CHUNK):

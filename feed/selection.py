@@ -17,7 +17,7 @@ class DiverseSelector:
     budget_ms = 5.0
     on_failure = OnFailure.SHELF
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True for every request."""
         return True
 

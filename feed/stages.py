@@ -48,7 +48,7 @@ class Component(Protocol):
     budget_ms: float
     on_failure: OnFailure
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return whether this request uses it."""
 
 

@@ -76,7 +76,7 @@ def run_context(user: User, run: SimulationRun, now: datetime) -> dict[str, Any]
     }
     if found is None:
         return context
-    flipped = flipped_items(user, found, hidden)
+    flipped = load_changed_items(user, found, hidden)
     return context | {
         "answer": answer_of(found, queues_known(user, _routes_of(run.draft), now), names, hidden=hidden),
         "flipped": flipped[:_FIRST_FLIPPED],
@@ -98,7 +98,7 @@ class Flipped:
     where: str
 
 
-def flipped_items(user: User, found: Simulation, hidden: frozenset[str]) -> list[Flipped]:
+def load_changed_items(user: User, found: Simulation, hidden: frozenset[str]) -> list[Flipped]:
     """Return the flipped items that the person may know of, in the engine's order, in two queries; none for hidden categories."""
     by_pk = items_search(user).in_bulk([flip.item_pk for flip in found.flipped if flip.category not in hidden])
     best = _best_findings(list(by_pk))

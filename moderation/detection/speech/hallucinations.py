@@ -28,7 +28,7 @@ class Segment:
     text: str
     log_probability: float
 
-    def moved(self, offset: float, latest: float) -> "Segment":
+    def shift(self, offset: float, latest: float) -> "Segment":
         """Return it by the clock of the whole sound, ending at the latest where its window does."""
         start = min(self.start + offset, latest)
         return replace(self, start=start, end=max(start, min(self.end + offset, latest)))

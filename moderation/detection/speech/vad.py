@@ -161,7 +161,7 @@ _JOIN = 2.5
 def windows(found: Activity, samples: Array) -> list[Window]:
     """Return the windows to listen to, in order; a stretch that is too long is cut where it is quietest."""
     out: list[Window] = []
-    for stretch in (part for s in found.stretches for part in _cut(s, samples)):
+    for stretch in (part for s in found.stretches for part in _split(s, samples)):
         last = out[-1] if out else None
         if last and stretch.start - last.end <= _JOIN and stretch.end - last.start <= LONGEST:
             out[-1] = Window(last.start, stretch.end, (*last.spoken, stretch))
@@ -170,7 +170,7 @@ def windows(found: Activity, samples: Array) -> list[Window]:
     return out
 
 
-def _cut(stretch: Stretch, samples: Array) -> list[Stretch]:
+def _split(stretch: Stretch, samples: Array) -> list[Stretch]:
     parts, start = [], stretch.start
     while stretch.end - start > LONGEST:
         at = start + LONGEST / 2
