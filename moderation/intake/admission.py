@@ -1,4 +1,4 @@
-"""Who may wait lets others go first: uploads that a campaign holds are judged one at a time, when no other upload is.
+"""Admission control: uploads that a campaign holds are judged one at a time, and only while no other upload is.
 
 A wave brings more uploads in a second than all other people together. Nothing of it is served, and nobody of it is in a hurry.
 One at a time on the whole machine, by a lock on a file; an upload that is not held is only waited for in its own process.

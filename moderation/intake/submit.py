@@ -1,6 +1,7 @@
 """Taking an upload in: judge it on the path, then store item, decision, findings, clearance, job and promises at once.
 
-The caller has checked and stored the files; nothing here reads a request.
+Idempotent by external id and content hash, and files are deduplicated by SHA-256: the same submission again is the item that
+stands, the same bytes again are the file that stands. The caller has checked and stored the files; nothing here reads a request.
 """
 
 import hashlib
@@ -97,7 +98,7 @@ class Submission:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over all that makes two submissions the same."""
+        """SHA-256 over all that makes two submissions the same, by which a repeated one is deduplicated."""
         parts = [
             int(self.kind),
             self.caption,

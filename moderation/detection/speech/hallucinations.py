@@ -1,4 +1,4 @@
-"""What is said and what is doubted, and how the two are told apart. Pure: no model, no numpy."""
+"""Tells transcribed speech from hallucinations, words that a speech model makes up. Pure: no model, no numpy."""
 
 import re
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Where in a sound somebody speaks: silence, music and noise are not sent to the listener. numpy only.
+"""Voice activity detection (VAD): where in a sound somebody speaks. Silence, music and noise are not transcribed. numpy only.
 
-Taking music for speech costs a look by the listener; taking speech for music would lose it. So doubt counts as speech.
+Taking music for speech costs one transcription; taking speech for music would lose it. So doubt counts as speech.
 """
 
 import json
