@@ -35,7 +35,7 @@ from moderation.detection.minhash import (
     values_of,
     wave_began,
 )
-from moderation.items.floors import campaigns_live
+from moderation.items.floor_queries import campaigns_live
 from moderation.items.visibility import items_restricted
 from moderation.models import Campaign, CampaignBystander, CampaignMember, CaptionSignature, Creator, Decision, Item
 from moderation.models.campaign import CampaignState

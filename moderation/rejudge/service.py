@@ -15,7 +15,7 @@ from moderation.decisions.clearances import clearance_renew
 from moderation.decisions.locking import item_locked
 from moderation.decisions.record import decision_by_machine
 from moderation.items.context import context_of
-from moderation.items.floors import floors_under
+from moderation.items.floor_queries import floors_under
 from moderation.live.deep_detectors import deep_detectors
 from moderation.live.lists import ListsChanged, lists_refresh
 from moderation.live.onpath import text_detector
