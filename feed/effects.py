@@ -1,4 +1,4 @@
-"""What happens after the answer is made."""
+"""Side effects: what happens after the answer is made, and cannot change it."""
 
 from feed import traces
 from feed.metrics import FEED_REMOVED, FEED_RUNG

@@ -57,7 +57,7 @@ def _name(trace: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merge_viewer_reasons(removed: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Return who was taken out by why, with one word for a viewer's age and place."""
+    """Return the removed ids by reason, with one reason for a viewer's age and place, so that it tells neither."""
     told: dict[str, list[int]] = {}
     for reason, ids in removed.items():
         told.setdefault(_OF_VIEWERS.get(reason, reason), []).extend(ids)

@@ -1,4 +1,4 @@
-"""What takes candidates out before ranking. The gate stands after all of them and does not rely on any."""
+"""Filters take candidates out before ranking. The gate stands after all of them and does not rely on any."""
 
 import numpy as np
 

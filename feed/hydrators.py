@@ -1,4 +1,4 @@
-"""What fills in: the request's world, candidates' features, and the few rows of text a slate shows."""
+"""Hydrators fill in: the request's world, candidates' features, and the few rows of text a slate shows."""
 
 import threading
 import time

@@ -62,7 +62,7 @@ class Features:
         )
 
     def grow(self, size: int) -> "Features":
-        """Return a larger copy; whoever reads the old one keeps a whole one."""
+        """Return a larger copy; the old one stays whole for its readers."""
         larger = Features.empty(size)
         for name in self.__slots__:
             getattr(larger, name)[: len(self.revision)] = getattr(self, name)
@@ -168,7 +168,7 @@ class Index:
         self._has_items.set()
 
     def _forget(self, history: str) -> None:
-        """Begin anew for another history: the same number is another item there. Of the same size, for who reads just now."""
+        """Start empty for another history, where the same id is another item. The size stays, for readers under way."""
         self.features = Features.empty(len(self.features.revision))
         self.popular, self.shelves = {}, {}
         self._due.clear()

@@ -1,4 +1,4 @@
-"""Numbers on candidates. Order only: no score here can admit an item."""
+"""Scorers put numbers on candidates. They order only: no score here can admit an item."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Which candidates make the slate, and in what order, so that no creator fills it."""
+"""The selector: which candidates make the slate, and in what order, so that no creator fills it."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where candidates come from. Each source searches only what the gate says this viewer may see."""
+"""Sources propose candidates. Each searches only what the gate says this viewer may see."""
 
 from feed.stages import OnFailure, World
 from feed.types import Ids, Query

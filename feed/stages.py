@@ -1,4 +1,4 @@
-"""What the parts of the feed look like to the pipeline, and how one is run: timed, and its failure contained."""
+"""The interfaces of the feed's components, and how the pipeline runs one: timed, and its failure contained."""
 
 import time
 from collections.abc import Callable

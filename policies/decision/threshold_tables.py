@@ -78,7 +78,7 @@ class _Levels:
 
     @classmethod
     def none(cls, languages: tuple[str, ...], columns: Mapping[str, int]) -> _Levels:
-        """Return what no row at all says."""
+        """Return the tables of a document without such rows: every level is NEVER."""
         n, levels = len(languages) + 1, (len(LEVEL_KEYS), len(columns))
         return cls(
             columns,
@@ -101,14 +101,14 @@ class _Levels:
             np.minimum(held, _fill(row.levels), out=held)
 
     def join(self, rows: Iterable[ThresholdRow]) -> _Levels:
-        """Return what these rows and more say together."""
+        """Return tables with these rows added; the ones they are made from stay as they are."""
         copies = (self.plain.copy(), self.is_given.copy(), self.bands.copy())
         together = _Levels(self.columns, self.places, *copies)
         together.take(rows)
         return together
 
     def over(self, base: Any) -> Any:
-        """Return what holds by language and band, (languages, bands, levels, categories), and give the bands up for it."""
+        """Return the thresholds in force, (languages, bands, levels, categories). They overwrite `bands`, which saves a copy."""
         plain = np.where(self.is_given[:, None, :], self.plain, base)
         return np.minimum(plain[:, None], self.bands, out=self.bands)
 

@@ -1,4 +1,4 @@
-"""Moving one threshold and seeing at once what it would do; what pleases is written into the draft."""
+"""Moving one threshold and seeing at once what it would do; a place that convinces can be written into the draft."""
 
 from typing import Any
 
