@@ -18,7 +18,7 @@ class KeepTrace:
         return query.watch_item is None
 
     def run(self, query: Query, slate: Slate) -> None:
-        """Hand the trace to the keeper."""
+        """Hand the trace to this process's trace keeper."""
         traces.HELD.get().keep(slate.trace)
 
 

@@ -25,8 +25,8 @@ _TRY_SECONDS = 0.003
 
 
 @dataclass(slots=True)
-class Turns:
-    """The turns of one process. `path` is the file whose lock all processes of the machine share."""
+class AdmissionControl:
+    """Who of one process may begin: others first, then one at a time of those who can wait. `path` is the file whose lock all processes of the machine share."""
 
     path: Path
     n_first: int = 0
@@ -36,7 +36,7 @@ class Turns:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
-    def going_first(self) -> Iterator[None]:
+    def go_first(self) -> Iterator[None]:
         """Run the body at once; who can wait begins when it has ended."""
         with self.changed:
             self.n_first += 1
@@ -48,7 +48,7 @@ class Turns:
                 self.changed.notify_all()
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def wait_for_turn(self) -> Iterator[None]:
         """Run the body when nobody else is at it, or after a quarter of a second."""
         ends_at = time.monotonic() + _PATIENCE_SECONDS
         with ExitStack() as ending:
@@ -101,4 +101,4 @@ class Turns:
                 time.sleep(_TRY_SECONDS)
 
 
-turns = Turns(settings.VAR_DIR / "turn.lock")
+admission_control = AdmissionControl(settings.VAR_DIR / "turn.lock")

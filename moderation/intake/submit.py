@@ -31,7 +31,7 @@ from moderation.detection.media.storage import content_lock, is_stored
 from moderation.detection.types import Picture, Result, Subject
 from moderation.exceptions import ItemConflict, JudgementOverdue, MediaGone
 from moderation.files.keys import is_rekeyed, object_remove_unused
-from moderation.intake.admission import turns
+from moderation.intake.admission import admission_control
 from moderation.intake.preflight import Before, before_upload
 from moderation.items.queries import item_exists
 from moderation.live.campaigns import LiveCampaign, campaign_like
@@ -163,7 +163,7 @@ def item_begin(submission: Submission, now: datetime | None = None, *, turn: Exi
     """
     campaign = campaign_like(submission.caption)
     if turn is not None:
-        turn.enter_context(turns.waiting() if _is_held_by(campaign) else turns.going_first())
+        turn.enter_context(admission_control.wait_for_turn() if _is_held_by(campaign) else admission_control.go_first())
     at = time.monotonic()
     before = before_upload(external_id=submission.external_id, creator=submission.creator, now=now or timezone.now())
     if before.creator and before.creator.standing == Standing.GOOD:
