@@ -26,7 +26,10 @@ _TRY_SECONDS = 0.003
 
 @dataclass(slots=True)
 class AdmissionControl:
-    """Who of one process may begin: others first, then one at a time of those who can wait. `path` is the file whose lock all processes of the machine share."""
+    """Who of one process may begin: others first, then those who can wait, one at a time.
+
+    `path` is the file whose lock all processes of the machine share.
+    """
 
     path: Path
     n_first: int = 0
