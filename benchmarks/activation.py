@@ -114,7 +114,7 @@ def _served_though_blocked(followed: Any, version: Any) -> int:
     def watch() -> None:
         while not ended.is_set():
             if not followed.is_stale:
-                seen.append(followed.granted()[0])
+                seen.append(followed.list_granted()[0])
             time.sleep(0.05)
 
     watcher = threading.Thread(target=watch)

@@ -77,15 +77,15 @@ def requires(*permissions: str) -> Callable[[View[P]], Callable[Concatenate[Http
 
     def decorate(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
-        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def check_and_call(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             if permissions and not any(request.user.has_perm(code) for code in permissions):
                 raise PermissionDenied
             return view(request, *args, **kwargs)  # type: ignore[arg-type]
 
-        guarded.permissions = permissions  # type: ignore[attr-defined] # the edge asks before it reads a large body
-        return guarded
+        check_and_call.permissions = permissions  # type: ignore[attr-defined] # the edge asks before it reads a large body
+        return check_and_call
 
     return decorate
 
@@ -351,12 +351,12 @@ def pace(name: str, per_minute: int) -> Callable[[View[P]], View[P]]:
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def counted(request: HtmxRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def count_and_call(request: HtmxRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if calls_in_window(f"person:{request.user.pk}:{name}") > per_minute:
                 return render(request, "429.html", status=429)
             return view(request, *args, **kwargs)
 
-        return counted
+        return count_and_call
 
     return decorate
 

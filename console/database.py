@@ -66,7 +66,7 @@ def application_grant(role: str, alias: str = DEFAULT_DB_ALIAS) -> None:
 
     1. nothing but reading and adding rows in tables that come later: `migrate` calls this again after them,
     2. per table what its model allows; sequences can be drawn from and not set,
-    3. trigger functions that nobody can switch off or lead astray.
+    3. trigger functions with a fixed search_path, which the role cannot disable or redirect.
 
     Raises:
         RolesInvalid: there is no such role, or it is the one that calls.

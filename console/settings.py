@@ -100,7 +100,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "console.pages.context.console",
+                "console.pages.context_processors.console",
             ],
         },
     }
@@ -143,7 +143,7 @@ REDIS_URL = env_required(
 )
 CACHES = {
     "default": {
-        "BACKEND": "console.cache.DegradingRedisCache",
+        "BACKEND": "console.degrading_cache.DegradingRedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"socket_connect_timeout": 0.2, "socket_timeout": 0.5},
     }

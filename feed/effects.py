@@ -1,4 +1,4 @@
-"""What happens after the answer is made."""
+"""Side effects: what happens after the answer is made, and cannot change it."""
 
 from feed import traces
 from feed.metrics import FEED_REMOVED, FEED_RUNG
@@ -13,12 +13,12 @@ class KeepTrace:
     budget_ms = 2.0
     on_failure = OnFailure.SKIP
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return False for explanations, which serve nobody."""
         return query.watch_item is None
 
     def run(self, query: Query, slate: Slate) -> None:
-        """Hand the trace to the keeper."""
+        """Hand the trace to this process's trace keeper."""
         traces.HELD.get().keep(slate.trace)
 
 
@@ -29,7 +29,7 @@ class CountSlate:
     budget_ms = 1.0
     on_failure = OnFailure.SKIP
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return False for explanations, which serve nobody."""
         return query.watch_item is None
 

@@ -1,4 +1,4 @@
-"""Taking in what viewers did: checked one by one, stored once each, with viewers as keyed hashes."""
+"""Taking in what viewers did: checked one by one, deduplicated by event id, with viewers as keyed hashes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -137,7 +137,7 @@ def _time(value: object, now: datetime) -> datetime:
 
 
 def events_record(*, raw_events: Sequence[object], now: datetime) -> Intake:
-    """Store what is valid and new of a batch, and say what became of each event. Safe to repeat."""
+    """Store what is valid and new of a batch, and say what became of each event. Deduplicated by event id, so safe to repeat."""
     events: dict[str, tuple[int, NewEvent]] = {}
     rejected: list[Rejected] = []
     duplicates = 0

@@ -43,7 +43,9 @@ def _name(trace: dict[str, Any]) -> dict[str, Any]:
         "rung": trace["rung"],
         "policy_versions": trace["policy_versions"],
         "candidates": trace["candidates"],
-        "removed": {reason: [names.get(i) for i in ids] for reason, ids in _removed(trace["removed"]).items()},
+        "removed": {
+            reason: [names.get(i) for i in ids] for reason, ids in _merge_viewer_reasons(trace["removed"]).items()
+        },
         "ranked": [
             {"external_id": names.get(i), "prerank": number_json(prerank), "rank": number_json(rank)}
             for i, prerank, rank in zip(ranked.ids, ranked.prerank, ranked.rank, strict=True)
@@ -54,8 +56,8 @@ def _name(trace: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _removed(removed: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Return who was taken out by why, with one word for a viewer's age and place."""
+def _merge_viewer_reasons(removed: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Return the removed ids by reason, with one reason for a viewer's age and place, so that it tells neither."""
     told: dict[str, list[int]] = {}
     for reason, ids in removed.items():
         told.setdefault(_OF_VIEWERS.get(reason, reason), []).extend(ids)
@@ -119,6 +121,6 @@ def _slate_says(item_id: int, trace: dict[str, Any]) -> dict[str, Any]:
         "at": trace["at"],
         "rung": trace["rung"],
         "was_served": item_id in trace["served"],
-        "removed_by": [reason for reason, ids in _removed(trace["removed"]).items() if item_id in ids],
+        "removed_by": [reason for reason, ids in _merge_viewer_reasons(trace["removed"]).items() if item_id in ids],
         "place_when_ranked": ranked.index(item_id) + 1 if item_id in ranked else None,
     }

@@ -1,4 +1,4 @@
-"""What takes candidates out before ranking. The gate stands after all of them and does not rely on any."""
+"""Filters take candidates out before ranking. The gate stands after all of them and does not rely on any."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class EligibleFilter:
     budget_ms = 1.0
     on_failure = OnFailure.SHELF
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True for every request."""
         return True
 
@@ -38,7 +38,7 @@ class SeenFilter:
     budget_ms = 3.0
     on_failure = OnFailure.SKIP
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True on every page after the first."""
         return bool(query.seen)
 

@@ -1,4 +1,4 @@
-"""What fills in: the request's world, candidates' features, and the few rows of text a slate shows."""
+"""Hydrators fill in: the request's world, candidates' features, and the few rows of text a slate shows."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ class WorldHydrator:
     budget_ms = 10.0
     on_failure = OnFailure.SHELF
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True: nothing works without it."""
         return True
 
@@ -45,7 +45,7 @@ class FeatureHydrator:
     budget_ms = 2.0
     on_failure = OnFailure.SHELF
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True: ranking needs them."""
         return True
 
@@ -73,7 +73,7 @@ class DisplayCache:
         self._rows: OrderedDict[tuple[str, int], tuple[float, dict[str, Any]]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True: an item that cannot be shown is not served."""
         return True
 

@@ -61,8 +61,8 @@ class Features:
             duration_ms=np.zeros(size, np.int32),
         )
 
-    def grown(self, size: int) -> "Features":
-        """Return a larger copy; whoever reads the old one keeps a whole one."""
+    def grow(self, size: int) -> "Features":
+        """Return a larger copy; the old one stays whole for its readers."""
         larger = Features.empty(size)
         for name in self.__slots__:
             getattr(larger, name)[: len(self.revision)] = getattr(self, name)
@@ -159,7 +159,7 @@ class Index:
         followed = gate.current()
         version = (id(followed), followed.version)  # read before the items: a change in between comes next time
         if version != self._followed:
-            granted = followed.granted()
+            granted = followed.list_granted()
             if granted.history != self._history:
                 self._forget(granted.history)
             self._load_due(granted.ids, granted.revisions)
@@ -168,7 +168,7 @@ class Index:
         self._has_items.set()
 
     def _forget(self, history: str) -> None:
-        """Begin anew for another history: the same number is another item there. Of the same size, for who reads just now."""
+        """Start empty for another history, where the same id is another item. The size stays, for readers under way."""
         self.features = Features.empty(len(self.features.revision))
         self.popular, self.shelves = {}, {}
         self._due.clear()
@@ -177,7 +177,7 @@ class Index:
     def _load_due(self, ids: Ids, revisions: Ids) -> None:
         size = int(ids[-1]) + 1 if len(ids) else 0
         if size > len(self.features.revision):
-            self.features = self.features.grown(max(size, len(self.features.revision) * 3 // 2))
+            self.features = self.features.grow(max(size, len(self.features.revision) * 3 // 2))
         is_due = self.features.revision[ids] != revisions
         due, due_revisions = ids[is_due], revisions[is_due]
         for start in range(0, len(due), _CHUNK):

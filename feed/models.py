@@ -19,7 +19,7 @@ class EventType(models.TextChoices):
 
 
 class Event(models.Model):
-    """One act of one viewer on one item, as a client told it; told twice is stored once."""
+    """One act of one viewer on one item, as a client told it; deduplicated by `event_id`, the client's name for it."""
 
     event_id = models.CharField(max_length=128, unique=True)
     type = models.CharField(max_length=16, choices=EventType.choices)

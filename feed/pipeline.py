@@ -98,7 +98,7 @@ def retrieve(query: Query, home: Home, world: World, trace: Trace) -> Candidates
     """
     n = params.SOURCE_CANDIDATES + len(query.seen)
     proposals = []
-    enabled = [(bit, s) for bit, s in enumerate(home.sources) if s.enabled(query)]
+    enabled = [(bit, s) for bit, s in enumerate(home.sources) if s.is_enabled(query)]
     for bit, source in enabled:
         ids = attempt(source, trace, lambda source=source: source.fetch(query, world, n))  # type: ignore[misc]
         if ids is not None:
@@ -117,14 +117,14 @@ def retrieve(query: Query, home: Home, world: World, trace: Trace) -> Candidates
 def hydrate(query: Query, home: Home, world: World, candidates: Candidates, trace: Trace) -> None:
     """Fill the candidates' columns."""
     for hydrator in home.hydrators:
-        if hydrator.enabled(query):
+        if hydrator.is_enabled(query):
             attempt(hydrator, trace, lambda h=hydrator: h.hydrate(query, world, candidates))  # type: ignore[misc]
 
 
 def filter_out(query: Query, home: Home, world: World, candidates: Candidates, trace: Trace) -> Candidates:
     """Return what the filters keep; what they remove goes to the trace."""
     for one in home.filters:
-        if not one.enabled(query):
+        if not one.is_enabled(query):
             continue
         filtered = attempt(one, trace, lambda f=one, c=candidates: f.apply(query, world, c))  # type: ignore[misc]
         if filtered is not None:
@@ -216,7 +216,7 @@ def respond(query: Query, entries: list[Entry], rung: Rung, trace: Trace, began:
 def after(query: Query, home: Home, slate: Slate) -> None:
     """Run the side effects."""
     for effect in home.effects:
-        if effect.enabled(query):
+        if effect.is_enabled(query):
             attempt(effect, slate.trace, lambda e=effect: e.run(query, slate))  # type: ignore[misc]
 
 

@@ -1,4 +1,4 @@
-"""Numbers on candidates. Order only: no score here can admit an item."""
+"""Scorers put numbers on candidates. They order only: no score here can admit an item."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ class Prerank:
     budget_ms = 2.0
     on_failure = OnFailure.SHELF
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True for every request."""
         return True
 
@@ -36,7 +36,7 @@ class Affinity:
     budget_ms = 5.0
     on_failure = OnFailure.PRERANKED
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True for every request."""
         return True
 

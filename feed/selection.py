@@ -1,4 +1,4 @@
-"""Which candidates make the slate, and in what order, so that no creator fills it."""
+"""The selector: which candidates make the slate, and in what order, so that no creator fills it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class DiverseSelector:
     budget_ms = 5.0
     on_failure = OnFailure.SHELF
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True for every request."""
         return True
 

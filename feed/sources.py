@@ -1,4 +1,4 @@
-"""Where candidates come from. Each source searches only what the gate says this viewer may see."""
+"""Sources propose candidates. Each searches only what the gate says this viewer may see."""
 
 from feed.stages import OnFailure, World
 from feed.types import Ids, Query
@@ -12,7 +12,7 @@ class Fresh:
     budget_ms = 5.0
     on_failure = OnFailure.SKIP
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True: every viewer gets new items."""
         return True
 
@@ -30,7 +30,7 @@ class PopularInRegion:
     budget_ms = 5.0
     on_failure = OnFailure.SKIP
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return True: without a region it is what is popular everywhere."""
         return True
 

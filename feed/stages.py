@@ -1,4 +1,4 @@
-"""What the parts of the feed look like to the pipeline, and how one is run: timed, and its failure contained."""
+"""The interfaces of the feed's components, and how the pipeline runs one: timed, and its failure contained."""
 
 import time
 from collections.abc import Callable
@@ -48,7 +48,7 @@ class Component(Protocol):
     budget_ms: float
     on_failure: OnFailure
 
-    def enabled(self, query: Query) -> bool:
+    def is_enabled(self, query: Query) -> bool:
         """Return whether this request uses it."""
 
 

@@ -72,7 +72,7 @@ class TraceKeeper:
 
 
 def _name(kind: str, key: str) -> str:
-    """Return what a row is kept under: traces name items by number, which in another history are other items."""
+    """Return a cache key. It holds the history: traces name items by id, and in another history an id is another item."""
     return f"feed:{kind}:{gate.current().history}:{key}"
 
 

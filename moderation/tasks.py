@@ -157,7 +157,7 @@ def item_renew(message_key: str) -> None:
 @shared_task(name="moderation.tasks.emergency_terms_watch")
 def emergency_terms_watch() -> None:
     """End emergency terms whose time is over."""
-    emergency.emergency_terms_watch(now=timezone.now())
+    emergency.emergency_terms_expire(now=timezone.now())
 
 
 @shared_task(name="moderation.tasks.activations_resume")

@@ -6,13 +6,13 @@ class PolicyError(ValueError):
 
     def __init__(self, field: str, message: str) -> None:
         """Keep the place and the sentence apart, so that a form can show one beside the other."""
-        field, message = _bound(field, 200), _bound(message, 600)
+        field, message = _shorten(field, 200), _shorten(message, 600)
         super().__init__(f"{field}: {message}")
         self.field = field
         self.message = message
 
 
-def _bound(text: str, length: int) -> str:
+def _shorten(text: str, length: int) -> str:
     """Cut what may hold names that somebody else chose: a message is read by a person, whatever was sent."""
     return text if len(text) <= length else f"{text[:length]}..."
 

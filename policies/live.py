@@ -62,7 +62,7 @@ class _Live(Followed[Rollout]):
         return self.compiled[version.key]
 
     def load_or_none(self, version: PolicyVersion) -> CompiledPolicy | None:
-        """Return a version that does not decide for everybody; one that cannot be read must not take the active one along."""
+        """Return a version in canary or shadow, None where it cannot be read: that must not stop the active one."""
         try:
             return self.load(version)
         except PolicyUnavailable as error:

@@ -99,7 +99,7 @@ def version_steps(version: PolicyVersion) -> list[Approval]:
 
 
 def writers_in(steps: Iterable[Approval]) -> set[int]:
-    """Return who wrote a version or a part of it, from its record; `selectors.version_writers` without a query."""
+    """Return who wrote a version or a part of it, from its record; `live.version_writers` without a query."""
     return {step.actor_id for step in steps if step.verb in {Approval.Verb.CREATE, Approval.Verb.EDIT}}
 
 

@@ -50,8 +50,8 @@ def text_fault(text: str) -> str:
 def faults(document: object) -> Iterator[tuple[str, str]]:
     """Yield (place, what is wrong) for the texts of a document, names included: `events.3.viewer`; the first MAX_FAULTS.
 
-    What it takes of memory is the depth, not the size: it waits in each container that it is in, and puts a place into
-    words only where something is wrong.
+    Memory grows with the depth, not the size: there is one iterator for each open container, and a place is put into words
+    only where something is wrong.
 
     Raises:
         UntrustedError: it is nested deeper than MAX_DEPTH.

@@ -74,7 +74,7 @@ IRREGULAR = frozenset(
 )
 #: Words that end in -ed and are no participles, or are names of things.
 NO_PARTICIPLES = frozenset(
-    {"embed", "feed", "need", "seed", "speed", "exceed", "proceed", "fed", "shed", "indeed", "unfed"}
+    {"embed", "feed", "need", "seed", "speed", "exceed", "proceed", "fed", "shed", "indeed", "unfed", "weed"}
 )
 WALK = re.compile(r"^\d+\. `([\w/]+\.py)`", re.MULTILINE)
 

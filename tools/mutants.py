@@ -169,7 +169,7 @@ MUTANTS = (
            "if expected_decision != campaign_basis_of(campaign, actor).token:", "if False:",
            "tests/console/pages/test_outdated_pages.py -k old_page"),
     Mutant("6 an old page adds to a campaign", "moderation/campaigns/service.py",
-           "if expected_decision != admission_from(campaign_basis_of(campaign, actor), beside).token:", "if False:",
+           "if expected_decision != bystander_basis_from(campaign_basis_of(campaign, actor), beside).token:", "if False:",
            "tests/console/pages/test_outdated_pages.py -k adds_nobody"),
     Mutant("6 a report is not part of what is named", "moderation/decisions/basis.py",
            'f"{self.n_reports:x}", self._hard_part', '"0", self._hard_part', "tests/moderation/decisions/test_named_decisions.py -k report"),
@@ -374,7 +374,7 @@ MUTANTS = (
            "tests/console/identity/test_second_factor.py -k only_the_pages"),
     Mutant("who: a page left open keeps a session", "console/identity/session_life.py",
            "or POLL_HEADER not in request.headers", "or True", "tests/console/identity/test_session_life.py -k by_itself"),
-    Mutant("who: guessing is free while Redis is away", "console/cache.py",
+    Mutant("who: guessing is free while Redis is away", "console/degrading_cache.py",
            "_FORGETS if str(key).startswith(_NOT_KEPT) else self._own", "_FORGETS", "tests/console/edge/test_redis_away.py -k guessing"),
     # 8 audit without gaps
     Mutant("8 a history that a process renewed is in no row", "moderation/migrations/0030_audit_histories.py",

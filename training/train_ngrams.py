@@ -48,7 +48,7 @@ def fit(x: sparse.csr_matrix, labels: npt.NDArray[np.float32], known: npt.NDArra
         model.fit(both[keep], says[keep], sample_weight=counts[keep])
         weights[:, i], bias[i] = model.coef_[0], model.intercept_[0]
         print(f"{category}: {len(rows)} texts", flush=True)
-    return NgramModel.quantised(weights, bias)
+    return NgramModel.quantise(weights, bias)
 
 
 def main() -> None:

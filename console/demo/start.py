@@ -257,13 +257,13 @@ def _servers(var: Path) -> Servers | None:
         return None
     _say("Starting PostgreSQL and Redis")
     servers = servers_in(var)
-    with _uninterrupted():
+    with _defer_interrupts():
         servers.start(postgres="DATABASE_URL" not in os.environ, redis="REDIS_URL" not in os.environ)
     return servers
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def _defer_interrupts() -> Iterator[None]:
     """Put off Ctrl-C until the block is done: a server caught in mid-start would be nobody's."""
     asked: list[int] = []
     signums = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

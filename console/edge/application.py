@@ -79,7 +79,7 @@ class Edge:
             if length > DEFAULT_BODY_BYTES and not await self._is_known(environ):
                 await self._turn_away(environ, protocol)
                 return
-            async with self._bodies.received(protocol, length) as body:
+            async with self._bodies.receive(protocol, length) as body:
                 await self._answer(with_body(environ, body), protocol)
         except BodyRefused as refused:
             await self._refuse(environ, protocol, refused.status, refused.detail)

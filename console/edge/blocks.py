@@ -42,9 +42,9 @@ def pipe_to(protocol: Answering, response: BlocksResponse) -> Iterator[Pipe]:
 
 
 class Pipe:
-    """Both ends here; the server opens the reading one a second time, and ours is closed as soon as it has.
+    """A pipe whose reading end the server opens a second time. Ours is closed as soon as it surely has.
 
-    Then a write says whether anybody reads.
+    From then on a write fails where nobody reads any more.
     """
 
     def __init__(self, reading: int, end: int) -> None:

@@ -67,7 +67,7 @@ class Bodies:
     n_on_disk: int = 0
 
     @asynccontextmanager
-    async def received(self, protocol: Receiving, length: int) -> AsyncIterator[BinaryIO]:
+    async def receive(self, protocol: Receiving, length: int) -> AsyncIterator[BinaryIO]:
         """Receive a body and yield it, at its beginning; nothing of it is left after the block.
 
         Args:
@@ -81,7 +81,7 @@ class Bodies:
         with self._room(length, in_memory=is_small):
             file: BinaryIO = io.BytesIO() if is_small else tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 # closed below
             try:
-                await self._receive(file, protocol, length, whole=is_small)
+                await self._receive_into(file, protocol, length, whole=is_small)
                 yield file
             finally:
                 # Behind what is being written to it, and not in the loop.
@@ -99,7 +99,7 @@ class Bodies:
             self.n_in_memory -= length if in_memory else 0
             self.n_on_disk -= 0 if in_memory else length
 
-    async def _receive(self, file: BinaryIO, protocol: Receiving, length: int, *, whole: bool) -> None:
+    async def _receive_into(self, file: BinaryIO, protocol: Receiving, length: int, *, whole: bool) -> None:
         try:
             async with asyncio.timeout(seconds_for(length)):
                 if whole:

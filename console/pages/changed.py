@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from console.pages.evidence import Mark, mark_of
 from moderation.decisions.basis import (
     UNDECIDED,
-    AdmissionBasis,
     Basis,
+    BystanderBasis,
     CampaignBasis,
-    admission_of,
+    bystander_basis_of,
     campaign_parts_of,
     parts_of,
 )
@@ -143,9 +143,9 @@ def _campaign_lead(n_joined: int, is_floor: bool) -> str:
     return _MEMBER_DECIDED
 
 
-def admission_changed_since(token: str, now: AdmissionBasis) -> CampaignChanged:
+def bystander_changed_since(token: str, now: BystanderBasis) -> CampaignChanged:
     """Return what changed on a campaign, or on an item beside it, since a page carried `token` for adding that item."""
-    shown = admission_of(token)
+    shown = bystander_basis_of(token)
     if shown is None:
         return CampaignChanged("This page is outdated: it does not say what it showed of the item.")
     is_floor, is_decided = shown.floor != now.floor, shown.decided != now.decided

@@ -1,4 +1,4 @@
-"""Looks at the restricted partition: who opened what of it, in the audit log, before it is shown.
+"""Audits access to the restricted partition: who opens what of it is in the log before it is shown.
 
 Only holders of the partition's permission can look, so only of them is asked whether what they look at belongs to it.
 """

@@ -47,7 +47,7 @@ def rate(per_hour: float | None) -> str:
 
 
 @register.filter
-def signed(n: float) -> str:
+def with_sign(n: float) -> str:
     """Return a change with its sign: `+1,204`, `−3`, `0`."""
     return f"{'+' if n > 0 else '−' if n < 0 else ''}{abs(n):,.0f}"
 
@@ -63,6 +63,6 @@ def at(value: float | None) -> str:
 
 
 @register.filter
-def signed_rate(per_hour: float) -> str:
+def rate_with_sign(per_hour: float) -> str:
     """Return a change in jobs an hour with its sign: `+0.4`, `−12.0`, `0.0`."""
     return f"{'+' if per_hour > 0 else '−' if per_hour < 0 else ''}{abs(per_hour):,.1f}"

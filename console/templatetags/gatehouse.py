@@ -107,7 +107,7 @@ def pretty(value: Any) -> str:
 
 
 @register.filter
-def named(slug: str, names: dict[str, str]) -> str:
+def category_name(slug: str, names: dict[str, str]) -> str:
     """Return the name of a category; its slug where the name is not known."""
     return names.get(slug, slug)
 
@@ -137,7 +137,7 @@ def is_among(key: object, keys: Collection[str]) -> bool:
 
 
 @register.filter
-def said(words: dict[str, bool], entry: str) -> bool | None:
+def answer_about(words: dict[str, bool], entry: str) -> bool | None:
     """Return what this person said of a match with an entry; None where they said nothing yet."""
     return words.get(entry) if words else None
 
@@ -156,14 +156,14 @@ def differing_bits(value: str, other: str) -> str:
 
 
 @register.filter
-def told(value: object) -> str:
+def audit_value(value: object) -> str:
     """Return a value of an audit row as people read it: yes and no, lists with commas, what something was and is."""
     if isinstance(value, dict):
         if set(value) == {"was", "is"}:
-            return f"{told(value['was'])} → {told(value['is'])}"
-        return ", ".join(f"{name} {told(part)}" for name, part in value.items()) or "none"
+            return f"{audit_value(value['was'])} → {audit_value(value['is'])}"
+        return ", ".join(f"{name} {audit_value(part)}" for name, part in value.items()) or "none"
     if isinstance(value, list):
-        return ", ".join(told(part) for part in value) or "none"
+        return ", ".join(audit_value(part) for part in value) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value in (None, "") else str(value)

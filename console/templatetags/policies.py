@@ -42,7 +42,7 @@ def language(code: str) -> str:
 
 
 @register.filter
-def context_of(row: Mapping[str, Any]) -> str:
+def context_in_words(row: Mapping[str, Any]) -> str:
     """Return where a row of thresholds holds, in words."""
     band = BAND_KEYS.index(row["band"]) if row.get("band") else None
     return context_words(row.get("market", ""), row.get("language", ""), band) or "everywhere"

@@ -77,7 +77,7 @@ class ReportSubmission(StrictSerializer):
     text = TextField(max_length=2_000, required=False, allow_blank=True, default="")
 
 
-# --- answers, described for the schema; the values come from selectors --------------------------------------------
+# --- answers, described for the schema; the values come from queries --------------------------------------------
 
 
 class Reason(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""The item and report endpoints: parse, call one service or selector, answer."""
+"""The item and report endpoints: parse, call one service or query, answer."""
 
 from contextlib import ExitStack, suppress
 from typing import Any, ClassVar

@@ -44,7 +44,7 @@ _TELL = """
 """
 
 
-_TOLD = "SELECT set_config('gatehouse.told', %s, true)"
+_SUPPRESS = "SELECT set_config('gatehouse.told', %s, true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,13 @@ def acting_now() -> Acting:
 
 
 @contextmanager
-def told(object_type: str) -> Iterator[None]:
-    """Say that the caller's transaction writes its own audit rows of such objects meanwhile: triggers need not, too."""
+def suppress_audit_trigger(object_type: str) -> Iterator[None]:
+    """Keep the audit triggers of such objects quiet meanwhile: the caller's transaction writes their rows itself."""
     with database.cursor() as cursor:
-        cursor.execute(_TOLD, [object_type])
+        cursor.execute(_SUPPRESS, [object_type])
     yield
     with database.cursor() as cursor:
-        cursor.execute(_TOLD, [""])
+        cursor.execute(_SUPPRESS, [""])
 
 
 def watch_connection(sender: object, connection: Any, **named: object) -> None:

@@ -12,7 +12,7 @@ from moderation.decisions.bulk import changes_write
 from moderation.decisions.evidence import evidence_floor, floor_outcome
 from moderation.decisions.locking import items_locked
 from moderation.decisions.record import version_pk
-from moderation.items.floors import floors_under
+from moderation.items.floor_queries import floors_under
 from moderation.jobs.opening import jobs_close, reports_wait
 from moderation.models import Decision, Item
 from moderation.models.decision import DecisionStage

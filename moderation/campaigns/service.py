@@ -16,11 +16,11 @@ from moderation.audit.log import audit_write
 from moderation.campaigns.members import members_decide
 from moderation.campaigns.queries import bystanders_of
 from moderation.db.inserts import rows_together
-from moderation.decisions.basis import admission_from, campaign_basis_of
+from moderation.decisions.basis import bystander_basis_from, campaign_basis_of
 from moderation.decisions.locking import item_locked
 from moderation.decisions.record import PersonVerdict
 from moderation.exceptions import CampaignInvalid, DecisionChanged
-from moderation.items.floors import floor_of
+from moderation.items.floor_queries import floor_of
 from moderation.items.visibility import campaigns_visible
 from moderation.models import Campaign, CampaignBystander, CampaignMember, Decision, Item, OutboxMessage
 from moderation.models.campaign import CampaignState
@@ -133,7 +133,7 @@ def campaign_admit(
     3. join, decide the item under the floor, audit.
 
     Args:
-        expected_decision: token of the `AdmissionBasis` that the person's page was made from.
+        expected_decision: token of the `BystanderBasis` that the person's page was made from.
 
     Raises:
         PermissionDenied.
@@ -147,7 +147,7 @@ def campaign_admit(
     item = beside.item
     if CampaignMember.objects.filter(item=item).exists():
         raise CampaignInvalid("This item belongs to a campaign already; nothing was changed.")
-    if expected_decision != admission_from(campaign_basis_of(campaign, actor), beside).token:
+    if expected_decision != bystander_basis_from(campaign_basis_of(campaign, actor), beside).token:
         raise DecisionChanged
     member = CampaignMember.objects.create(
         campaign=campaign, item=item, creator_id=item.creator_id, joined_at=now, admitted_by=actor

@@ -1,4 +1,4 @@
-"""Finding waves of near-identical captions, beside the upload path: uploads pay nothing for it.
+"""Finding waves of near-duplicate captions, beside the upload path: uploads pay nothing for it.
 
 A periodic task signs the captions that are new, looks for bands that many of them share, opens a campaign where enough
 captions of enough creators are alike, and lets captions join. Every step can be repeated, and run twice at once.
@@ -35,7 +35,7 @@ from moderation.detection.minhash import (
     values_of,
     wave_began,
 )
-from moderation.items.floors import campaigns_live
+from moderation.items.floor_queries import campaigns_live
 from moderation.items.visibility import items_restricted
 from moderation.models import Campaign, CampaignBystander, CampaignMember, CaptionSignature, Creator, Decision, Item
 from moderation.models.campaign import CampaignState

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Count, Max, Q, QuerySet
 
-from moderation.items.floors import floor_of
+from moderation.items.floor_queries import floor_of
 from moderation.items.queries import BASIS_RELATIONS, basis_columns
 from moderation.items.visibility import NOBODY, Person, campaigns_visible, members_visible
 from moderation.models import Campaign, CampaignBystander, Finding, Item
@@ -25,7 +25,7 @@ UNDECIDED = "undecided"
 _NOTHING = "0"
 _TOKEN = re.compile(rf"([0-9a-f-]{{36}}|{UNDECIDED})(?:-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+))?")
 _CAMPAIGN_TOKEN = re.compile(r"([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)")
-_ADMISSION_TOKEN = re.compile(rf"([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f-]{{36}}|{UNDECIDED})")
+_BYSTANDER_TOKEN = re.compile(rf"([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f-]{{36}}|{UNDECIDED})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ def campaign_basis_of(campaign: Campaign, reader: Person = NOBODY) -> CampaignBa
 
 
 @dataclass(frozen=True, slots=True)
-class AdmissionBasis:
+class BystanderBasis:
     """What adding an item to a campaign is given on: what the campaign does to its members, and what stands of the item.
 
     Not who joined since: what a campaign is about is fixed when it is opened, and a live wave grows every few seconds.
@@ -238,13 +238,13 @@ class AdmissionBasis:
         return f"{self.floor}-{self.decided}-{self.n_reports:x}-{self.decision}"
 
 
-def admission_from(campaign: CampaignBasis, bystander: CampaignBystander) -> AdmissionBasis:
+def bystander_basis_from(campaign: CampaignBasis, bystander: CampaignBystander) -> BystanderBasis:
     """Return what adding is given on, from a row of `bystanders_of`."""
     decision, n_reports = (getattr(bystander, name) for name in ("decision_key", "n_reports"))
-    return AdmissionBasis(campaign.floor, campaign.decided, n_reports, str(decision) if decision else UNDECIDED)
+    return BystanderBasis(campaign.floor, campaign.decided, n_reports, str(decision) if decision else UNDECIDED)
 
 
-def admission_of(token: str) -> AdmissionBasis | None:
+def bystander_basis_of(token: str) -> BystanderBasis | None:
     """Return what a token names; None where it is none."""
-    found = _ADMISSION_TOKEN.fullmatch(token)
-    return AdmissionBasis(found[1], found[2], int(found[3], 16), found[4]) if found else None
+    found = _BYSTANDER_TOKEN.fullmatch(token)
+    return BystanderBasis(found[1], found[2], int(found[3], 16), found[4]) if found else None

@@ -21,7 +21,7 @@ from moderation.decisions.clearances import clearance_follow
 from moderation.decisions.evidence import evidence_keep
 from moderation.decisions.locking import item_locked
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
-from moderation.items.floors import floor_under
+from moderation.items.floor_queries import floor_under
 from moderation.items.visibility import may_know
 from moderation.jobs.opening import HARD_EVIDENCE, job_close, job_escalate, job_open, leases_take, reports_wait
 from moderation.live.lists import ListsChanged, lists_mark

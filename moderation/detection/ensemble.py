@@ -51,7 +51,7 @@ class Breaker:
             self.opened_at = now  # this caller tries, the others wait for what comes of it
             return True
 
-    def judged(self, is_failure: bool) -> None:
+    def note_result(self, is_failure: bool) -> None:
         """Note what a run was worth."""
         with self.lock:
             if not is_failure:
@@ -214,7 +214,7 @@ class Run:
         # One that was not even begun says nothing of itself: its thread was kept by another.
         if not future.cancelled():
             is_failure = result.missing is not None and result.missing.why in {"late", "failed"}
-            self._ensemble.breakers[detector.name].judged(is_failure)
+            self._ensemble.breakers[detector.name].note_result(is_failure)
         return result
 
 

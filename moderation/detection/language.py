@@ -20,7 +20,7 @@ _MAX_CHARS = 400
 
 
 @lru_cache(maxsize=1)
-def _detector() -> LanguageDetector:
+def _identifier() -> LanguageDetector:
     return LanguageDetectorBuilder.from_languages(*LANGUAGES).with_low_accuracy_mode().build()
 
 
@@ -30,7 +30,7 @@ def _shares(text: str) -> tuple[tuple[str, float], ...]:
     head = text[:_MAX_CHARS].encode(errors="ignore").decode()  # half a surrogate pair is no text to the models
     if sum(c.isalpha() for c in head) < 3:
         return ()
-    values = _detector().compute_language_confidence_values(head)
+    values = _identifier().compute_language_confidence_values(head)
     return tuple((v.language.iso_code_639_1.name.lower(), float(v.value)) for v in values)
 
 

@@ -1,4 +1,4 @@
-"""Which captions are near-identical: signatures that survive spelling tricks, and what belongs to a campaign. Pure.
+"""Near-duplicate captions by MinHash: signatures that survive spelling tricks, and what belongs to a campaign. Pure.
 
 A signature is a MinHash over the letters of a caption as it reads: the share of equal values estimates the share of
 letter sequences that two captions have in common (their Jaccard similarity), with a standard error of 0.046 at most.

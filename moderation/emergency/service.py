@@ -190,7 +190,7 @@ def _review(term: EmergencyTerm, actor: User, state: EmergencyState, note: str, 
     return term
 
 
-def emergency_terms_watch(*, now: datetime) -> int:
+def emergency_terms_expire(*, now: datetime) -> int:
     """End terms whose time is over, or that the active version contains; return how many."""
     policy = active_policy()
     ended = 0

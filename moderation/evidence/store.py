@@ -106,7 +106,7 @@ class _Reader:
         self.categories = tuple(names)
 
     def read(self, heads: bytes | None, cells: bytes | None) -> Population:
-        """Return the rows of one answer, in the order of their items; names come with `named`."""
+        """Return the rows of one answer, in the order of their items; names come with `with_names`."""
         rows = np.frombuffer(bytes(heads or b""), _HEAD)
         columns: dict[str, Any] = {name: rows[name].astype(dtype) for name, dtype in _DTYPES.items()}
         return Population(
@@ -132,7 +132,7 @@ class _Reader:
             hard=found["hard"].copy(),
         )
 
-    def named(self, population: Population) -> Population:
+    def with_names(self, population: Population) -> Population:
         """Return a population with the names that its positions mean."""
         markets, languages = tuple(self.markets.names), tuple(self.languages.names)
         return replace(population, categories=self.categories, markets=markets, languages=languages)
@@ -185,7 +185,7 @@ class EvidenceStore(Held[Population]):
             reader.look_up_categories(json.loads(codes))
             parts.append(reader.read(heads, cells))
         self._reader, self._xmin, self._since, self._history = reader, int(xmin), since, history
-        return reader.named(join(parts))
+        return reader.with_names(join(parts))
 
     def _follow(self, held: Population) -> Population:
         row = next(iter(_rows(_CHANGES, self._xmin, self._since)), None)
@@ -199,7 +199,7 @@ class EvidenceStore(Held[Population]):
         self._reader.look_up_categories(json.loads(codes))
         changed = self._reader.read(heads, cells)
         self._xmin = int(xmin)
-        return self._reader.named(merge(held, changed))
+        return self._reader.with_names(merge(held, changed))
 
 
 def _rows(sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -274,7 +274,7 @@ def evidence_of(item_pks: Iterable[int]) -> Population:
     """Return the stored evidence of some items, in the order of their keys; items without any are left out."""
     reader = _Reader()
     reader.look_up_categories()
-    return reader.named(reader.read(*_one(_OF_ITEMS, list(item_pks))))
+    return reader.with_names(reader.read(*_one(_OF_ITEMS, list(item_pks))))
 
 
 def evidence_chunks(*, after: int = 0) -> Iterator[Population]:
@@ -300,6 +300,6 @@ def spans_after(after: int) -> Iterator[tuple[int, int, Callable[[], Population]
         until = min(start + LOAD_SPAN, highest)
 
         def read(start: int = start, until: int = until) -> Population:
-            return reader.named(reader.read(*_one(_SPAN, start, until)))
+            return reader.with_names(reader.read(*_one(_SPAN, start, until)))
 
         yield start, until, read

@@ -27,7 +27,7 @@ _FOLDER = "derived"
 
 
 def views_keep(*, file: MediaFile, taken: Examination, path: Path, workdir: Path) -> None:
-    """Keep what reviewers see of a clip that was just taken apart; a preview only where browsers do not play the clip.
+    """Keep what reviewers see of a clip that was just examined; a preview only where browsers do not play the clip.
 
     Never raises for want of room or of a preview: the deep pass goes on without them.
     """

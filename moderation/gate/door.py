@@ -250,7 +250,7 @@ class Gate:
         """A number that changes whenever the view does."""
         return self._version
 
-    def granted(self) -> Granted:
+    def list_granted(self) -> Granted:
         """Return all items with a permission for anybody."""
         with self._lock:
             ids = np.flatnonzero(self._columns.is_granted)
@@ -460,7 +460,7 @@ def _boot_clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
-def _started() -> Gate:
+def _start_gate() -> Gate:
     gate = Gate()
     gate.start()
     gate.wait_for_view(FIRST_VIEW_SECONDS)
@@ -468,7 +468,7 @@ def _started() -> Gate:
 
 
 #: This process's gate, started on first use; a forked child makes its own and never shares a connection.
-_HELD: PerProcess[Gate] = PerProcess(_started)
+_HELD: PerProcess[Gate] = PerProcess(_start_gate)
 current = _HELD.get
 #: Puts another gate in place, stopping the one before it; None leaves the next use to start one. For tests and benchmarks.
 replace_current = _HELD.replace

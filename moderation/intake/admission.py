@@ -1,4 +1,4 @@
-"""Who may wait lets others go first: uploads that a campaign holds are judged one at a time, when no other upload is.
+"""Admission control: uploads that a campaign holds are judged one at a time, and only while no other upload is.
 
 A wave brings more uploads in a second than all other people together. Nothing of it is served, and nobody of it is in a hurry.
 One at a time on the whole machine, by a lock on a file; an upload that is not held is only waited for in its own process.
@@ -25,8 +25,11 @@ _TRY_SECONDS = 0.003
 
 
 @dataclass(slots=True)
-class Turns:
-    """The turns of one process. `path` is the file whose lock all processes of the machine share."""
+class AdmissionControl:
+    """Who of one process may begin: others first, then those who can wait, one at a time.
+
+    `path` is the file whose lock all processes of the machine share.
+    """
 
     path: Path
     n_first: int = 0
@@ -36,7 +39,7 @@ class Turns:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
-    def going_first(self) -> Iterator[None]:
+    def go_first(self) -> Iterator[None]:
         """Run the body at once; who can wait begins when it has ended."""
         with self.changed:
             self.n_first += 1
@@ -48,7 +51,7 @@ class Turns:
                 self.changed.notify_all()
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def wait_for_turn(self) -> Iterator[None]:
         """Run the body when nobody else is at it, or after a quarter of a second."""
         ends_at = time.monotonic() + _PATIENCE_SECONDS
         with ExitStack() as ending:
@@ -101,4 +104,4 @@ class Turns:
                 time.sleep(_TRY_SECONDS)
 
 
-turns = Turns(settings.VAR_DIR / "turn.lock")
+admission_control = AdmissionControl(settings.VAR_DIR / "turn.lock")

@@ -1,6 +1,7 @@
 """Taking an upload in: judge it on the path, then store item, decision, findings, clearance, job and promises at once.
 
-The caller has checked and stored the files; nothing here reads a request.
+Idempotent by external id and content hash, and files are deduplicated by SHA-256: the same submission again is the item that
+stands, the same bytes again are the file that stands. The caller has checked and stored the files; nothing here reads a request.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ from moderation.detection.media.storage import content_lock, is_stored
 from moderation.detection.types import Picture, Result, Subject
 from moderation.exceptions import ItemConflict, JudgementOverdue, MediaGone
 from moderation.files.keys import is_rekeyed, object_remove_unused
-from moderation.intake.admission import turns
+from moderation.intake.admission import admission_control
 from moderation.intake.preflight import Before, before_upload
 from moderation.items.queries import item_exists
 from moderation.live.campaigns import LiveCampaign, campaign_like
@@ -97,7 +98,7 @@ class Submission:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over all that makes two submissions the same."""
+        """SHA-256 over all that makes two submissions the same, by which a repeated one is deduplicated."""
         parts = [
             int(self.kind),
             self.caption,
@@ -157,7 +158,7 @@ def item_begin(submission: Submission, now: datetime | None = None, *, turn: Exi
     """
     campaign = campaign_like(submission.caption)
     if turn is not None:
-        turn.enter_context(turns.waiting() if _is_held_by(campaign) else turns.going_first())
+        turn.enter_context(admission_control.wait_for_turn() if _is_held_by(campaign) else admission_control.go_first())
     at = time.monotonic()
     before = before_upload(external_id=submission.external_id, creator=submission.creator, now=now or timezone.now())
     if before.creator and before.creator.standing == Standing.GOOD:

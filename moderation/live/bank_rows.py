@@ -98,7 +98,7 @@ def mark_now() -> Mark:
 def load_all() -> Entries:
     """Return all entries that are not retired. Memory is bounded by what is returned and one piece."""
     parts = [_entries(piece) for piece in _pieces()]
-    return Entries(HashColumns.joined([p.pdq for p in parts]), HashColumns.joined([p.exact for p in parts]))
+    return Entries(HashColumns.concatenate([p.pdq for p in parts]), HashColumns.concatenate([p.exact for p in parts]))
 
 
 def changes_since(mark: Mark) -> tuple[Mark, Entries]:

@@ -136,7 +136,7 @@ class BankFollower:
         self._mark = now
         if banks == index.banks and not len(changed):
             return index
-        return index.merged(banks, changed.pdq, changed.exact)
+        return index.merge(banks, changed.pdq, changed.exact)
 
     def _drop(self) -> None:
         """Forget the view: without one nothing is said to match nothing."""

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from moderation.detection.minhash import JOINS, Values, signature_of, similarity, values_of
-from moderation.items.floors import campaigns_live, floor_of
+from moderation.items.floor_queries import campaigns_live, floor_of
 from moderation.verdict.floor import CampaignFloor
 from policies.followed import Followed, Waits
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from moderation.detection.model_store import ModelInvalid, Source, is_off, read_source
 from moderation.detection.vision.loading import WEIGHTS
 from moderation.detection.vision.model import STARTER, version_of
-from moderation.detection.vision.prompts import Prompts, PromptsInvalid, Sides, read_prompts
+from moderation.detection.vision.prompts import CategoryPrompts, Prompts, PromptsInvalid, read_prompts
 from moderation.models import Prompt, PromptSet
 
 
@@ -42,7 +42,7 @@ def _assemble(rows: Sequence[Prompt], name: str) -> Prompts:
     for row in rows:
         lines.setdefault((row.category_id, row.is_harmful), []).append(row.text)
     categories = dict.fromkeys(category for category, _ in lines if category)
-    sides = {c: Sides(tuple(lines.get((c, True), ())), tuple(lines.get((c, False), ()))) for c in categories}
+    sides = {c: CategoryPrompts(tuple(lines.get((c, True), ())), tuple(lines.get((c, False), ()))) for c in categories}
     return Prompts(sides, tuple(lines.get((None, False), ())), name)
 
 

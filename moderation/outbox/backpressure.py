@@ -1,4 +1,7 @@
-"""How late the deep queues are. Reads only; the answer is kept for a moment, because every upload asks."""
+"""Backpressure: how late the deep queues are, so that uploads and runs wait their turn. Reads only.
+
+The answer is kept for a moment, because every upload asks.
+"""
 
 from datetime import datetime
 

@@ -57,11 +57,11 @@ def _by_term(subject: Mapping[str, Any]) -> Concerned:
     rows = ((str(term.key), term.text, term.category_id, term.language, term.outcome),)
     detector = TermsDetector(emergency_terms.compile_terms(rows).index, f"emergency-{term.key}")
 
-    def concerned(items: Sequence[Item]) -> list[int]:
+    def find_concerned(items: Sequence[Item]) -> list[int]:
         kept = _load_results(items, Lookup.TERMS)
         return [item.pk for item in items if _holds(item, kept.get(_sha256(item), ()), detector)]
 
-    return concerned
+    return find_concerned
 
 
 def _holds(item: Item, kept: Sequence[_Kept], detector: TermsDetector) -> bool:
@@ -76,10 +76,10 @@ def _by_domain(subject: Mapping[str, Any]) -> Concerned:
     rule = DomainRule("spam_scam", Outcome.BLOCK)
     detector = LinksDetector(lambda: {subject["domain"]: rule})
 
-    def concerned(items: Sequence[Item]) -> list[int]:
+    def find_concerned(items: Sequence[Item]) -> list[int]:
         return [item.pk for item in items if _links_to(detector, item)]
 
-    return concerned
+    return find_concerned
 
 
 def _links_to(detector: LinksDetector, item: Item) -> bool:
@@ -93,11 +93,11 @@ def _links_to(detector: LinksDetector, item: Item) -> bool:
 def _by_hashes(subject: Mapping[str, Any]) -> Concerned:
     index = _index_of(subject)
 
-    def concerned(items: Sequence[Item]) -> list[int]:
+    def find_concerned(items: Sequence[Item]) -> list[int]:
         kept = _load_results(items, Lookup.BANKS)
         return [item.pk for item in items if _matches(item, kept.get(_sha256(item), ()), index)]
 
-    return concerned
+    return find_concerned
 
 
 def _index_of(subject: Mapping[str, Any]) -> BankIndex:
@@ -158,12 +158,12 @@ def _by_share(subject: Mapping[str, Any]) -> Concerned:
     """Whose share changed: creators on whom another version decides than before."""
     low, high = sorted((subject["before"], subject["after"]))
 
-    def concerned(items: Sequence[Item]) -> list[int]:
+    def find_concerned(items: Sequence[Item]) -> list[int]:
         names = dict(Creator.objects.filter(pk__in={i.creator_id for i in items}).values_list("pk", "external_id"))
         buckets = {pk: bucket_of(name, subject["version"]) for pk, name in names.items()}
         return [item.pk for item in items if low <= buckets[item.creator_id] < high]
 
-    return concerned
+    return find_concerned
 
 
 # --- what deep detectors kept ----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from moderation.decisions.clearances import clearance_renew
 from moderation.decisions.locking import item_locked
 from moderation.decisions.record import decision_by_machine
 from moderation.items.context import context_of
-from moderation.items.floors import floor_under
+from moderation.items.floor_queries import floor_under
 from moderation.live.lists import ListsChanged, lists_refresh
 from moderation.live.onpath import content_versions
 from moderation.live.registry import deep_detectors

@@ -248,7 +248,7 @@ class _Run:
         changes, other = self._confirm(plan.changes)
         for start in range(0, len(changes), WRITE_ITEMS):
             self._write(changes[start : start + WRITE_ITEMS], now=now)
-        apart = {*other, *_unnamed(named), *(change.item_pk for change in changes if change.is_unnamed)}
+        apart = {*other, *_find_unnamed(named), *(change.item_pk for change in changes if change.is_unnamed)}
         if self.activation.looks_at_matches:
             apart |= with_matches(population) & set(facts.item_pk.tolist())
         if self.activation.looks_at_captions or self.activation.looks_at_matches:
@@ -389,7 +389,7 @@ def _emergency() -> emergency_terms.EmergencyView:
     return emergency_terms.current()
 
 
-def _unnamed(found: Mapping[int, Collection[str]]) -> list[int]:
+def _find_unnamed(found: Mapping[int, Collection[str]]) -> list[int]:
     """Return the items whose standing decision does not name all hard evidence that was found in their texts.
 
     Also where the outcome stays: whoever decides next must see what is in force, or it stays unseen for good.

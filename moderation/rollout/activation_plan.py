@@ -22,7 +22,7 @@ from moderation.verdict.judge import digest_of, reasons_of
 from policies.choices import DETECTORS, Outcome
 from policies.decision.compiled import CompiledPolicy
 from policies.replay.population import FUSED, Population, detectors_of
-from policies.replay.verdicts import Side, decide_population
+from policies.replay.verdicts import VersionVerdicts, decide_population
 
 #: One item as the statements below send it, big-endian; the codes of its territories follow apart, two letters each.
 _HEAD = np.dtype([("item", ">i8"), ("decision", ">i8"), ("outcome", ">i2"), ("min_age", ">i2"), ("n_codes", ">i2")])
@@ -121,9 +121,9 @@ def plan_of(population: Population, facts: Facts, policy: CompiledPolicy, *, pha
     In the phase REVOKE only what gets narrower, in WIDEN all that differs.
     """
     at_fact, at_row = _both(facts.item_pk, population.item_pk)
-    side = decide_population(population, policy, population.batch_for(policy))
+    verdicts = decide_population(population, policy, population.batch_for(policy))
     old = _Old(facts, at_fact)
-    new = _New(side, at_row)
+    new = _New(verdicts, at_row)
     narrower = _narrower(old, new)
     differs = narrower if phase == Phase.REVOKE else narrower | _other(old, new)
     wider = _wider(old, new)
@@ -131,7 +131,7 @@ def plan_of(population: Population, facts: Facts, policy: CompiledPolicy, *, pha
     # The floor of a campaign holds ages and territories as well, which only its decisions know.
     wanted = np.flatnonzero(differs & ~is_member)
     members = tuple(population.item_pk[at_row[is_member]].tolist())
-    changes, n_kept = _changes(population, side, at_row, old, narrower, wider, wanted, now)
+    changes, n_kept = _changes(population, verdicts, at_row, old, narrower, wider, wanted, now)
     return Plan(changes, members, n_kept)
 
 
@@ -156,8 +156,8 @@ class _Old:
 class _New:
     """What the version says, row by row."""
 
-    def __init__(self, side: Side, rows: npt.NDArray[np.intp]) -> None:
-        verdict, policy = side.verdict, side.policy
+    def __init__(self, verdicts: VersionVerdicts, rows: npt.NDArray[np.intp]) -> None:
+        verdict, policy = verdicts.verdict, verdicts.policy
         self.outcome = verdict.outcome[rows].astype(np.int64)
         self.is_served = self.outcome <= Outcome.RESTRICT
         self.min_age = np.where(self.is_served, verdict.min_age[rows], 0)
@@ -202,7 +202,7 @@ def _codes(joined: str) -> set[str]:
 
 def _changes(
     population: Population,
-    side: Side,
+    verdicts: VersionVerdicts,
     at_row: npt.NDArray[np.intp],
     old: _Old,
     narrower: npt.NDArray[np.bool_],
@@ -223,7 +223,7 @@ def _changes(
         row = int(at_row[i])
         changes.append(
             _change(
-                population, side, row, evidence, int(old.decision_pk[i]),
+                population, verdicts, row, evidence, int(old.decision_pk[i]),
                 was_served=bool(old.is_served[i]), is_narrower=bool(narrower[i]), is_wider=bool(wider[i]), now=now,
             )
         )  # fmt: skip
@@ -244,7 +244,7 @@ def _load_stored(decision_pks: Sequence[int]) -> dict[int, tuple[dict[str, Any],
 
 def _change(
     population: Population,
-    side: Side,
+    verdicts: VersionVerdicts,
     row: int,
     before: dict[str, Any],
     expected: int,
@@ -254,11 +254,11 @@ def _change(
     is_wider: bool,
     now: datetime,
 ) -> Change:
-    policy, verdict = side.policy, side.verdict
+    policy, verdict = verdicts.policy, verdicts.verdict
     outcome = Outcome(int(verdict.outcome[row]))
     category = int(verdict.category[row])
     slug = policy.categories[category] if category >= 0 else ""
-    evidence = _evidence(side, row, before)
+    evidence = _evidence(verdicts, row, before)
     score = float(evidence["scores"].get(slug, 0.0))
     decided_by = policy.rules[int(verdict.rule[row])]
     return Change(
@@ -270,7 +270,7 @@ def _change(
         decided_by=decided_by,
         category=slug,
         score=score,
-        reasons=json.dumps(reasons_of(side.batch, row, policy)),
+        reasons=json.dumps(reasons_of(verdicts.batch, row, policy)),
         evidence=json.dumps(evidence),
         digest=digest_of(evidence),
         was_served=was_served,
@@ -278,14 +278,14 @@ def _change(
         is_wider=is_wider,
         is_unnamed=bool(evidence["hard"]) and "hard_by" not in evidence,
         job=job_for(evidence["context"], policy, category=slug, outcome=outcome, score=score, now=now)
-        if side.needs_person[row]
+        if verdicts.needs_person[row]
         else None,
     )
 
 
-def _evidence(side: Side, row: int, before: dict[str, Any]) -> dict[str, Any]:
+def _evidence(verdicts: VersionVerdicts, row: int, before: dict[str, Any]) -> dict[str, Any]:
     """Return evidence as the version fuses it, so that the decision can be replayed under it."""
-    categories, batch = side.policy.categories, side.batch
+    categories, batch = verdicts.policy.categories, verdicts.batch
     scores, levels = batch.scores[row], batch.hard[row]
     hard = {categories[c]: int(levels[c]) for c in np.flatnonzero(levels)}
     # What stored cells hold does not say which terms or hashes they were.

@@ -186,14 +186,14 @@ def _simulate(run: SimulationRun) -> tuple[Simulation, Simulation | None]:
     whole = evidence_store.load_population(timezone.now()).where(run.wanted)
     population = evidence_store.without_restricted(whole)
 
-    def replayed(items: Population, progress: Callable[[float], None]) -> Simulation:
+    def replay(items: Population, progress: Callable[[float], None]) -> Simulation:
         labels = human_labels(items, since=run.since.astimezone(UTC))
         return simulate(items, active, draft, labels=labels, progress=progress)
 
     if population is whole:
-        return replayed(whole, report), None
-    found = replayed(population, lambda share: report(share / 2))
-    return found, replayed(whole, lambda share: report(0.5 + share / 2))
+        return replay(whole, report), None
+    found = replay(population, lambda share: report(share / 2))
+    return found, replay(whole, lambda share: report(0.5 + share / 2))
 
 
 def _as_asked(run: SimulationRun) -> CompiledPolicy:

@@ -212,7 +212,7 @@ def _territory_hits(columns: Array, policy: CompiledPolicy) -> npt.NDArray[np.bo
 
 
 def _missing_code(missing: npt.NDArray[np.bool_], kind: Intp) -> Intp:
-    """Return the index into `missing_rank`: the kind above, below it one bit a detector."""
+    """Return the index into `missing_rank`: one bit for each detector, and the kind in the bits above them."""
     # A product of floats is several times faster here than shifting or packing bits, and exact below 2 ** 24.
     mask: Intp = (missing.astype(np.float32) @ _BITS[: missing.shape[1]]).astype(np.intp)
     mask += kind << missing.shape[1]

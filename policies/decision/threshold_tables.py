@@ -32,7 +32,7 @@ def threshold_tables(document: Document) -> dict[str, Any]:
     Raises: PolicyError where the sets are more than can be told apart.
     """
     columns = {row.slug: c for c, row in enumerate(document.categories)}
-    base, rows = _sorted_out(document, columns)
+    base, rows = _split_base(document, columns)
     everywhere = _Levels.none(languages_of(document), columns)
     everywhere.take(rows[""])
     profiles = _Profiles(min(_MAX_PROFILES, MAX_CELLS // len(columns)))
@@ -40,7 +40,7 @@ def threshold_tables(document: Document) -> dict[str, Any]:
     numbers = []
     for market in (*markets_of(document), ""):
         # Another known market has no rows of its own; an unknown one has the strictest of all.
-        known = with_unknown(everywhere.joined(rows[market] if market else ()).over(base), axes=(0, 1))
+        known = with_unknown(everywhere.join(rows[market] if market else ()).over(base), axes=(0, 1))
         np.minimum(strictest, known, out=strictest)
         numbers.append(profiles.numbers(known))
     numbers.append(profiles.numbers(strictest))
@@ -54,7 +54,7 @@ def with_unknown(known: Any, axes: tuple[int, ...], strictest: Callable[..., Any
     return known
 
 
-def _sorted_out(document: Document, columns: Mapping[str, int]) -> tuple[Any, dict[str, list[ThresholdRow]]]:
+def _split_base(document: Document, columns: Mapping[str, int]) -> tuple[Any, dict[str, list[ThresholdRow]]]:
     """Return the base, (levels, categories), and the other rows by their market."""
     base = np.full((len(LEVEL_KEYS), len(columns)), NEVER, np.float32)
     rows: dict[str, list[ThresholdRow]] = defaultdict(list)
@@ -78,7 +78,7 @@ class _Levels:
 
     @classmethod
     def none(cls, languages: tuple[str, ...], columns: Mapping[str, int]) -> _Levels:
-        """Return what no row at all says."""
+        """Return the tables of a document without such rows: every level is NEVER."""
         n, levels = len(languages) + 1, (len(LEVEL_KEYS), len(columns))
         return cls(
             columns,
@@ -100,15 +100,15 @@ class _Levels:
                 held = self.bands[where, row.band, :, c]
             np.minimum(held, _fill(row.levels), out=held)
 
-    def joined(self, rows: Iterable[ThresholdRow]) -> _Levels:
-        """Return what these rows and more say together."""
+    def join(self, rows: Iterable[ThresholdRow]) -> _Levels:
+        """Return tables with these rows added; the ones they are made from stay as they are."""
         copies = (self.plain.copy(), self.is_given.copy(), self.bands.copy())
         together = _Levels(self.columns, self.places, *copies)
         together.take(rows)
         return together
 
     def over(self, base: Any) -> Any:
-        """Return what holds by language and band, (languages, bands, levels, categories), and give the bands up for it."""
+        """Return the thresholds in force, (languages, bands, levels, categories). They overwrite `bands`, which saves a copy."""
         plain = np.where(self.is_given[:, None, :], self.plain, base)
         return np.minimum(plain[:, None], self.bands, out=self.bands)
 

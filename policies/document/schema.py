@@ -89,7 +89,7 @@ def _text(value: object, where: str) -> str:
     return value.strip()
 
 
-def _bound(most: int, *, empty: bool = False) -> Callable[[object, str], str]:
+def _limit_length(most: int, *, empty: bool = False) -> Callable[[object, str], str]:
     """Return the checker of a text that has a column of `most` characters."""
 
     def check(value: object, where: str) -> str:
@@ -112,7 +112,7 @@ def _flag(value: object, where: str) -> bool:
 def _pattern(
     pattern: re.Pattern[str], what: str, *, empty: bool, most: int = SLUG_CHARS
 ) -> Callable[[object, str], str]:
-    bounded = _bound(most, empty=True)
+    bounded = _limit_length(most, empty=True)
 
     def check(value: object, where: str) -> str:
         text = bounded(value, where)
@@ -123,7 +123,7 @@ def _pattern(
     return check
 
 
-_name = _bound(SLUG_CHARS)
+_name = _limit_length(SLUG_CHARS)
 _slug = _pattern(_SLUG, "a slug", empty=False)
 _queue = _pattern(_QUEUE, "a queue's slug", empty=False, most=LIST_CHARS)
 _market = _pattern(_MARKET, "two capital letters", empty=True)
@@ -208,7 +208,7 @@ def _document(fields: _Fields) -> Document:
     return Document(
         number=fields.take("number", _number(1, 2**31 - 1)),
         key=fields.take("key", _text, ""),
-        title=fields.take("title", _bound(TITLE_CHARS)),
+        title=fields.take("title", _limit_length(TITLE_CHARS)),
         change_note=fields.take("change_note", _text, ""),
         unknown_language=fields.take("unknown_language", _language_outcome, "clear"),
         categories=fields.take("categories", _categories),
@@ -234,7 +234,7 @@ def _category(slug: str) -> Callable[[_Fields], CategoryRow]:
     def parse(fields: _Fields) -> CategoryRow:
         return CategoryRow(
             slug=slug,
-            name=fields.take("name", _bound(NAME_CHARS)),
+            name=fields.take("name", _limit_length(NAME_CHARS)),
             severity=fields.take("severity", _number(1, _GRAVEST)),
             guideline=fields.take("guideline", _text, ""),
             is_mild=fields.take("is_mild", _flag, False),
@@ -306,7 +306,7 @@ def _age(fields: _Fields) -> AgeRow:
         kind=fields.take("kind", _maybe(_kind), None),
         market=fields.take("market", _market, ""),
         min_age=fields.take("min_age", _min_age),
-        reason=fields.take("reason", _bound(REASON_CHARS)),
+        reason=fields.take("reason", _limit_length(REASON_CHARS)),
     )
 
 
@@ -318,7 +318,7 @@ def _territory(fields: _Fields) -> TerritoryRow:
         category=fields.take("category", _slug),
         at=fields.take("at", _score),
         regions=tuple(sorted({_region(region, f"{fields.path}.regions") for region in regions})),
-        reason=fields.take("reason", _bound(REASON_CHARS, empty=True), ""),
+        reason=fields.take("reason", _limit_length(REASON_CHARS, empty=True), ""),
     )
 
 
@@ -350,7 +350,7 @@ def _term(list_name: str) -> Callable[[_Fields], TermRow]:
     def parse(fields: _Fields) -> TermRow:
         row = TermRow(
             list_name=list_name,
-            text=fields.take("text", _bound(TERM_CHARS)),
+            text=fields.take("text", _limit_length(TERM_CHARS)),
             category=fields.take("category", _slug),
             language=fields.take("language", _language, ""),
             score=fields.take("score", _maybe(_score), None),

@@ -179,8 +179,8 @@ def read_yaml(text: str) -> tuple[Any, Lines]:
 
 
 def _check_directives(text: str) -> None:
-    """Refuse directives before the parser meets one: it compares each with all before it, in one step that holds the whole
-    process and that no clock of ours can end."""
+    """Refuse directives before the parser meets one: it compares each with all earlier ones, in one call that
+    holds the interpreter's lock and that our time limit cannot interrupt."""
     if found := _DIRECTIVE.search(text):
         line = 1 + sum(1 for _ in _BREAK.finditer(text, 0, found.end()))
         raise YamlRefused("has a directive (a line that begins with %)", line)

@@ -13,7 +13,7 @@ from policies.decision.compiled import N_LEVELS, NEVER, CompiledPolicy
 from policies.decision.decide import LEVEL_NAMES, EvidenceBatch, VerdictBatch, decide, profiles_of, rows_of
 from policies.replay.outcomes import FlippedItem
 from policies.replay.population import Population
-from policies.replay.verdicts import Side
+from policies.replay.verdicts import VersionVerdicts
 
 #: How many flipped items a simulation shows.
 MOST_FLIPPED = 200
@@ -43,10 +43,10 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """Per flipped item what a side's verdict rests on; NaN where it rests on no score."""
+    """Per flipped item what one version's verdict rests on; NaN where it rests on no score."""
 
     level: Rows  # 0 for none
-    category: Rows  # position in the side's policy
+    category: Rows  # position in that version's policy
     score: F64
     threshold: F64
 
@@ -57,14 +57,14 @@ class _Reach:
 
 
 def nearest_flips(
-    population: Population, before: Side, after: Side, most: int = MOST_FLIPPED
+    population: Population, before: VersionVerdicts, after: VersionVerdicts, most: int = MOST_FLIPPED
 ) -> tuple[FlippedItem, ...]:
     """Return items whose outcome differs, nearest to the threshold first, at most `most`."""
     rows = np.flatnonzero(before.outcome != after.outcome)
     if not len(rows):
         return ()
     is_stricter = after.outcome[rows] > before.outcome[rows]
-    reaches = [_reach(side, rows) for side in (before, after)]
+    reaches = [_reach(verdicts, rows) for verdicts in (before, after)]
     margin = np.where(is_stricter, reaches[1].margin, reaches[0].margin)
     margin[np.isnan(margin)] = np.inf
     first = _smallest(margin, population.item_pk[rows], most)
@@ -83,17 +83,17 @@ def _smallest(margin: F64, item_pk: npt.NDArray[np.int64], most: int) -> Rows:
     return some[np.lexsort((item_pk[some], margin[some]))][:most]
 
 
-def _reach(side: Side, rows: Rows) -> _Reach:
-    """Return the level, category, score and threshold that a side's verdicts on some rows rest on."""
-    levels = np.array([_level_of(rule) for rule in side.policy.rules])
-    level = levels[side.verdict.rule[rows]]
-    category = side.verdict.category[rows].astype(np.intp)
+def _reach(verdicts: VersionVerdicts, rows: Rows) -> _Reach:
+    """Return the level, category, score and threshold that one version's verdicts on some rows rest on."""
+    levels = np.array([_level_of(rule) for rule in verdicts.policy.rules])
+    level = levels[verdicts.verdict.rule[rows]]
+    category = verdicts.verdict.category[rows].astype(np.intp)
     rests = (level > 0) & (category >= 0)
     score, threshold = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     at, c, depth = rows[rests], category[rests], level[rests]
-    profile = _profiles(side, at)
-    score[rests] = side.batch.scores[at, c]
-    threshold[rests] = side.policy.thresholds[profile, depth - 1, c, 0]
+    profile = _profiles(verdicts, at)
+    score[rests] = verdicts.batch.scores[at, c]
+    threshold[rests] = verdicts.policy.thresholds[profile, depth - 1, c, 0]
     return _Reach(np.where(rests, level, 0), category, score, threshold)
 
 
@@ -102,12 +102,18 @@ def _level_of(rule: str) -> int:
     return LEVEL_NAMES.index(family) if family in LEVEL_NAMES[1:] else 0
 
 
-def _profiles(side: Side, rows: Rows) -> npt.NDArray[np.uint16]:
-    return profiles_of(rows_of(side.batch, rows), side.policy)
+def _profiles(verdicts: VersionVerdicts, rows: Rows) -> npt.NDArray[np.uint16]:
+    return profiles_of(rows_of(verdicts.batch, rows), verdicts.policy)
 
 
 def _flip(
-    population: Population, before: Side, after: Side, row: int, stricter: Side, reaches: list[_Reach], i: int
+    population: Population,
+    before: VersionVerdicts,
+    after: VersionVerdicts,
+    row: int,
+    stricter: VersionVerdicts,
+    reaches: list[_Reach],
+    i: int,
 ) -> FlippedItem:
     reach = reaches[1] if stricter is after else reaches[0]
     level = int(reach.level[i])
@@ -128,12 +134,12 @@ def _flip(
     )
 
 
-def _threshold(side: Side, row: int, category: str, level: int) -> float | None:
-    """Return where a level begins for an item under a side's policy; None for never."""
-    if category not in side.policy.categories:
+def _threshold(verdicts: VersionVerdicts, row: int, category: str, level: int) -> float | None:
+    """Return where a level begins for an item under a version's policy; None for never."""
+    if category not in verdicts.policy.categories:
         return None
-    profile = _profiles(side, np.array([row]))[0]
-    return _number(float(side.policy.thresholds[profile, level - 1, side.policy.categories.index(category), 0]))
+    profile = _profiles(verdicts, np.array([row]))[0]
+    return _number(float(verdicts.policy.thresholds[profile, level - 1, verdicts.policy.categories.index(category), 0]))
 
 
 def _number(value: float) -> float | None:

@@ -33,7 +33,7 @@ def source_code(via: int, detector: int) -> int:
 
 
 def detectors_of(sources: U8) -> U8:
-    """Return who said each of some things, by position, whoever gave it the text; FUSED gives none that there is."""
+    """Return the position of the detector in each source code; for FUSED one that no detector has."""
     return sources & np.uint8((1 << _SOURCE_BITS) - 1)
 
 

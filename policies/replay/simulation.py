@@ -16,7 +16,7 @@ from policies.decision.decide import CLEAR, ESCALATE, HOLD, RESTRICT
 from policies.replay.changed_items import nearest_flips
 from policies.replay.outcomes import BANDS, OUTCOMES, SAMPLED, Flow, HourLoad, LabelStratum, QueueLoad, Simulation
 from policies.replay.population import I64, Mask, Population
-from policies.replay.verdicts import Progress, Side, decide_population
+from policies.replay.verdicts import Progress, VersionVerdicts, decide_population
 
 _N = len(OUTCOMES)
 
@@ -71,7 +71,7 @@ def simulate(
     return found
 
 
-def _answers(population: Population, before: Side, after: Side, labels: Labels) -> Simulation:
+def _answers(population: Population, before: VersionVerdicts, after: VersionVerdicts, labels: Labels) -> Simulation:
     step = before.outcome.astype(np.intp) * _N + after.outcome
     names = tuple(dict.fromkeys((*before.policy.categories, *after.policy.categories)))
     narrowed, widened = _restrictions_moved(before, after)
@@ -120,25 +120,25 @@ def _flows(step: npt.NDArray[np.intp], group: npt.NDArray[np.signedinteger], nam
     return tuple(sorted(flows, key=lambda flow: -flow.n))
 
 
-def _deciding(before: Side, after: Side, names: Sequence[str]) -> npt.NDArray[np.int16]:
+def _deciding(before: VersionVerdicts, after: VersionVerdicts, names: Sequence[str]) -> npt.NDArray[np.int16]:
     """Return for each item the category that decides its stricter verdict, as a position in `names`; -1 for none."""
-    first, second = (_rename(side, names) for side in (before, after))
+    first, second = (_rename(verdicts, names) for verdicts in (before, after))
     return np.where(after.outcome >= before.outcome, second, first)
 
 
-def _rename(side: Side, names: Sequence[str]) -> npt.NDArray[np.int16]:
+def _rename(verdicts: VersionVerdicts, names: Sequence[str]) -> npt.NDArray[np.int16]:
     place = {name: i for i, name in enumerate(names)}
-    return np.array([*(place[c] for c in side.policy.categories), -1], np.int16).take(side.verdict.category)
+    return np.array([*(place[c] for c in verdicts.policy.categories), -1], np.int16).take(verdicts.verdict.category)
 
 
-def _restrictions_moved(before: Side, after: Side) -> tuple[int, int]:
+def _restrictions_moved(before: VersionVerdicts, after: VersionVerdicts) -> tuple[int, int]:
     """Return how many items both versions restrict, the draft for fewer people, and for more."""
     old, new = before.verdict, after.verdict
     moved = (old.min_age != new.min_age) | (old.territories != new.territories)
     if before.policy.territory_groups != after.policy.territory_groups:  # then equal masks may mean other places
         moved |= old.territories != 0
     rows = np.flatnonzero(moved & (before.outcome == RESTRICT) & (after.outcome == RESTRICT))
-    columns = [column[rows] for side in (old, new) for column in (side.min_age, side.territories)]
+    columns = [column[rows] for verdicts in (old, new) for column in (verdicts.min_age, verdicts.territories)]
     kinds, counts = np.unique(np.stack([c.astype(np.uint64) for c in columns], axis=1), axis=0, return_counts=True)
     narrowed = widened = 0
     for (age, mask, new_age, new_mask), n in zip(kinds.tolist(), counts.tolist(), strict=True):
@@ -149,9 +149,9 @@ def _restrictions_moved(before: Side, after: Side) -> tuple[int, int]:
     return narrowed, widened
 
 
-def queue_loads(population: Population, before: Side, after: Side) -> tuple[QueueLoad, ...]:
+def queue_loads(population: Population, before: VersionVerdicts, after: VersionVerdicts) -> tuple[QueueLoad, ...]:
     """Return the jobs of every queue under both versions, by the queue's name."""
-    old, new = (queue_counts(population, side) for side in (before, after))
+    old, new = (queue_counts(population, verdicts) for verdicts in (before, after))
     return loads_of(old, new, population.hours)
 
 
@@ -162,14 +162,14 @@ def loads_of(old: dict[str, int], new: dict[str, int], hours: float) -> tuple[Qu
     return tuple(QueueLoad(queue, a, b, a / hours, b / hours) for queue, a, b in pairs)
 
 
-def queue_counts(population: Population, side: Side) -> dict[str, int]:
-    """Return how many jobs each queue gets from a side's verdicts."""
-    policy = side.policy
-    at = np.flatnonzero(side.needs_person)
+def queue_counts(population: Population, verdicts: VersionVerdicts) -> dict[str, int]:
+    """Return how many jobs each queue gets from one version's verdicts."""
+    policy = verdicts.policy
+    at = np.flatnonzero(verdicts.needs_person)
     kind = population.kind[at]
     columns = (
-        side.verdict.outcome[at] == HOLD,
-        side.verdict.category[at],
+        verdicts.verdict.outcome[at] == HOLD,
+        verdicts.verdict.category[at],
         population.language[at],
         np.where((kind < 0) | (kind >= KIND_SLOTS - 1), -1, kind),
     )
@@ -190,20 +190,22 @@ def queue_counts(population: Population, side: Side) -> dict[str, int]:
     return loads
 
 
-def hour_loads(population: Population, before: Side, after: Side) -> tuple[HourLoad, ...]:
+def hour_loads(population: Population, before: VersionVerdicts, after: VersionVerdicts) -> tuple[HourLoad, ...]:
     """Return the average jobs in each hour of the day."""
     days = max(population.hours / 24, 1 / 24)
     hour = population.at // 3600 % 24
-    old, new = (np.bincount(hour[side.needs_person], minlength=24) / days for side in (before, after))
+    old, new = (np.bincount(hour[verdicts.needs_person], minlength=24) / days for verdicts in (before, after))
     return tuple(HourLoad(h, float(old[h]), float(new[h])) for h in range(24))
 
 
-def _strata(population: Population, before: Side, after: Side, labels: Labels) -> tuple[LabelStratum, ...]:
+def _strata(
+    population: Population, before: VersionVerdicts, after: VersionVerdicts, labels: Labels
+) -> tuple[LabelStratum, ...]:
     if not len(labels.item_pk):
         return ()
     rows, labels = match(population, labels)
     names = tuple(dict.fromkeys((*before.policy.categories, *after.policy.categories)))
-    acts = [(side.outcome >= ESCALATE, _rename(side, names)) for side in (before, after)]
+    acts = [(verdicts.outcome >= ESCALATE, _rename(verdicts, names)) for verdicts in (before, after)]
     return tuple(row for name in ("", *names) for row in _strata_of(name, names, acts, rows, labels))
 
 

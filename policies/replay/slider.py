@@ -18,7 +18,7 @@ from policies.decision.decide import LEVEL_NAMES, VerdictBatch, decide, rows_of
 from policies.replay.outcomes import OUTCOMES, SAMPLED, Flow, QueueLoad
 from policies.replay.population import COLUMNS, Cells, Population
 from policies.replay.simulation import Labels, flow_table, is_violating, loads_of, match, queue_counts
-from policies.replay.verdicts import Side, decide_population, side_of
+from policies.replay.verdicts import VersionVerdicts, decide_population, derive_verdicts
 
 #: Bars of the score histogram, and steps of the precision-recall curve.
 N_BINS = 50
@@ -109,7 +109,7 @@ class Slider:
         self._draft = decide_population(self.population, draft, own)
         self._scores = np.ascontiguousarray(own.scores[:, self._column])
         self._histogram = _histogram(self._scores)
-        self._queues = tuple(queue_counts(self.population, side) for side in (self._active, self._draft))
+        self._queues = tuple(queue_counts(self.population, verdicts) for verdicts in (self._active, self._draft))
         self._flow, self._own = _steps(self._active, self._draft), _steps(self._draft, self._draft)
         self._curve = _Curve.of(population, second.scores[:, self._column], labels or Labels.none(), category)
 
@@ -124,7 +124,7 @@ class Slider:
         rows = self._touch(policy)
         active, old = _part(self._active, rows), _part(self._draft, rows)
         part = _part_of(self.population, rows)
-        new = side_of(part, policy, old.batch, decide(old.batch, policy))
+        new = derive_verdicts(part, policy, old.batch, decide(old.batch, policy))
         flow = self._flow - _steps(active, old) + _steps(active, new)
         own = self._own - _steps(old, old) + _steps(old, new)
         queues = _move(self._queues[1], queue_counts(part, old), queue_counts(part, new))
@@ -173,13 +173,15 @@ def _part_of(population: Population, rows: slice) -> Population:
     return replace(population, **columns)
 
 
-def _part(side: Side, rows: slice) -> Side:
+def _part(verdicts: VersionVerdicts, rows: slice) -> VersionVerdicts:
     columns = (field.name for field in fields(VerdictBatch))
-    verdict = VerdictBatch(**{name: getattr(side.verdict, name)[rows] for name in columns})
-    return Side(side.policy, rows_of(side.batch, rows), verdict, side.outcome[rows], side.needs_person[rows])
+    verdict = VerdictBatch(**{name: getattr(verdicts.verdict, name)[rows] for name in columns})
+    return VersionVerdicts(
+        verdicts.policy, rows_of(verdicts.batch, rows), verdict, verdicts.outcome[rows], verdicts.needs_person[rows]
+    )
 
 
-def _steps(before: Side, after: Side) -> npt.NDArray[np.int64]:
+def _steps(before: VersionVerdicts, after: VersionVerdicts) -> npt.NDArray[np.int64]:
     """Return counts[from, to] as an array."""
     return np.array(flow_table(before.outcome.astype(np.intp) * len(OUTCOMES) + after.outcome), np.int64)
 

@@ -18,7 +18,7 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Side:
+class VersionVerdicts:
     """One version's verdicts on a population.
 
     outcome: (n,) uint8, under the floor of the item's campaign
@@ -34,14 +34,14 @@ class Side:
 
 def decide_population(
     population: Population, policy: CompiledPolicy, batch: EvidenceBatch, report: Progress | None = None
-) -> Side:
+) -> VersionVerdicts:
     """Return the verdicts of one version, decided in steps so that progress can be told."""
     parts = []
     for start in range(0, max(len(batch), 1), _STEP):
         parts.append(decide(rows_of(batch, slice(start, start + _STEP)), policy))
         if report:
             report(min((start + _STEP) / max(len(batch), 1), 1.0))
-    return side_of(population, policy, batch, join(parts))
+    return derive_verdicts(population, policy, batch, join(parts))
 
 
 def join(parts: Sequence[VerdictBatch]) -> VerdictBatch:
@@ -50,10 +50,12 @@ def join(parts: Sequence[VerdictBatch]) -> VerdictBatch:
     return VerdictBatch(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def side_of(population: Population, policy: CompiledPolicy, batch: EvidenceBatch, verdict: VerdictBatch) -> Side:
+def derive_verdicts(
+    population: Population, policy: CompiledPolicy, batch: EvidenceBatch, verdict: VerdictBatch
+) -> VersionVerdicts:
     """Return a version's verdicts with what follows from them."""
     outcome = np.maximum(verdict.outcome, population.floor)
     held = (verdict.outcome == HOLD) & population.is_final
     # An undecided campaign has one job for all of its members.
     needs_person = ((verdict.outcome == ESCALATE) | held) & (population.floor < ESCALATE)
-    return Side(policy, batch, verdict, outcome, needs_person)
+    return VersionVerdicts(policy, batch, verdict, outcome, needs_person)

@@ -96,7 +96,7 @@ def test_the_threads_take_up_and_drop_items_by_themselves(running: None) -> None
     assert gate.current().age_seconds() < 1.0
     _until(lambda: bool(index.current().shelves))
     revoke(item)
-    _until(lambda: len(gate.current().granted().ids) == 0)
+    _until(lambda: len(gate.current().list_granted().ids) == 0)
 
 
 def _until(wanted: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -26,7 +26,7 @@ from console.models import SCOPES, ApiKey
 from moderation.banks.service import NewEntry, bank_add_entries, bank_upsert, entry_retire
 from moderation.campaigns.watch import campaigns_watch
 from moderation.deep import reruns
-from moderation.detection.vision.prompts import Prompts, Sides
+from moderation.detection.vision.prompts import CategoryPrompts, Prompts
 from moderation.live import campaigns as live_campaigns
 from moderation.models import Campaign, EmergencyTerm, RollbackNotice
 from moderation.prompts import service as prompts
@@ -277,7 +277,7 @@ def _prompts(name: str, role: str) -> Callable[[], Act]:
     def scene() -> Act:
         editor, now = who("policy-editor"), timezone.now()
         made = prompts.prompt_set_draft(actor=editor, title="Knives", source=None, now=now)
-        written = Prompts({"violence": Sides(("a knife",), ("a spoon",))}, ("a cat",))
+        written = Prompts({"violence": CategoryPrompts(("a knife",), ("a spoon",))}, ("a cat",))
         draft = prompts.prompt_set_write(
             actor=editor, number=made.number, title="Knives", note="", prompts=written, seen_at=made.edited_at, now=now
         )

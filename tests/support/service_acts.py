@@ -169,7 +169,7 @@ def _retired() -> Act:
 def _emergency_over() -> Act:
     acts.ACTS["emergency_add"]()()
     later = EmergencyTerm.objects.get().expires_at + timedelta(seconds=1)
-    return lambda: emergency.emergency_terms_watch(now=later)
+    return lambda: emergency.emergency_terms_expire(now=later)
 
 
 def _rerun_over() -> Act:

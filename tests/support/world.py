@@ -295,7 +295,7 @@ class World:
         """Let every term's time be over."""
         EmergencyTerm.objects.filter(ended_at=None).update(expires_at=timezone.now())
         emergency_terms.forget()
-        emergency.emergency_terms_watch(now=timezone.now())
+        emergency.emergency_terms_expire(now=timezone.now())
         self.lists.blocking -= set(self.terms)
         self.lists.escalating -= set(self.terms)
         self.lists.restricting -= set(self.terms)

@@ -153,7 +153,7 @@ def test_a_quantised_model_says_nearly_the_same(tmp_path: Path) -> None:
     from moderation.detection.text.ngrams import N_FEATURES
 
     weights = np.random.default_rng(1).normal(size=(N_FEATURES, len(CATEGORIES))).astype(np.float32)
-    model = NgramModel.quantised(weights, np.zeros(len(CATEGORIES), np.float32))
+    model = NgramModel.quantise(weights, np.zeros(len(CATEGORIES), np.float32))
     model.save(tmp_path / "n.npz")
     text = "our walk by the river this morning"
     exact = sum(v * weights[k] for k, v in features(text).items())

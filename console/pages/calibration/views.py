@@ -36,7 +36,7 @@ def calibration_list(request: HtmxRequest) -> HttpResponse:
     """List every detector and category, what drifts first."""
     form = CalibrationFilter(request.GET, names=category_names(), languages=languages_known())
     is_valid = form.is_valid()
-    asked = form.asked()
+    asked = form.filter_values()
     found = calibrations(request.user, now=timezone.now(), **asked)
     context = {
         "form": form,
@@ -59,7 +59,7 @@ def calibration_page(request: HtmxRequest, detector: str, category: str) -> Http
     _check_known(request, detector, category, names)
     form = CalibrationFilter(request.GET, names=names, languages=languages_known())
     is_valid = form.is_valid()
-    asked = {**form.asked(), "detector": detector, "category": category}
+    asked = {**form.filter_values(), "detector": detector, "category": category}
     now = timezone.now()
     found = calibrations(request.user, now=now, **asked)
     context = {

@@ -10,11 +10,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from console.access import EXPLORE, OVERTURN, REVIEW, campaign_visible, may, pace, requires
 from console.http import HtmxRequest, redirect_to, render_page
-from console.pages.changed import CampaignChanged, admission_changed_since, campaign_changed_since
+from console.pages.changed import CampaignChanged, bystander_changed_since, campaign_changed_since
 from console.pages.forms import DecisionForm, categories, category_names
 from moderation.campaigns import queries as campaign_queries
 from moderation.campaigns import service as campaigns
-from moderation.decisions.basis import CampaignBasis, admission_from, campaign_basis_from
+from moderation.decisions.basis import CampaignBasis, bystander_basis_from, campaign_basis_from
 from moderation.exceptions import CampaignInvalid, DecisionChanged, DecisionInvalid
 from moderation.items.visibility import campaigns_visible
 from moderation.models import Campaign
@@ -112,7 +112,7 @@ def _not_added(request: HtmxRequest, key: UUID, changed: CampaignChanged | None 
     item, expected = request.POST.get("item", ""), request.POST.get("expected_decision", "")
     if changed is None:
         beside = campaign_queries.bystanders_of(request.user, campaign).get(item__key=item)
-        changed = admission_changed_since(expected, admission_from(basis, beside))
+        changed = bystander_changed_since(expected, bystander_basis_from(basis, beside))
     context = campaign_context(request, basis, campaign, _keep(request), changed)
     context |= {"not_added": True, "new_beside": item if changed.is_item or changed.n_reports else ""}
     return render_page(request, "campaigns/campaign.html", context, fragment="campaign", status=409)
@@ -166,7 +166,7 @@ def campaign_context(
     return {
         "campaign": campaign,
         "page": page,
-        "beside": [(row, admission_from(basis, row).token) for row in page.beside],
+        "beside": [(row, bystander_basis_from(basis, row).token) for row in page.beside],
         "names": names,
         "guidelines": sorted((c for c in known if c.guideline), key=lambda c: c.slug != chosen),
         "chosen": chosen,

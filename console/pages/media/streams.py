@@ -1,4 +1,4 @@
-"""Places for long answers: how many a process sends at a time, and which reader gives its place to the next one.
+"""A limit on concurrent streams: how many long answers a process sends, and which reader gives its place to the next.
 
 A reader that takes nothing holds a place, a file and a pipe for as long as it likes. That costs nobody anything until places are
 short; then whoever takes less than LEAST_BYTES_PER_SECOND, and of these the slowest, has to go. Browsers ask for the rest.

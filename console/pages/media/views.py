@@ -78,7 +78,7 @@ def item_media(request: HtmxRequest, key: UUID, part: str) -> HttpResponseBase:
 
 
 def _asking_now_and_then(may: Callable[[], bool]) -> Callable[[], bool]:
-    """Return what asks every _PERSON_SECONDS, and in between says what was said last; it was asked just now."""
+    """Return a check that asks at most every _PERSON_SECONDS and says yes in between; the caller has just asked."""
     asked_at = time.monotonic()
 
     def may_go_on() -> bool:

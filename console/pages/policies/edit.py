@@ -41,7 +41,7 @@ def policy_save(request: HtmxRequest, number: int, section: str) -> HttpResponse
     rows = row_set(found, document, request.POST)
     if not rows.is_valid():
         return _page(request, version, found, document, rows, status=422)
-    value, expected = found.value(rows.kept()), request.POST.get("expected", "")
+    value, expected = found.value(rows.rows_to_keep()), request.POST.get("expected", "")
     try:
         changes = section_replace(
             actor=request.user, version=version, section=found.key, value=value, expected=expected

@@ -47,7 +47,7 @@ class RowSet(_Base):
 
     order: Callable[[RowForm], float] | None = None
 
-    def kept(self) -> list[RowForm]:
+    def rows_to_keep(self) -> list[RowForm]:
         """Return the forms of the rows that are to be there afterwards, in order."""
         n = self.initial_form_count()
         stay = [form for form in self.forms if not getattr(form, "cleaned_data", {}).get("DELETE")]
@@ -63,7 +63,7 @@ class RowSet(_Base):
     def clean(self) -> None:
         """Refuse rows that are there twice, at the later one."""
         seen: set[tuple[object, ...]] = set()
-        for form in self.kept() if not any(self.errors) else ():
+        for form in self.rows_to_keep() if not any(self.errors) else ():
             key = tuple(form.cleaned_data.get(name) for name in form.unique)
             if key and key in seen:
                 form.add_error(form.unique[0] if not form.label else None, form.doubled)
@@ -71,7 +71,7 @@ class RowSet(_Base):
 
     def place(self, error: PolicyError) -> None:
         """Put a service's refusal beside the field that it names; above the rows where it names none."""
-        found, kept = _ROW.match(error.field), self.kept()
+        found, kept = _ROW.match(error.field), self.rows_to_keep()
         sentence = sentence_of(error)
         if found and int(found[1]) < len(kept):
             form = kept[int(found[1])]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from moderation.detection.vision.prompts import Prompts, PromptsInvalid, Sides
+from moderation.detection.vision.prompts import CategoryPrompts, Prompts, PromptsInvalid
 
 _ROWS = 6
 
@@ -85,7 +85,7 @@ class PromptSetForm(forms.Form):
     def prompts(self) -> Prompts:
         """Return the prompts as they were written."""
         data = self.cleaned_data
-        sides = {slug: Sides(data[f"harmful_{slug}"], data[f"harmless_{slug}"]) for slug in self.names}
+        sides = {slug: CategoryPrompts(data[f"harmful_{slug}"], data[f"harmless_{slug}"]) for slug in self.names}
         return Prompts({slug: of for slug, of in sides.items() if of.harmful or of.harmless}, data["harmless"])
 
 

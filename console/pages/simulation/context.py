@@ -1,4 +1,4 @@
-"""What the pages of simulations show, gathered from selectors: answers in words and charts, flipped items, comparisons."""
+"""What the pages of simulations show, gathered from queries: answers in words and charts, flipped items, comparisons."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -26,7 +27,7 @@ from policies.decision.decide import decide
 from policies.errors import PolicyError
 from policies.live import compile_version
 from policies.models import PolicyVersion
-from policies.replay.changed_items import flips_at
+from policies.replay.changed_items import Flip, flips_at
 from policies.replay.comparison import differences
 from policies.replay.outcomes import FlippedItem, Simulation
 from policies.replay.population import Filter
@@ -76,7 +77,7 @@ def run_context(user: User, run: SimulationRun, now: datetime) -> dict[str, Any]
     }
     if found is None:
         return context
-    flipped = flipped_items(user, found, hidden)
+    flipped = load_changed_items(user, found, hidden)
     return context | {
         "answer": answer_of(found, queues_known(user, _routes_of(run.draft), now), names, hidden=hidden),
         "flipped": flipped[:_FIRST_FLIPPED],
@@ -98,7 +99,7 @@ class Flipped:
     where: str
 
 
-def flipped_items(user: User, found: Simulation, hidden: frozenset[str]) -> list[Flipped]:
+def load_changed_items(user: User, found: Simulation, hidden: frozenset[str]) -> list[Flipped]:
     """Return the flipped items that the person may know of, in the engine's order, in two queries; none for hidden categories."""
     by_pk = items_search(user).in_bulk([flip.item_pk for flip in found.flipped if flip.category not in hidden])
     best = _best_findings(list(by_pk))
@@ -150,8 +151,19 @@ def flip_context(user: User, version: PolicyVersion, form: FlipForm) -> dict[str
         "outcome": int(now.outcome[0]),
         "min_age": int(now.min_age[0]),
         "rule": policy.rules[int(now.rule[0])],
-        "flips": [(flip, LEVEL_WORDS[flip.level].lower()) for flip in shown],
+        "flips": [(flip, LEVEL_WORDS[flip.level].lower(), _slider_query(flip)) for flip in shown],
     }
+
+
+def _slider_query(flip: Flip) -> str:
+    """Return the query under which the slider shows a threshold where it flips the item."""
+    asked = {
+        "category": flip.category,
+        "level": flip.level,
+        "of": f"{flip.category}/{flip.level}",
+        "threshold": flip.moved_to,
+    }
+    return urlencode(asked, safe="/")
 
 
 def _item_named(user: User, text: str) -> Item | None:

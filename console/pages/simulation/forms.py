@@ -41,14 +41,14 @@ class CalibrationFilter(forms.Form):
         self.fields["category"].choices = [("", "Every category"), *names.items()]  # type: ignore[attr-defined]
         self.fields["language"].choices = [("", "All together"), *((code, code) for code in languages)]  # type: ignore[attr-defined]
 
-    def asked(self) -> dict[str, Any]:
+    def filter_values(self) -> dict[str, Any]:
         """Return what was asked; where a field is wrong, what the page shows without it."""
         given = {name: self.cleaned_data.get(name) or "" for name in ("language", "detector", "category")}
         return {**given, "weeks": int(self.cleaned_data.get("weeks") or 13)}
 
     def since(self, now: datetime) -> datetime:
         """Return when the time looked at begins."""
-        return now - timedelta(weeks=self.asked()["weeks"])
+        return now - timedelta(weeks=self.filter_values()["weeks"])
 
 
 class PopulationForm(forms.Form):
@@ -104,7 +104,7 @@ class PopulationForm(forms.Form):
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]
         return _midnight(since), _midnight(until) + timedelta(days=1)
 
-    def wanted(self) -> Filter:
+    def to_filter(self) -> Filter:
         """Return the filter without its period."""
         data = self.cleaned_data
         band, kind = data["band"], data["kind"]
@@ -162,7 +162,7 @@ class SliderForm(forms.Form):
         data = self.cleaned_data
         return bool(data.get("of")) and data["of"] == f"{data.get('category')}/{data.get('level')}"
 
-    def chosen(self, current: float | None) -> float | None:
+    def threshold_or(self, current: float | None) -> float | None:
         """Return the place of the threshold in question: as moved, else where it stands now. None is never."""
         if not self.is_moved:
             return current

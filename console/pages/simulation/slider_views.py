@@ -1,4 +1,4 @@
-"""Moving one threshold and seeing at once what it would do; what pleases is written into the draft."""
+"""Moving one threshold and seeing at once what it would do; a place that convinces can be written into the draft."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ def _names(request: HtmxRequest) -> dict[str, str]:
 def _page(request: HtmxRequest, version: PolicyVersion, form: SliderForm, status: int = 200) -> HttpResponse:
     choice = choice_of(version, form)
     is_sound = not (form.is_bound and form.data and form.errors)
-    threshold = form.chosen(choice.now) if is_sound and form.data else choice.now
+    threshold = form.threshold_or(choice.now) if is_sound and form.data else choice.now
     context: dict[str, Any] = {
         "version": version,
         "tab": "simulate",

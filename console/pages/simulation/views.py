@@ -47,7 +47,7 @@ def simulation_start_view(request: HtmxRequest, number: int) -> HttpResponse:
     since, until = form.period()
     try:
         run = simulation_start(
-            actor=request.user, draft=version, since=since, until=until, wanted=form.wanted(), now=now
+            actor=request.user, draft=version, since=since, until=until, wanted=form.to_filter(), now=now
         )
     except (SimulationInvalid, PolicyError, PolicyUnavailable) as error:
         field = getattr(error, "field", "")

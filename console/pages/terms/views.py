@@ -16,7 +16,7 @@ from console.pages.forms import category_names
 from console.pages.paging import page_after
 from console.pages.policies.context import head
 from console.pages.policies.forms import IMPORT_MAX_BYTES, TermFileForm, TermForm, TryForm, sentence_of
-from moderation.emergency.lookup import entries_of, terms_try
+from moderation.emergency.trials import entries_of, terms_try
 from policies.choices import Outcome
 from policies.document.schema import OUTCOME_KEYS, parse_terms
 from policies.document.stored import read_terms

@@ -70,7 +70,7 @@ class HashColumns:
         )
 
     @classmethod
-    def joined(cls, parts: Sequence["HashColumns"]) -> "HashColumns":
+    def concatenate(cls, parts: Sequence["HashColumns"]) -> "HashColumns":
         """Return the rows of all parts, in order."""
         if not parts:
             return cls.of()
@@ -204,13 +204,13 @@ class Layers:
         """Return how many entries there are."""
         return self.base.columns.n_live + self.recent.columns.n_live
 
-    def merged(self, changed: HashColumns) -> "Layers":
+    def merge(self, changed: HashColumns) -> "Layers":
         """Return these entries with `changed` ones in the place of what they were (by pk), without the retired."""
         if not len(changed):
             return self
         kept = self.recent.columns.rows(~np.isin(self.recent.columns.pk, changed.pk))
         live = changed.rows(changed.state != RETIRED)
-        return Layers(self.base.without(changed.pk), type(self.recent)(HashColumns.joined([kept, live])))
+        return Layers(self.base.without(changed.pk), type(self.recent)(HashColumns.concatenate([kept, live])))
 
     def within(self, value: Bytes, max_distance: int) -> tuple[Ints, HashColumns]:
         """Return distances, and the entries within a distance of 32 bytes, nearest first."""
@@ -223,7 +223,7 @@ class Layers:
         ]
         if not found:  # as nearly always
             return _NONE, HashColumns.of()
-        rows = HashColumns.joined([table.columns.rows(at) for table, _, at in found])
+        rows = HashColumns.concatenate([table.columns.rows(at) for table, _, at in found])
         distances = np.concatenate([d for _, d, _ in found])
         order = np.lexsort((rows.pk, distances))
         order = order[rows.state[order] != RETIRED]

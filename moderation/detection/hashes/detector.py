@@ -92,9 +92,9 @@ class BankIndex:
         """How many changed since the index was built; with many of them it is time to build it anew."""
         return len(self._pdq.recent.columns) + len(self._exact.recent.columns)
 
-    def merged(self, banks: Mapping[int, BankInfo], pdq: HashColumns, exact: HashColumns) -> "BankIndex":
+    def merge(self, banks: Mapping[int, BankInfo], pdq: HashColumns, exact: HashColumns) -> "BankIndex":
         """Return an index with changed entries in the place of what they were; what did not change is shared."""
-        return BankIndex(banks, self._pdq.merged(pdq), self._exact.merged(exact))
+        return BankIndex(banks, self._pdq.merge(pdq), self._exact.merge(exact))
 
     def under(self, least: Mapping[str, int]) -> "BankIndex":
         """Return the same hashes under a policy that demands at least an outcome per category."""

@@ -19,7 +19,7 @@ class Budget:
         self._changed = threading.Condition()
 
     @contextmanager
-    def spent(self, n_bytes: int) -> Iterator[None]:
+    def reserve(self, n_bytes: int) -> Iterator[None]:
         """Hold so many bytes, having waited for them.
 
         Raises:

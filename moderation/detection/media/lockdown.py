@@ -1,4 +1,4 @@
-"""What holds a decoder that is in a stranger's hands: no files but its own, no sockets, no other processes, no new rights.
+"""Confines a decoder, which a hostile file may have taken over: no files but its own, no sockets, no other processes, no new rights.
 
 Landlock keeps files away, a seccomp filter (seccomp.py) sockets and processes. A process of root gives up its capabilities, and
 where there is no Landlock it becomes a user of its own. `tried` finds out in a process of its own what really holds. No Django here,

@@ -28,7 +28,7 @@ def sheet_of(frames: Sequence[dict[str, Any]], workdir: Path) -> dict[str, Any]:
 
     Width and height are those of one cell in pixels; times are in ms, one a cell, row by row.
     """
-    chosen = [frames[i] for i in _spread(len(frames), _MAX_CELLS)]
+    chosen = [frames[i] for i in _pick_evenly(len(frames), _MAX_CELLS)]
     cells = [_cell(workdir / frame["file"]) for frame in chosen]
     width, height = max(c.width for c in cells), max(c.height for c in cells)
     columns = min(_COLUMNS, len(cells))
@@ -40,7 +40,7 @@ def sheet_of(frames: Sequence[dict[str, Any]], workdir: Path) -> dict[str, Any]:
     return {"file": "sheet.webp", "columns": columns, "width": width, "height": height, "times": times}
 
 
-def _spread(n: int, n_max: int) -> list[int]:
+def _pick_evenly(n: int, n_max: int) -> list[int]:
     """Return at most n_max numbers below n, evenly spread, the first and the last among them."""
     if n <= n_max:
         return list(range(n))

@@ -13,7 +13,7 @@ _INDEX = "index.json"
 
 
 def pack(taken: Examination, target: Path) -> None:
-    """Write a clip taken apart as a ZIP; JPEG gains nothing from compression, so nothing is compressed."""
+    """Write an examined clip as a ZIP; JPEG gains nothing from compression, so nothing is compressed."""
     index: dict[str, Any] = {
         "probe": {name: getattr(taken.probe, name) for name in Probe.__slots__},
         "frames": [

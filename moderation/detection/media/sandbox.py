@@ -86,7 +86,7 @@ class Waveform:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """A clip taken apart. The files live in the caller's working folder."""
+    """An examined clip: its frames and sound. The files live in the caller's working folder."""
 
     probe: Probe
     frames: tuple[SampledFrame, ...]
@@ -146,7 +146,7 @@ def preview(path: Path, workdir: Path, limits: MediaLimits = DEFAULT_LIMITS) -> 
 
 
 def _frame(workdir: Path, *, ms: int, why: str, file: str, pdq: str, quality: int) -> SampledFrame:
-    """Return a frame as the child describes it; the child may be in a stranger's hands, so nothing is taken on trust."""
+    """Return a frame as the child describes it; the sandbox may be compromised, so nothing is taken on trust."""
     return SampledFrame(ms, why, workdir / Path(file).name, *_hash_parts(ms, pdq, quality))
 
 

@@ -73,7 +73,7 @@ def decode_image(
             cost = _prepare(image, side)
             if cost > BUDGET.n_bytes:
                 raise MediaRejected("too_many_pixels", _too_many_of(name, width * height, cost))
-            with BUDGET.spent(cost), closing(image):  # what was set aside is given back once the memory is
+            with BUDGET.reserve(cost), closing(image):  # what was set aside is given back once the memory is
                 return DecodedImage(width, height, name, _pixels(image, side))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise MediaRejected("too_many_pixels", _too_many(limits)) from None

@@ -1,4 +1,4 @@
-"""Keeping files under their content's hash: the same bytes once, in pieces, whole or not at all."""
+"""Content-addressed storage: files lie under their SHA-256, so that the same bytes are deduplicated, and whole or not at all."""
 
 import errno
 import hashlib

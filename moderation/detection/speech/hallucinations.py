@@ -1,4 +1,4 @@
-"""What is said and what is doubted, and how the two are told apart. Pure: no model, no numpy."""
+"""Tells transcribed speech from hallucinations, words that a speech model makes up. Pure: no model, no numpy."""
 
 import re
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Segment:
     text: str
     log_probability: float
 
-    def moved(self, offset: float, latest: float) -> "Segment":
+    def shift(self, offset: float, latest: float) -> "Segment":
         """Return it by the clock of the whole sound, ending at the latest where its window does."""
         start = min(self.start + offset, latest)
         return replace(self, start=start, end=max(start, min(self.end + offset, latest)))

@@ -239,7 +239,7 @@ def _note(listener: Listener, one: _Pass, said: _Said, heard: Heard, language: s
     if said.no_speech > _NO_SPEECH and said.log_probability < listener.trust.min_log_probability:
         _nobody(one, heard, language)
         return []
-    placed = [s.moved(window.start, window.end) for s in said.segments if s.text]
+    placed = [s.shift(window.start, window.end) for s in said.segments if s.text]
     for segment in placed:
         doubt = _doubt_of(listener, segment, said, window.spoken)
         if doubt:

@@ -1,6 +1,7 @@
-"""Where in a sound somebody speaks: silence, music and noise are not sent to the listener. Silero's model, in ONNX Runtime.
+"""Voice activity detection (VAD): where in a sound somebody speaks. Silence, music and noise are not transcribed.
 
-Taking music for speech costs a look by the listener; taking speech for music would lose it. So doubt counts as speech.
+Silero's model, in ONNX Runtime.
+Taking music for speech costs one transcription; taking speech for music would lose it. So doubt counts as speech.
 """
 
 import hashlib
@@ -215,7 +216,7 @@ _JOIN = 2.5
 def windows(found: Activity, samples: Array) -> list[Window]:
     """Return the windows to listen to, in order; a stretch that is too long is cut where it is quietest."""
     out: list[Window] = []
-    for stretch in (part for s in found.stretches for part in _cut(s, samples)):
+    for stretch in (part for s in found.stretches for part in _split(s, samples)):
         last = out[-1] if out else None
         if last and stretch.start - last.end <= _JOIN and stretch.end - last.start <= LONGEST:
             out[-1] = Window(last.start, stretch.end, (*last.spoken, stretch))
@@ -224,7 +225,7 @@ def windows(found: Activity, samples: Array) -> list[Window]:
     return out
 
 
-def _cut(stretch: Stretch, samples: Array) -> list[Stretch]:
+def _split(stretch: Stretch, samples: Array) -> list[Stretch]:
     parts, start = [], stretch.start
     while stretch.end - start > LONGEST:
         at = start + LONGEST / 2

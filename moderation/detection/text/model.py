@@ -90,7 +90,7 @@ class TextClassifier:
         for i, text in enumerate(texts):
             plain = prepare(text)
             undone = prepare(normalise(text).text)
-            apart = self._unjoiner.unjoined(undone)
+            apart = self._unjoiner.unjoin(undone)
             readings = [
                 plain,
                 *([undone] if _bones(undone) != _bones(plain) else []),

@@ -72,7 +72,7 @@ class NgramModel:
         return model
 
     @classmethod
-    def quantised(cls, weights: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> "NgramModel":
+    def quantise(cls, weights: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> "NgramModel":
         """Return the model of full-precision weights; what is beyond 127 steps is cut."""
         scales = np.maximum(np.quantile(np.abs(weights), 0.99999, axis=0) / 127, 1e-8).astype(np.float32)
         return cls(np.clip(np.rint(weights / scales), -127, 127).astype(np.int8), scales, bias)

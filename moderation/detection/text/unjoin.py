@@ -35,11 +35,11 @@ class Unjoiner:
         ranks = {w: i - first + 1 for w, i in vocabulary.items() if i >= first and len(w) > 1 and _is_word(w)}
         self._costs = {word: math.log(rank) + _WORD_COST for word, rank in (ranks | _LONE).items()}
 
-    def unjoined(self, text: str) -> str:
+    def unjoin(self, text: str) -> str:
         """Return the text with spaces in its long runs of letters, or as it was where none is joined English."""
-        return _RUN.sub(lambda run: self._cut(run[0]), text)
+        return _RUN.sub(lambda run: self._split(run[0]), text)
 
-    def _cut(self, run: str) -> str:
+    def _split(self, run: str) -> str:
         letters = run.lower()
         n = len(letters)
         best, cut_at = [0.0] + [math.inf] * n, [0] * (n + 1)

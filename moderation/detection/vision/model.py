@@ -79,7 +79,7 @@ class Vision:
 
         parts = []
         with torch.no_grad():
-            for batch in _cut(pictures, _BATCH):
+            for batch in _batches(pictures, _BATCH):
                 inputs = torch.stack([self._preprocess(self._open(picture)) for picture in batch])
                 parts.append(_unit(self._model.encode_image(inputs).float().numpy()))
         return np.concatenate(parts) if parts else np.empty((0, self.n_dimensions), np.float32)
@@ -102,7 +102,7 @@ class Vision:
             return image.convert("RGB")
 
 
-def _cut(items: Sequence[Image.Image | Path], size: int) -> Iterator[Sequence[Image.Image | Path]]:
+def _batches(items: Sequence[Image.Image | Path], size: int) -> Iterator[Sequence[Image.Image | Path]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
 

@@ -23,7 +23,7 @@ class PromptsInvalid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class CategoryPrompts:
     """One category's sentences: those that count against a picture, and those that look alike and do not."""
 
     harmful: tuple[str, ...]
@@ -34,7 +34,7 @@ class Sides:
 class Prompts:
     """A set of prompts: sentences per category, and harmless ones that every category is held against."""
 
-    categories: Mapping[str, Sides]
+    categories: Mapping[str, CategoryPrompts]
     harmless: tuple[str, ...] = ()
     name: str = field(default="shipped", compare=False)
 
@@ -87,7 +87,7 @@ def read_prompts(folder: Path) -> Prompts:
 def prompts_of(document: Mapping[str, Any]) -> Prompts:
     """Return the prompts of `{"categories": {slug: {"harmful": [...], "harmless": [...]}}, "harmless": [...]}`."""
     categories = {
-        str(slug): Sides(_lines(sides["harmful"]), _lines(sides.get("harmless", ())))
+        str(slug): CategoryPrompts(_lines(sides["harmful"]), _lines(sides.get("harmless", ())))
         for slug, sides in document["categories"].items()
     }
     prompts = Prompts(categories, _lines(document.get("harmless", ())))

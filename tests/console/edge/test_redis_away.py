@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from console import cache as console_cache
+from console import degrading_cache
 from console.api import throttling
 from console.demo.embedded import Servers
 from tests.support import scenes
@@ -28,9 +28,9 @@ def redis(servers: Servers, settings: Settings) -> Iterator[Servers]:
     url = servers.environment()["REDIS_URL"]
     settings.REDIS_URL = url
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": url}}
-    console_cache._Away.until = throttling._local.rest_until = 0.0
+    degrading_cache._Away.until = throttling._local.rest_until = 0.0
     yield servers
-    console_cache._Away.until = throttling._local.rest_until = 0.0
+    degrading_cache._Away.until = throttling._local.rest_until = 0.0
 
 
 def browser() -> Client:
@@ -91,7 +91,7 @@ def test_what_was_remembered_meanwhile_is_forgotten_when_redis_is_back(redis: Se
     cache.set("feed:large", 1)
     assert (cache.get("a"), cache.get("feed:large"), cache.add("a", 2), cache.incr("a")) == (1, None, False, 2)
     redis.redis.start()
-    console_cache._Away.until = 0.001  # the rest is over
+    degrading_cache._Away.until = 0.001  # the rest is over
     assert cache.get("a") is None
     redis.redis.stop()
     assert cache.get("a") is None

@@ -27,7 +27,7 @@ def test_an_interval_is_written_with_its_ends() -> None:
 
 @pytest.mark.parametrize(("n", "said"), [(1_204, "+1,204"), (-3, "−3"), (0, "0")])
 def test_changes_carry_their_sign(n: float, said: str) -> None:
-    assert figures.signed(n) == said
+    assert figures.with_sign(n) == said
 
 
 @pytest.mark.parametrize(

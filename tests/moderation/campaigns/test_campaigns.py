@@ -19,7 +19,7 @@ from moderation.campaigns import service as campaigns
 from moderation.campaigns.members import members_decide
 from moderation.campaigns.queries import bystanders_of
 from moderation.campaigns.watch import campaigns_watch
-from moderation.decisions.basis import admission_from, campaign_basis_of
+from moderation.decisions.basis import bystander_basis_from, campaign_basis_of
 from moderation.decisions.clearances import clearances_expire
 from moderation.decisions.record import decision_by_machine, item_overturn
 from moderation.detection.minhash import (
@@ -678,7 +678,7 @@ def admit(actor: Any, campaign: Campaign, item_key: str) -> None:
     beside = next((row for row in bystanders_of(actor, campaign) if str(row.item.key) == item_key), None)
     campaigns.campaign_admit(
         actor=actor, campaign_key=str(campaign.key), item_key=item_key, now=timezone.now(),
-        expected_decision=admission_from(campaign_basis_of(campaign), beside).token if beside else "",
+        expected_decision=bystander_basis_from(campaign_basis_of(campaign), beside).token if beside else "",
     )  # fmt: skip
 
 

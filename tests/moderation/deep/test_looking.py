@@ -12,7 +12,7 @@ from PIL import Image
 from moderation.detection.media.storage import save_upload
 from moderation.detection.vision.detector import VisionDetector
 from moderation.detection.vision.model import CHECKPOINT, STARTER
-from moderation.detection.vision.prompts import Prompts, Sides
+from moderation.detection.vision.prompts import CategoryPrompts, Prompts
 from moderation.intake.submit import Submission, UploadedMedia, item_submit
 from moderation.live import onpath
 from moderation.models import ClipEmbedding, DetectorResult, Finding, FrameEmbedding, Item, OutboxMessage
@@ -102,7 +102,7 @@ def test_other_prompts_judge_the_same_clip_anew_without_opening_it(
     now = first.created_at
     draft = prompts.prompt_set_draft(actor=editor, title="No umbrellas", source=None, now=now)
     asked = Prompts(
-        {"violence": Sides(("an umbrella", "a rain umbrella"))}, ("a cat", "a house", "mountains", "a flower")
+        {"violence": CategoryPrompts(("an umbrella", "a rain umbrella"))}, ("a cat", "a house", "mountains", "a flower")
     )
     prompts.prompt_set_write(
         actor=editor, number=draft.number, title="", note="", prompts=asked, seen_at=draft.edited_at, now=now

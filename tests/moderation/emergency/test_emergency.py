@@ -25,7 +25,7 @@ from moderation.emergency.service import (
     emergency_term_confirm,
     emergency_term_reject,
     emergency_term_withdraw,
-    emergency_terms_watch,
+    emergency_terms_expire,
 )
 from moderation.live import emergency_terms as emergency_source
 from moderation.models import AuditEvent, Clearance, EmergencyTerm, Item, OutboxMessage
@@ -190,7 +190,7 @@ def test_another_person_confirms_and_then_it_stays() -> None:
     with pytest.raises(PolicyError, match="author"):
         emergency_term_confirm(actor=people()[0], key=str(term.key), now=timezone.now())
     emergency_term_confirm(actor=people()[1], key=str(term.key), note="seen it", now=timezone.now())
-    assert emergency_terms_watch(now=timezone.now() + timedelta(days=3)) == 0
+    assert emergency_terms_expire(now=timezone.now() + timedelta(days=3)) == 0
     assert text_item("later", CAPTION).state == "blocked"
     with pytest.raises(PolicyError, match="confirmed already"):
         emergency_term_confirm(actor=people()[1], key=str(term.key), now=timezone.now())
@@ -250,7 +250,7 @@ def test_unconfirmed_it_ends_by_itself_and_lets_go_what_it_stopped(settings: Any
     assert (served.state, caught.state) == ("blocked", "blocked")
     later = timezone.now() + timedelta(minutes=61)
     assert not term.is_matching(later)
-    assert emergency_terms_watch(now=later) == 1
+    assert emergency_terms_expire(now=later) == 1
     term.refresh_from_db()
     assert term.state == EmergencyState.EXPIRED
     work(service.TOPIC_LOOK, list_change_look)
@@ -300,7 +300,7 @@ def test_it_ends_when_a_version_that_contains_it_is_active() -> None:
 
     activation_start(actor=people()[1], version=approved(edit), now=timezone.now())
     fresh()
-    assert emergency_terms_watch(now=timezone.now()) == 1
+    assert emergency_terms_expire(now=timezone.now()) == 1
     term.refresh_from_db()
     assert (term.state, term.review_note) == (EmergencyState.EXPIRED, "Policy 3 contains it")
     work(service.TOPIC_LOOK, list_change_look)

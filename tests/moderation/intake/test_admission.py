@@ -13,7 +13,7 @@ import pytest
 
 from moderation.intake import admission as module
 from moderation.intake import submit
-from moderation.intake.admission import Turns
+from moderation.intake.admission import AdmissionControl
 from moderation.intake.submit import item_begin, item_submit
 from moderation.models import Campaign
 from tests.support.campaign_scenes import _afresh, small, watch, wave  # noqa: F401
@@ -27,8 +27,8 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def turns(tmp_path: Path) -> Turns:
-    return Turns(tmp_path / "turn.lock")
+def turns(tmp_path: Path) -> AdmissionControl:
+    return AdmissionControl(tmp_path / "turn.lock")
 
 
 def begun(work: object) -> threading.Thread:
@@ -37,7 +37,7 @@ def begun(work: object) -> threading.Thread:
     return thread
 
 
-def waiting_for(turns: Turns, n: int) -> None:
+def waiting_for(turns: AdmissionControl, n: int) -> None:
     """Return when so many wait."""
     end = time.monotonic() + 20
     while turns.n_waiting != n:
@@ -47,12 +47,12 @@ def waiting_for(turns: Turns, n: int) -> None:
 
 def test_one_at_a_time(patient: None, tmp_path: Path) -> None:
     """Two processes are two objects that share the file."""
-    processes = [Turns(tmp_path / "turn.lock") for _ in range(2)]
+    processes = [AdmissionControl(tmp_path / "turn.lock") for _ in range(2)]
     inside, most, lock = 0, 0, threading.Lock()
 
-    def work(turns: Turns) -> None:
+    def work(turns: AdmissionControl) -> None:
         nonlocal inside, most
-        with turns.waiting():
+        with turns.wait_for_turn():
             with lock:
                 inside += 1
                 most = max(most, inside)
@@ -65,14 +65,14 @@ def test_one_at_a_time(patient: None, tmp_path: Path) -> None:
     assert (inside, most) == (0, 1)
 
 
-def test_others_go_first(patient: None, turns: Turns) -> None:
+def test_others_go_first(patient: None, turns: AdmissionControl) -> None:
     order: list[str] = []
 
     def late() -> None:
-        with turns.waiting():
+        with turns.wait_for_turn():
             order.append("waits")
 
-    with turns.going_first():
+    with turns.go_first():
         thread = begun(late)
         waiting_for(turns, 1)
         order.append("first")
@@ -80,39 +80,39 @@ def test_others_go_first(patient: None, turns: Turns) -> None:
     assert order == ["first", "waits"]
 
 
-def test_who_goes_first_waits_for_nobody(patient: None, turns: Turns) -> None:
-    with turns.waiting(), turns.going_first(), turns.going_first():
+def test_who_goes_first_waits_for_nobody(patient: None, turns: AdmissionControl) -> None:
+    with turns.wait_for_turn(), turns.go_first(), turns.go_first():
         pass
     assert (turns.n_first, turns.is_taken) == (0, False)
 
 
-def test_one_that_hangs_is_waited_for_once(turns: Turns) -> None:
-    with turns.going_first():
+def test_one_that_hangs_is_waited_for_once(turns: AdmissionControl) -> None:
+    with turns.go_first():
         began = time.monotonic()
-        with turns.waiting():
+        with turns.wait_for_turn():
             assert time.monotonic() - began >= module._PATIENCE_SECONDS
         turns.stuck_until = time.monotonic() + 60  # a busy machine may take longer than it lasts
         began = time.monotonic()
         for _ in range(100):
-            with turns.waiting():  # nobody waits any more
+            with turns.wait_for_turn():  # nobody waits any more
                 pass
         assert time.monotonic() - began < 100 * module._PATIENCE_SECONDS / 2
 
 
-def test_another_process_that_hangs_is_waited_for_once(turns: Turns) -> None:
+def test_another_process_that_hangs_is_waited_for_once(turns: AdmissionControl) -> None:
     with turns.path.open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with turns.waiting():
+        with turns.wait_for_turn():
             assert turns.stuck_until > float("-inf")
     assert not turns.is_taken
 
 
-def test_only_a_few_wait_so_that_threads_are_left(patient: None, turns: Turns) -> None:
+def test_only_a_few_wait_so_that_threads_are_left(patient: None, turns: AdmissionControl) -> None:
     def late() -> None:
-        with turns.waiting():
+        with turns.wait_for_turn():
             pass
 
-    with turns.going_first():
+    with turns.go_first():
         threads = [begun(late) for _ in range(module._MAX_WAITING)]
         waiting_for(turns, module._MAX_WAITING)
         late()  # goes on at once
@@ -121,19 +121,19 @@ def test_only_a_few_wait_so_that_threads_are_left(patient: None, turns: Turns) -
     assert (turns.n_waiting, turns.is_taken) == (0, False)
 
 
-def test_one_that_fails_gives_its_turn_back(patient: None, turns: Turns) -> None:
-    with pytest.raises(RuntimeError), turns.waiting():
+def test_one_that_fails_gives_its_turn_back(patient: None, turns: AdmissionControl) -> None:
+    with pytest.raises(RuntimeError), turns.wait_for_turn():
         raise RuntimeError("no")
-    with pytest.raises(RuntimeError), turns.going_first():
+    with pytest.raises(RuntimeError), turns.go_first():
         raise RuntimeError("no")
-    with turns.waiting():
+    with turns.wait_for_turn():
         assert turns.is_taken
     assert (turns.n_first, turns.n_waiting, turns.is_taken) == (0, 0, False)
 
 
 def test_without_a_place_for_the_file_a_process_keeps_its_own_order(patient: None, tmp_path: Path) -> None:
-    turns = Turns(tmp_path / "missing" / "turn.lock")
-    with turns.waiting():
+    turns = AdmissionControl(tmp_path / "missing" / "turn.lock")
+    with turns.wait_for_turn():
         assert turns.is_taken
     assert not turns.is_taken
 
@@ -141,7 +141,7 @@ def test_without_a_place_for_the_file_a_process_keeps_its_own_order(patient: Non
 # --- uploads -------------------------------------------------------------------------------------------------------
 
 
-class Noted(Turns):
+class Noted(AdmissionControl):
     """Notes who comes."""
 
     def __init__(self, path: Path) -> None:
@@ -149,13 +149,13 @@ class Noted(Turns):
         self.seen: list[str] = []
 
     @contextmanager
-    def going_first(self) -> Iterator[None]:
+    def go_first(self) -> Iterator[None]:
         self.seen.append("first")
         yield
         self.seen.append("first ended")
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def wait_for_turn(self) -> Iterator[None]:
         self.seen.append("waits")
         yield
         self.seen.append("waits ended")
@@ -164,7 +164,7 @@ class Noted(Turns):
 @pytest.fixture
 def noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     turns = Noted(tmp_path / "turn.lock")
-    monkeypatch.setattr(submit, "turns", turns)
+    monkeypatch.setattr(submit, "admission_control", turns)
     return turns.seen
 
 
@@ -184,10 +184,10 @@ def test_what_a_campaign_holds_waits_and_other_uploads_go_first(opened: Campaign
 
 
 def test_a_request_that_ends_between_gives_its_turn_back(
-    opened: Campaign, patient: None, turns: Turns, monkeypatch: pytest.MonkeyPatch
+    opened: Campaign, patient: None, turns: AdmissionControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its files were refused, say."""
-    monkeypatch.setattr(submit, "turns", turns)
+    monkeypatch.setattr(submit, "admission_control", turns)
     with ExitStack() as turn:
         begun = item_begin(text_submission("dropped", opened.first_item.caption), turn=turn)
         assert begun.campaign is not None

@@ -11,7 +11,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from moderation.detection.vision.model import STARTER
-from moderation.detection.vision.prompts import Prompts, PromptsInvalid, Sides
+from moderation.detection.vision.prompts import CategoryPrompts, Prompts, PromptsInvalid
 from moderation.exceptions import PromptSetChanged
 from moderation.live import prompts as live_prompts
 from moderation.models import AuditEvent, Prompt, PromptSet
@@ -20,7 +20,7 @@ from tests.support import scenes
 
 pytestmark = pytest.mark.django_db
 
-KNIVES = Prompts({"violence": Sides(("a knife", "a sword"), ("a spoon",))}, ("a cat", "a house"))
+KNIVES = Prompts({"violence": CategoryPrompts(("a knife", "a sword"), ("a spoon",))}, ("a cat", "a house"))
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def test_a_draft_starts_from_what_is_in_force_and_comes_back_as_written(editor: 
 
 def test_publishing_puts_it_in_force_and_retires_the_one_before(editor: User, approver: User) -> None:
     first = published(editor, approver)
-    other = Prompts({"drugs": Sides(("pills",))}, ("a cat",))
+    other = Prompts({"drugs": CategoryPrompts(("pills",))}, ("a cat",))
     second = published(editor, approver, other)
     assert live_prompts.prompts_in_force() == other
     first.refresh_from_db()
@@ -118,11 +118,11 @@ def test_two_editors_do_not_overwrite_each_other(editor: User) -> None:
 @pytest.mark.parametrize(
     ("of", "field"),
     [
-        (Prompts({"made_up": Sides(("a knife",))}, ("a cat",)), "made_up"),
-        (Prompts({"violence": Sides(("a" * 201,))}, ("a cat",)), "violence"),
-        (Prompts({"violence": Sides(("a knife",))}), "harmless"),
+        (Prompts({"made_up": CategoryPrompts(("a knife",))}, ("a cat",)), "made_up"),
+        (Prompts({"violence": CategoryPrompts(("a" * 201,))}, ("a cat",)), "violence"),
+        (Prompts({"violence": CategoryPrompts(("a knife",))}), "harmless"),
         (Prompts({}, ("a cat",)), "harmful"),
-        (Prompts({"violence": Sides(("a knife",))}, tuple(f"thing {i}" for i in range(201))), "harmless"),
+        (Prompts({"violence": CategoryPrompts(("a knife",))}, tuple(f"thing {i}" for i in range(201))), "harmless"),
     ],
 )
 def test_prompts_that_cannot_be_used_are_not_stored(editor: User, of: Prompts, field: str) -> None:

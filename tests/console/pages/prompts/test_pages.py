@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from moderation.detection.model_store import Source
 from moderation.detection.vision.loading import WEIGHTS, load_model
 from moderation.detection.vision.model import CHECKPOINT, STARTER
-from moderation.detection.vision.prompts import Prompts, Sides
+from moderation.detection.vision.prompts import CategoryPrompts, Prompts
 from moderation.live import prompts as live_prompts
 from moderation.live.frame_vectors import FrameVectors
 from moderation.models import PromptSet
@@ -26,7 +26,7 @@ from tests.support import scenes
 from tests.support.sign_in import signed_in
 
 HTMX = {"HX-Request": "true"}
-KNIVES = Prompts({"violence": Sides(("a knife",), ("a spoon",))}, ("a cat",))
+KNIVES = Prompts({"violence": CategoryPrompts(("a knife",), ("a spoon",))}, ("a cat",))
 needs_starter = pytest.mark.skipif(not (STARTER / CHECKPOINT).exists(), reason="the starter model is not here")
 
 
@@ -68,7 +68,7 @@ def test_a_new_draft_opens_as_a_form(writing: Client) -> None:
 def test_a_draft_is_stored_as_written_one_prompt_a_line(writing: Client, draft: PromptSet) -> None:
     assert save(writing, draft).status_code == 302
     stored = live_prompts.prompts_of_set(draft)
-    assert stored == Prompts({"violence": Sides(("a knife", "a sword"), ("a spoon",))}, ("a cat", "a dog"))
+    assert stored == Prompts({"violence": CategoryPrompts(("a knife", "a sword"), ("a spoon",))}, ("a cat", "a dog"))
 
 
 @pytest.mark.parametrize(

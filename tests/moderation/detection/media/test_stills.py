@@ -225,17 +225,17 @@ def test_what_needs_more_than_is_left_waits_until_others_are_done() -> None:
     budget, order = Budget(100), []
 
     def spend(name: str, n_bytes: int) -> None:
-        with budget.spent(n_bytes):
+        with budget.reserve(n_bytes):
             order.append(name)
 
     with ThreadPoolExecutor(2) as pool:
-        with budget.spent(60):
+        with budget.reserve(60):
             large, small = pool.submit(spend, "large", 50), pool.submit(spend, "small", 40)
             small.result(timeout=20)
             assert order == ["small"]
             assert not large.done()
         large.result(timeout=20)
-    with pytest.raises(ValueError, match="101"), budget.spent(101):
+    with pytest.raises(ValueError, match="101"), budget.reserve(101):
         pass
 
 

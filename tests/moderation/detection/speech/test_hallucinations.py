@@ -75,5 +75,5 @@ def test_a_tenth_of_what_is_said_may_be_doubtful_and_no_more(seconds: float, of:
 
 
 def test_a_segment_is_placed_by_the_clock_of_the_whole_sound() -> None:
-    moved = Segment(1.0, float("inf"), "a", -0.1).moved(10.0, 12.5)
+    moved = Segment(1.0, float("inf"), "a", -0.1).shift(10.0, 12.5)
     assert (moved.start, moved.end) == (11.0, 12.5)

@@ -45,16 +45,16 @@ UNJOINER = Unjoiner({word: 100 + i for i, word in enumerate(_WORDS)} | {"##ing":
     ],
 )
 def test_only_joined_english_is_cut(text: str, expected: str) -> None:
-    assert UNJOINER.unjoined(text) == expected
+    assert UNJOINER.unjoin(text) == expected
 
 
 def test_a_very_long_run_ends_in_time_and_loses_no_letter() -> None:
     text = "gobackhome" * 2_000
-    assert UNJOINER.unjoined(text).replace(" ", "") == text
+    assert UNJOINER.unjoin(text).replace(" ", "") == text
 
 
 def test_a_vocabulary_without_english_cuts_nothing() -> None:
-    assert Unjoiner({}).unjoined("gobackhomenowyou") == "gobackhomenowyou"
+    assert Unjoiner({}).unjoin("gobackhomenowyou") == "gobackhomenowyou"
 
 
 @pytest.mark.parametrize(

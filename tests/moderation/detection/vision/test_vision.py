@@ -17,12 +17,12 @@ from moderation.detection.model_store import Hub, ModelInvalid, Source, is_off, 
 from moderation.detection.vision.detector import MAX_FRAMES, VisionDetector, frames_to_look_at, vision_findings
 from moderation.detection.vision.loading import WEIGHTS
 from moderation.detection.vision.model import CHECKPOINT, CONFIG, STARTER, Vectors, version_of
-from moderation.detection.vision.prompts import Prompts, PromptsInvalid, Sides, prompts_of, read_prompts
+from moderation.detection.vision.prompts import CategoryPrompts, Prompts, PromptsInvalid, prompts_of, read_prompts
 from policies.choices import ItemKind
 from tests.support.clips import jpeg, scene
 
 SHA = "ab" * 32
-PROMPTS = Prompts({"violence": Sides(("a fight",), ("a dance",))}, ("a garden", "a cake"))
+PROMPTS = Prompts({"violence": CategoryPrompts(("a fight",), ("a dance",))}, ("a garden", "a cake"))
 TINY = {
     "model_cfg": {
         "embed_dim": 16,
@@ -150,7 +150,9 @@ def test_other_prompts_are_another_version_and_need_no_second_look(folder: Path,
     assert first.rerun(SHA) is None
     looked = first.run(subject(frames(tmp_path, 3)))
     assert first.rerun(SHA) == looked
-    other = VisionDetector(Source(WEIGHTS, folder), Prompts({"drugs": Sides(("pills",))}, ("a garden",)), store)
+    other = VisionDetector(
+        Source(WEIGHTS, folder), Prompts({"drugs": CategoryPrompts(("pills",))}, ("a garden",)), store
+    )
     assert other.version != first.version
     rescored = other.rerun(SHA)
     assert rescored is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moderation.detection.terms.detector import TermEntry, TermIndex
-from moderation.emergency.lookup import MAX_LETTERS, Piece, terms_try
+from moderation.emergency.trials import MAX_LETTERS, Piece, terms_try
 from policies.choices import Outcome
 
 ENTRIES = (
