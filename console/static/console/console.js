@@ -116,7 +116,7 @@
     sessionStorage.removeItem(KEPT);
     const from = document.referrer && new URL(document.referrer);
     const isBack = kept?.reloaded || (from && from.origin === location.origin && from.pathname.startsWith("/accounts/"));
-    if (!isBack || kept.path !== location.pathname) return;
+    if (!kept || !isBack || kept.path !== location.pathname) return;
     const form = all("form").find((one) => one.getAttribute("action") === kept.action);
     if (!form) return;
     for (const [name, value] of kept.fields) {
