@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "console.identity.second_factor.SecondFactorMiddleware",
     "console.security_policy.SecurityPolicyMiddleware",
     "console.strict_text.StrictTextMiddleware",
+    "console.refusals.MethodRefusedMiddleware",
     "console.api.limits.BodyLimitMiddleware",  # last, so that a refusal has the headers of any answer; none before it reads
 ]
 
@@ -201,6 +202,7 @@ SECURE_SSL_REDIRECT = _https
 SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|metrics)$"]  # asked by machines next to us, without TLS
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
+CSRF_FAILURE_VIEW = "console.refusals.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = _https

@@ -2,10 +2,15 @@
 
 `python tools/mutants.py [NAME]`. Works on a copy; the tests are those named here, so that a mutant that survives says which
 promise nobody checks. Prints a table and exits 1 when one survives.
+
+`python tools/mutants.py --sequences [NAME]` puts the faults in SEQUENCES back and counts how many of the random sequences of
+tests/standing/test_what_stands.py it takes until one of them finds it.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -474,16 +479,29 @@ MUTANTS = (
 )  # fmt: skip
 
 
+#: Faults that random sequences must find without being told where to look.
+SEQUENCES = (
+    "10 milder without a scan of now", "10 what stood once stands", "10 terms are not looked for in what is stored",
+    "10 nobody looks a second time", "10 other hard evidence is no news", "6 an old page decides an item",
+    "6 what is on the page is not stored as seen",
+)  # fmt: skip
+#: So many sequences at most for one fault.
+N_SEQUENCES = 300
+_SEQUENCE = re.compile(r"\bs(\d+)-\d+\b")
+
+
 def main() -> int:
     """Try every mutant; return 1 when one survives."""
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    names = [argument for argument in sys.argv[1:] if argument != "--sequences"]
+    wanted = names[0] if names else ""
+    by_sequences = "--sequences" in sys.argv[1:]
     survivors = 0
     with tempfile.TemporaryDirectory(prefix="gh-mutants-") as folder:
         copy = Path(folder) / "copy"
         _copy(copy)
         for mutant in MUTANTS:
-            if wanted in mutant.name:
-                survivors += not _is_killed(mutant, copy)
+            if wanted in mutant.name and (not by_sequences or mutant.name in SEQUENCES):
+                survivors += not (_is_found(mutant, copy) if by_sequences else _is_killed(mutant, copy))
     return 1 if survivors else 0
 
 
@@ -498,24 +516,49 @@ def _copy(copy: Path) -> None:
 
 
 def _is_killed(mutant: Mutant, copy: Path) -> bool:
-    file = copy / mutant.file
-    text = file.read_text()
-    if text.count(mutant.old) < 1:
-        _say(f"GONE      {mutant.name}: the line is not in {mutant.file} any more; mend this list")
-        return False
     began = time.monotonic()
-    file.write_text(text.replace(mutant.old, mutant.new))
-    try:
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *shlex.split(mutant.tests)]
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)  # noqa: S603
-    finally:
-        file.write_text(text)
+    done = _run_with(mutant, copy, shlex.split(mutant.tests), {})
+    if done is None:
+        return False
     killer = next((line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))), "")
     is_killed = done.returncode == 1 and bool(killer)
     _say(
         f"{'killed  ' if is_killed else 'SURVIVED'}  {mutant.name}  ({time.monotonic() - began:.0f} s)  {killer[:110]}"
     )
     return is_killed
+
+
+def _is_found(mutant: Mutant, copy: Path) -> bool:
+    """Count the sequences until the fault is found: items carry the number of theirs in their name."""
+    began = time.monotonic()
+    settings = {"SOAK_SEQUENCES": str(N_SEQUENCES), "SOAK_COUNT": "1"}
+    done = _run_with(mutant, copy, ["tests/standing/test_what_stands.py"], settings)
+    if done is None:
+        return False
+    numbers = [int(number) for number in _SEQUENCE.findall(done.stdout)]
+    is_found = done.returncode == 1 and bool(numbers)
+    told = f"found by sequence {max(numbers) + 1}" if is_found else f"NOT FOUND by {N_SEQUENCES} sequences"
+    _say(f"{told}  {mutant.name}  ({time.monotonic() - began:.0f} s)")
+    return is_found
+
+
+def _run_with(
+    mutant: Mutant, copy: Path, tests: list[str], settings: dict[str, str]
+) -> subprocess.CompletedProcess[str] | None:
+    """Run tests with a line taken away; None where the line is not there."""
+    file = copy / mutant.file
+    text = file.read_text()
+    if text.count(mutant.old) < 1:
+        _say(f"GONE      {mutant.name}: the line is not in {mutant.file} any more; mend this list")
+        return None
+    file.write_text(text.replace(mutant.old, mutant.new))
+    try:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+        return subprocess.run(
+            command, cwd=copy, env={**os.environ, **settings}, capture_output=True, text=True, check=False
+        )  # noqa: S603
+    finally:
+        file.write_text(text)
 
 
 def _say(line: str) -> None:

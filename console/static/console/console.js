@@ -6,10 +6,16 @@
   const typing = (el) => el.isContentEditable || /^(TEXTAREA|SELECT)$/.test(el.tagName)
     || (el.tagName === "INPUT" && !/^(radio|checkbox|button|submit)$/.test(el.type));
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const say = (text) => {
-    const live = document.getElementById("live");
-    if (live && live.textContent !== text) live.textContent = text;
+  const tell = (id, text) => {
+    const place = document.getElementById(id);
+    if (place && place.textContent !== text) place.textContent = text;
   };
+  // One place says what happened, to eyes and to readers of the screen alike; what a page shows anyway is only read out.
+  const SAID_MS = 8000;
+  let saidUntil = 0;
+  const say = (text) => { tell("said", text); saidUntil = Date.now() + SAID_MS; };
+  const readOut = (text) => tell("live", text);
+  setInterval(() => { if (saidUntil && Date.now() > saidUntil) { saidUntil = 0; tell("said", ""); } }, 1000);
 
   // --- keys: an element names its own with data-key; "g" then a letter goes to a page named by data-goto ---------
   let goUntil = 0;
@@ -109,7 +115,8 @@
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
     sessionStorage.removeItem(KEPT);
     const from = document.referrer && new URL(document.referrer);
-    if (!kept || !from || from.origin !== location.origin || !from.pathname.startsWith("/accounts/") || kept.path !== location.pathname) return;
+    const isBack = kept?.reloaded || (from && from.origin === location.origin && from.pathname.startsWith("/accounts/"));
+    if (!kept || !isBack || kept.path !== location.pathname) return;
     const form = all("form").find((one) => one.getAttribute("action") === kept.action);
     if (!form) return;
     for (const [name, value] of kept.fields) {
@@ -226,7 +233,8 @@
         if (told.is_changed) news(lease, "Something changed on this item after your page was sent. Send your decision to see what; it is not recorded before you have.");
       }
       if (answer.status === 409) lost(lease, (await answer.json()).detail);
-    } catch { /* offline for a moment: the next beat tries again, and the countdown keeps telling the truth */ }
+      reachable(true);
+    } catch { reachable(false); /* the next beat tries again, and the countdown keeps telling the truth */ }
   }
   function news(lease, text) {
     const bar = lease.querySelector("[data-lease-news]");
@@ -246,18 +254,62 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { lastBeat = 0; lastSeen = Date.now(); tick(); } });
   setInterval(tick, 1000);
 
-  // --- polling: only while somebody looks -----------------------------------------------------------------------
+  // --- polling: only while somebody looks, and never under their hands ---------------------------------------------
+  const isEdited = (el) => /^(radio|checkbox)$/.test(el.type) ? el.checked !== el.defaultChecked
+    : el.tagName === "SELECT" ? [...el.options].some((option) => option.selected !== option.defaultSelected) : el.value !== el.defaultValue;
+  const isInUse = (part) => {
+    const selection = getSelection();
+    return (part.contains(document.activeElement) && typing(document.activeElement))
+      || all("input, select, textarea", part).some(isEdited)
+      || (!selection.isCollapsed && part.contains(selection.anchorNode));
+  };
   setInterval(() => {
     if (!document.hidden) all("[data-poll]").forEach((el) => window.htmx?.trigger(el, "poll"));
   }, 5000);
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.requestConfig.triggeringEvent?.type === "poll" && isInUse(event.detail.elt)) event.preventDefault();
+  });
+  // A part that is drawn again is another part to the browser: what was in focus, or open, is found again by what it is.
+  const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+  const signOf = (el) => `${el.tagName} ${el.id} ${el.name ?? ""} ${el.getAttribute("href") ?? el.textContent.trim()}`;
+  const OPENED = "details";
+  let kept = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { requestConfig, target, serverResponse } = event.detail;
+    if (requestConfig.triggeringEvent?.type !== "poll") return;
+    // somebody may have begun to type while the answer was on its way; and what is the same need not be drawn
+    if (isInUse(target)) { event.detail.shouldSwap = false; return; }
+    const focus = target.contains(document.activeElement) ? document.activeElement : null;
+    const alike = focus && all(FOCUSABLE, target).filter((el) => signOf(el) === signOf(focus));
+    kept = {
+      id: target.id, sign: focus && signOf(focus), nth: focus && alike.indexOf(focus),
+      open: all(OPENED, target).map((el) => el.open), scroll: all(".tablewrap", target).map((el) => el.scrollLeft),
+    };
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const part = kept && document.getElementById(kept.id);
+    const before = kept;
+    kept = null;
+    if (!part) return;
+    all(OPENED, part).forEach((el, n) => { if (before.open[n]) el.open = true; });
+    all(".tablewrap", part).forEach((el, n) => { el.scrollLeft = before.scroll[n] ?? 0; });
+    if (!before.sign || (document.activeElement && document.activeElement !== document.body)) return;
+    const alike = all(FOCUSABLE, part).filter((el) => signOf(el) === before.sign);
+    const again = alike[before.nth] ?? alike[0];
+    if (again) { again.focus({ preventScroll: true }); return; }
+    part.tabIndex = -1; // what was in focus is gone: the place where it was is the nearest
+    part.focus({ preventScroll: true });
+  });
   // What nobody's hand caused is marked: a page left open must not keep a session alive.
   document.addEventListener("htmx:configRequest", (event) => {
     const cause = event.detail.triggeringEvent;
     if (!cause || cause.type === "poll") event.detail.headers["X-Poll"] = "1";
   });
+  let readOutLast = document.querySelector("[data-announce]")?.dataset.announce;
   document.addEventListener("htmx:afterSettle", () => {
-    const news = document.querySelector("[data-announce]");
-    if (news) say(news.dataset.announce);
+    const news = document.querySelector("[data-announce]")?.dataset.announce;
+    if (news && news !== readOutLast) readOut(news); // once, not with every poll
+    readOutLast = news;
     tick();
   });
   // Not at afterSwap: until it settles, an element that keeps its id keeps its old attributes too, aria-invalid among them.
@@ -267,10 +319,37 @@
     if (!wrong) scrollTo(0, 0);
     (wrong || document.querySelector("main [data-focus]"))?.focus({ preventScroll: !wrong });
   });
-  document.addEventListener("htmx:sendError", () => say("The server could not be reached. Nothing was sent; try again."));
+  // --- the connection: its loss is said as long as it lasts, and nothing is sent into it ----------------------------
+  const offline = document.getElementById("offline");
+  function reachable(is) {
+    if (!offline || offline.hidden === is) return;
+    offline.hidden = is;
+    if (is) say("The connection is back.");
+    all("[data-once]").forEach((button) => { button.disabled = false; });
+  }
+  addEventListener("offline", () => reachable(false));
+  addEventListener("online", () => reachable(true));
+  if (!navigator.onLine) reachable(false);
+  document.addEventListener("submit", (event) => {
+    // A form that the browser sends itself would end on its own page of errors, without what was typed.
+    if (navigator.onLine || event.target.method === "dialog") return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    reachable(false);
+  }, { capture: true });
+  document.addEventListener("htmx:sendError", () => {
+    reachable(false);
+    say("The server could not be reached. Nothing was sent; try again.");
+  });
+  document.addEventListener("htmx:beforeSwap", () => reachable(true));
   document.addEventListener("htmx:responseError", (event) => {
     const code = event.detail.xhr.status;
-    if (code === 401 || code === 403) location.reload();
+    if (code === 401 || code === 403) { // of another session: the page comes anew, with what was typed
+      const typed = JSON.parse(sessionStorage.getItem(KEPT) || "null");
+      if (typed) sessionStorage.setItem(KEPT, JSON.stringify({ ...typed, reloaded: true }));
+      location.reload();
+      return;
+    }
     all("[data-once]").forEach((button) => { button.disabled = false; });
     say("That did not work. Nothing was changed; reload the page and try again.");
   });

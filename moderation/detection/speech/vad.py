@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from moderation.detection.speech.loading import SpeechModelInvalid
+from moderation.detection.model_store import ModelInvalid
 
 Array = npt.NDArray[np.float32]
 RATE = 16_000
@@ -77,7 +77,7 @@ def activity(samples: Array) -> Activity:
     """Return where somebody speaks in 16 kHz mono samples in [-1, 1].
 
     Raises:
-        SpeechModelInvalid: the model is not the one that is pinned, or answers what is no probability.
+        ModelInvalid: the model is not the one that is pinned, or answers what is no probability.
     """
     if not len(samples):
         return Activity((), 0.0, 0.0)
@@ -97,7 +97,7 @@ def speech_probabilities(samples: Array) -> Array:
     """Return how probable speech is in each 32 ms of a sound, however soft it is: (steps,) in [0, 1].
 
     Raises:
-        SpeechModelInvalid: see `activity`.
+        ModelInvalid: see `activity`.
     """
     steps = _steps(_even(samples), _CONTEXT)
     hidden = cell = np.zeros((1, 1, _MEMORY), np.float32)
@@ -109,7 +109,7 @@ def speech_probabilities(samples: Array) -> Array:
     probabilities: Array = np.concatenate(parts)
     # Not a number is less than every limit, and would pass for silence.
     if len(probabilities) != len(steps) or not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise SpeechModelInvalid("The model of voice activity answered what is no probability.")
+        raise ModelInvalid("The model of voice activity answered what is no probability.")
     return probabilities
 
 
@@ -121,10 +121,10 @@ def _session() -> onnxruntime.InferenceSession:
     """
     found = find_spec("silero_vad")
     if found is None or found.origin is None:
-        raise SpeechModelInvalid("silero-vad is not installed, so nobody can tell speech from music.")
+        raise ModelInvalid("silero-vad is not installed, so nobody can tell speech from music.")
     content = (Path(found.origin).parent / _MODEL).read_bytes()
     if hashlib.sha256(content).hexdigest() != _SHA256:
-        raise SpeechModelInvalid(
+        raise ModelInvalid(
             "The model of voice activity is not the pinned one: install silero-vad as in constraints.txt."
         )
     options = onnxruntime.SessionOptions()

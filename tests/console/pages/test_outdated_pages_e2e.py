@@ -38,7 +38,7 @@ def test_a_reviewer_sees_what_changed_and_sends_again_on_purpose(page: Any) -> N
     page.wait_for_function("() => document.activeElement.id === 'changed-title'")
     assert page.inner_text("#changed-title") == "The slow models decided this item again while you looked at it."
     page.keyboard.press("Enter")  # a second press of the same key is not a second look
-    assert page.inner_text("#live") == "Read what changed first; then send it again."
+    assert page.inner_text("#said") == "Read what changed first; then send it again."
     assert page.input_value("#id_note") == NOTE
     assert page.is_checked("input[name=outcome][value='4']")
     assert page.is_visible(".finding.is-new")

@@ -42,7 +42,7 @@ def test_a_reviewer_goes_from_moment_to_moment_by_keys(page: Any, tmp_path: Path
         page.wait_for_function(f"() => {NOW} === {second}")
     assert "challenge.mp4" in page.inner_text("[aria-current=true]")
     page.keyboard.press(".")
-    page.wait_for_function("() => document.getElementById('live').textContent.includes('no further moment')")
+    page.wait_for_function("() => document.getElementById('said').textContent.includes('no further moment')")
     page.keyboard.press(",")
     page.wait_for_function(f"() => {NOW} === 12")
     assert float(page.get_attribute("[data-playhead]", "x1")) == pytest.approx(400, abs=5)

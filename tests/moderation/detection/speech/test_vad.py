@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from moderation.detection.model_store import ModelInvalid
 from moderation.detection.speech import vad
-from moderation.detection.speech.loading import SpeechModelInvalid
 from moderation.detection.speech.vad import (
     LONGEST,
     PLAIN,
@@ -128,21 +128,21 @@ class _Broken:
 @pytest.mark.parametrize("answer", [float("nan"), float("inf"), -0.5, 1.5])
 def test_what_is_no_probability_is_an_error_and_not_silence(answer: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vad, "_session", lambda: _Broken(answer))
-    with pytest.raises(SpeechModelInvalid):
+    with pytest.raises(ModelInvalid):
         activity(spoken("harmless"))
 
 
 def test_another_model_than_the_pinned_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vad, "_SHA256", "0" * 64)
     vad._session.cache_clear()
-    with pytest.raises(SpeechModelInvalid, match="pinned"):
+    with pytest.raises(ModelInvalid, match="pinned"):
         activity(spoken("harmless"))
 
 
 def test_without_the_package_nothing_passes_for_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vad, "find_spec", lambda name: None)
     vad._session.cache_clear()
-    with pytest.raises(SpeechModelInvalid, match="silero-vad"):
+    with pytest.raises(ModelInvalid, match="silero-vad"):
         activity(spoken("harmless"))
 
 
