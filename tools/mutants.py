@@ -554,9 +554,8 @@ def _run_with(
     file.write_text(text.replace(mutant.old, mutant.new))
     try:
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-        return subprocess.run(
-            command, cwd=copy, env={**os.environ, **settings}, capture_output=True, text=True, check=False
-        )  # noqa: S603
+        environment = {**os.environ, **settings}
+        return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     finally:
         file.write_text(text)
 
