@@ -84,7 +84,7 @@ MUTANTS = (
            'looks_at_matches="banks" in differs or bool(running and running.looks_at_matches),',
            'looks_at_matches="banks" in differs,', "tests/standing/test_versions.py -k overtaken"),
     Mutant("10 a version's own term stays unseen", "moderation/rollout/activation.py",
-           "apart = {*other, *_unnamed(named),", "apart = {*other,", "tests/standing/test_versions.py -k passed_over"),
+           "apart = {*other, *_find_unnamed(named),", "apart = {*other,", "tests/standing/test_versions.py -k passed_over"),
     Mutant("10 people's items under a canary are passed over", "moderation/rollout/activation.py",
            "Exists(Decision.objects.filter(item=OuterRef(\"pk\"), policy_version=only))",
            "current_decision__policy_version=only", "tests/standing/test_versions.py -k asked_less"),
