@@ -4,24 +4,29 @@ Silero's model, in ONNX Runtime.
 Taking music for speech costs one transcription; taking speech for music would lose it. So doubt counts as speech.
 """
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from moderation.detection.model_store import ModelInvalid
+from moderation.detection.model_store import ModelInvalid, Weights, locate, read_source
 
 Array = npt.NDArray[np.float32]
 RATE = 16_000
 #: Of the model and of what is made of its answers: another of either is another version.
 VERSION = "s1"
-#: The model that judges a whole sound in few calls, in the package silero-vad, and its checksum: another one would be another version.
-_MODEL = Path("data") / "silero_vad_16k_sequence.onnx"
+#: The model that judges a whole sound in few calls, and its checksum: another one would be another version. No setting: there is one.
+WEIGHTS = Weights(
+    name="vad",
+    setting="",
+    shipped="package:silero-vad/silero_vad/data/silero_vad_16k_sequence.onnx",
+    licence="MIT",
+    version=lambda _: f"silero-{VERSION}",
+    can_be_off=False,
+)
 _SHA256 = "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85"
 #: Samples that the model judges at a time (32 ms), those before them that it reads again, its memory, and steps in one call.
 _STEP, _CONTEXT, _MEMORY, _AT_ONCE = 512, 64, 128, 512
@@ -119,18 +124,11 @@ def _session() -> onnxruntime.InferenceSession:
 
     The package's code is not imported: it loads torch, and tells torch for the whole process to use one thread.
     """
-    found = find_spec("silero_vad")
-    if found is None or found.origin is None:
-        raise ModelInvalid("silero-vad is not installed, so nobody can tell speech from music.")
-    content = (Path(found.origin).parent / _MODEL).read_bytes()
-    if hashlib.sha256(content).hexdigest() != _SHA256:
-        raise ModelInvalid(
-            "The model of voice activity is not the pinned one: install silero-vad as in constraints.txt."
-        )
+    model = locate(replace(read_source(WEIGHTS, "", Path()), sha256=_SHA256))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def _steps(samples: Array, n_before: int) -> Array:

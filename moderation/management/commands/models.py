@@ -11,10 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from moderation.detection.model_store import ModelInvalid, Source, Weights, is_off, pull, read_source, verify
 from moderation.detection.ocr.loading import WEIGHTS as OCR
 from moderation.detection.speech.loading import WEIGHTS as SPEECH
+from moderation.detection.speech.vad import WEIGHTS as VAD
 from moderation.detection.text.loading import WEIGHTS as TEXT
 from moderation.detection.vision.loading import WEIGHTS as VISION
 
-_KINDS = {weights.name: weights for weights in (TEXT, SPEECH, VISION, OCR)}
+_KINDS = {weights.name: weights for weights in (TEXT, SPEECH, VAD, VISION, OCR)}
 
 
 class Command(BaseCommand):

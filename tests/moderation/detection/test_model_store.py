@@ -35,6 +35,7 @@ from moderation.detection.ocr.loading import load_reader
 from moderation.detection.speech.detector import SpeechDetector
 from moderation.detection.speech.loading import WEIGHTS as SPEECH
 from moderation.detection.speech.loading import load as load_speech
+from moderation.detection.speech.vad import WEIGHTS as VAD
 from moderation.detection.text.loading import WEIGHTS as TEXT
 from moderation.detection.text.loading import load as load_text
 from moderation.detection.vision.detector import VisionDetector
@@ -119,12 +120,12 @@ def test_what_ships_has_the_versions_that_stored_findings_name() -> None:
     # Another version makes every stored result stale: change these only together with weights.
     vision = Source(VISION, Path(VISION.shipped))
     assert load_text(read_source(TEXT, "", Path())).version == "text-85e7563e52aa"
-    assert SpeechDetector("").version == "whisper-starter-9bbe233bca25-a1-r2"
+    assert SpeechDetector("").version == "whisper-starter-9bbe233bca25-s1-r2"
     assert VisionDetector(vision, read_prompts(vision.path)).version == "starter-93aebaa7e81a-pfe6cc058"
     assert OcrDetector().version == "rapidocr-1.4.4-6"
 
 
-@pytest.mark.parametrize("weights", [TEXT, SPEECH, VISION, OCR], ids=lambda weights: weights.name)
+@pytest.mark.parametrize("weights", [TEXT, SPEECH, VAD, VISION, OCR], ids=lambda weights: weights.name)
 def test_what_ships_is_whole_and_says_its_licence(weights: Weights) -> None:
     assert verify(read_source(weights, "", Path()))
     assert weights.licence
@@ -352,7 +353,9 @@ def test_the_command_lists_each_as_it_is_and_verifies_all_before_it_fails(tmp_pa
     settings.TEXT_MODEL_PATH = str(tmp_path / "none")
     out = StringIO()
     call_command("models", "list", stdout=out)
-    text, vision, ocr = out.getvalue().splitlines()
+    text, vad, vision, ocr = out.getvalue().splitlines()
+    assert "silero" in vad
+    assert "MIT" in vad
     assert "not usable: TEXT_MODEL_PATH" in text
     assert "not usable" in vision
     assert "rapidocr-" in ocr
@@ -360,7 +363,7 @@ def test_the_command_lists_each_as_it_is_and_verifies_all_before_it_fails(tmp_pa
     out = StringIO()
     with pytest.raises(CommandError, match=r"(?s)TEXT_MODEL_PATH.*VISION_MODEL_PATH"):
         call_command("models", "verify", stdout=out)
-    assert out.getvalue().startswith("ocr")
+    assert [line.split()[0].rstrip(":") for line in out.getvalue().splitlines()] == ["vad", "ocr"]
 
 
 def test_the_command_pulls_a_text_model_from_the_hub(hub: ModelServer, tmp_path: Path, settings: Any) -> None:

@@ -1,9 +1,11 @@
 """Only speech is sent to the listener: silence, noise and music are told from it, and doubt counts as speech."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from moderation.detection.model_store import ModelInvalid
+from moderation.detection.model_store import ModelAbsent, ModelInvalid
 from moderation.detection.speech import vad
 from moderation.detection.speech.vad import (
     LONGEST,
@@ -140,9 +142,9 @@ def test_another_model_than_the_pinned_one_is_refused(monkeypatch: pytest.Monkey
 
 
 def test_without_the_package_nothing_passes_for_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vad, "find_spec", lambda name: None)
+    monkeypatch.setattr(vad, "WEIGHTS", replace(vad.WEIGHTS, shipped="package:not-installed/model.onnx"))
     vad._session.cache_clear()
-    with pytest.raises(ModelInvalid, match="silero-vad"):
+    with pytest.raises(ModelAbsent, match="not-installed"):
         activity(spoken("harmless"))
 
 
