@@ -157,7 +157,7 @@ MUTANTS = (
            "lease_expires_at__lte=now)", "lease_expires_at__lte=now - timedelta(days=999))",
            "tests/moderation/review/test_leases.py -k expired"),
     # 6 one job, one reviewer
-    Mutant("6 claims do not lock", "moderation/review/leases.py",
+    Mutant("6 claims do not lock", "moderation/review/next_job.py",
            "LIMIT 1 FOR UPDATE SKIP LOCKED", "LIMIT 1", "tests/moderation/review/test_leases.py -k many_claims"),
     Mutant("6 anybody decides with the token", "moderation/review/leases.py",
            "and job.lease_holder_id == actor.pk", "", "tests/moderation/review/test_leases.py -k another_persons"),
