@@ -90,7 +90,7 @@ def _claim(of: str, language: str) -> str:
     ), leased AS (
         UPDATE moderation_job SET state = 'leased', lease_holder_id = %(actor)s, lease_token = %(token)s,
                lease_expires_at = %(expires)s, claimed_at = %(now)s, n_leases = n_leases + 1
-        WHERE id = COALESCE({imminent}, {soon}, {rest})
+        WHERE state = 'open' AND id = COALESCE({imminent}, {soon}, {rest})
         RETURNING moderation_job.*
     ), lifted AS (
         DELETE FROM moderation_jobpass p USING leased WHERE p.job_id = leased.id
