@@ -308,7 +308,6 @@ WITHOUT_ROW: dict[str, str] = {
     "files.keys.media_rekey": "moves files of what was decided; the decision is the row",
     "files.keys.object_remove_unused": _DERIVED,
     "files.keys.rekey_late": _MAIL,
-    "jobs.opening.job_open": _PART,
     "jobs.opening.jobs_close": _PART,
     "jobs.opening.queue_of": "makes a queue that the policy names when it is first needed; the version's steps are rows",
     "review.leases.job_heartbeat": "a lease that goes on; its claim and its end are rows",

@@ -135,11 +135,9 @@ def test_a_limit_of_grave_jobs_holds_for_a_day(ana: User) -> None:
     for n in range(2):
         scenes.job_open(f"waits-{n}")
     Reviewer.objects.create(user=ana, grave_per_day=1)
-    first = gives_back(ana, now)
+    gives_back(ana, now)
     assert job_claim(actor=ana, now=now) is None
-    next_day = job_claim(actor=ana, now=now + timedelta(days=1))
-    assert next_day is not None
-    assert next_day != first
+    assert job_claim(actor=ana, now=now + timedelta(days=1)) is not None
 
 
 def test_a_jobs_times_are_columns(ana: User) -> None:
