@@ -26,8 +26,9 @@ def jobs_follow_reach(*, views: Mapping[int, int], now: datetime) -> int:
         views: by primary key of the creator, of one upload lately.
     """
     jobs = Job.objects.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("queue", "item")
-    policy, n_raised = active_policy(), 0
-    for job in jobs.filter(state=JobState.OPEN, item__creator__in=list(views), item__state__in=SHOWN).order_by("pk"):
+    n_raised, served = 0, jobs.filter(state=JobState.OPEN, item__creator__in=list(views), item__state__in=SHOWN)
+    for job in served.order_by("pk"):
+        policy = active_policy()
         item, slug = job.item, job.queue.slug
         route = route_job(
             policy, category=job.category, language=item.language, kind=item.kind,

@@ -98,4 +98,8 @@ class Migration(migrations.Migration):
             model_name='question',
             constraint=models.CheckConstraint(condition=models.Q(('seen_at__isnull', True), ('answered_at__isnull', False), _connector='OR'), name='moderation_question_seen_after_answer'),
         ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='jobnote',
+            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot truncate % table', TG_TABLE_NAME;", hash='6a281d933cf99a9c1934536f5aeefe5afbf83b5e', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_8adcd', table='moderation_jobnote', when='BEFORE')),
+        ),
     ]

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from moderation.models.base import PublicKeyModel, append_only
+from policies.triggers import no_truncate
 
 
 class NoteKind(models.TextChoices):
@@ -33,7 +34,7 @@ class JobNote(PublicKeyModel):
                 condition=Q(kind=NoteKind.RAISED, author__isnull=True) | Q(kind=NoteKind.LEFT, author__isnull=False),
             ),
         ]
-        triggers = [append_only()]
+        triggers = [append_only(), no_truncate()]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"

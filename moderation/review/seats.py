@@ -58,5 +58,5 @@ def seat_train(*, actor: User, username: str, queues: Sequence[str], now: dateti
     reviewer, _ = Reviewer.objects.update_or_create(
         user=user, defaults={"queues": slugs}, create_defaults={"queues": slugs, "created_at": now}
     )
-    audit_write(actor=actor, action="seat.trained", object_type="user", object_key=username, queues=slugs)
+    audit_write(actor=actor, action="seat.trained", object_type="user", object_key=username, n_queues=len(slugs))
     return reviewer

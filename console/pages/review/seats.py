@@ -47,7 +47,10 @@ def seat_save(request: HtmxRequest) -> HttpResponse:
 @requires(OVERTURN)
 def seat_list(request: HtmxRequest) -> HttpResponse:
     """List who reviews, what they read and what they are trained for; what they do not want to see is theirs alone."""
-    context = {"reviewers": reviewers_listed(), "queues": list(queues_visible(request.user))}
+    queues = list(queues_visible(request.user))
+    known = {queue.slug for queue in queues}
+    rows = [(reviewer, [slug for slug in reviewer.queues if slug in known]) for reviewer in reviewers_listed()]
+    context = {"rows": rows, "queues": queues}
     return render_page(request, "review/seats.html", context)
 
 
