@@ -10,4 +10,5 @@ from moderation.enforcement.standing import creators_reach_note
 @shared_task(name="console.tasks.reach_refresh")
 def reach_refresh() -> int:
     """Tell moderation how many people watch each creator's uploads, so that what many wait for is examined first."""
-    return creators_reach_note(views=views_by_creator(now=timezone.now()))
+    now = timezone.now()
+    return creators_reach_note(views=views_by_creator(now=now), now=now)

@@ -29,6 +29,14 @@ class DecisionInvalid(ModerationError):
         self.field = field
 
 
+class HandBackInvalid(ModerationError):
+    """A job cannot be given back like this; `field` names what is missing."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
 class DecisionChanged(ModerationError):
     """What the person's page showed was overtaken in the meantime, or the page does not say what it showed."""
 

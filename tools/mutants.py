@@ -162,9 +162,15 @@ MUTANTS = (
            "lease_expires_at__lte=now)", "lease_expires_at__lte=now - timedelta(days=999))",
            "tests/moderation/review/test_leases.py -k expired"),
     # 6 one job, one reviewer
-    Mutant("6 claims do not lock", "moderation/review/leases.py",
+    Mutant("6 claims do not lock", "moderation/review/next_job.py",
            "LIMIT 1 FOR UPDATE SKIP LOCKED", "LIMIT 1", "tests/moderation/review/test_leases.py -k many_claims"),
-    Mutant("6 anybody decides with the token", "moderation/review/leases.py",
+    Mutant("6 imminent harm waits", "moderation/review/next_job.py",
+           'where=f"is_imminent AND', 'where=f"false AND', "tests/moderation/review/test_next_job.py -k suicide"),
+    Mutant("6 a job comes straight back", "moderation/review/next_job.py",
+           "j.id <> ALL(%(passed)s::bigint[])", "true", "tests/moderation/review/test_next_job.py -k gave_back"),
+    Mutant("6 a reason makes a job later", "moderation/verdict/job_order.py",
+           "due_at=min(old.due_at, new.due_at)", "due_at=new.due_at", "tests/moderation/verdict/test_job_order.py -k never_makes"),
+    Mutant("6 anybody decides with the token", "moderation/review/held.py",
            "and job.lease_holder_id == actor.pk", "", "tests/moderation/review/test_leases.py -k another_persons"),
     # 6 every person's verdict names what their page showed
     Mutant("6 an old page decides an item", "moderation/decisions/record.py",

@@ -1,7 +1,7 @@
 """Writing changes: thousands of decisions, clearances and jobs in a few statements of one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -14,19 +14,20 @@ from moderation.models.decision import DecisionStage
 from moderation.verdict.change import Change
 from moderation.verdict.judge import state_of
 from moderation.verdict.lists_mark import ListsMark
-from policies.choices import Outcome
+from policies.choices import SENIOR_QUEUE, Outcome
 
 _TABLE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS decision_change (
         item_id bigint PRIMARY KEY, expected bigint, made bigint, outcome smallint, state text, min_age smallint,
         territories varchar(2)[], decided_by text, category text, reasons jsonb, evidence jsonb, digest text,
-        was_served boolean, is_narrower boolean, score double precision, queue_id bigint, priority double precision,
-        due_at timestamptz, ends_lease boolean, floor smallint
+        was_served boolean, is_narrower boolean, score double precision, queue_id bigint, language text,
+        due_at timestamptz, claim_by timestamptz, harm double precision, is_imminent boolean, ends_lease boolean, floor smallint
     ) ON COMMIT DELETE ROWS
 """
 _COPY = """
     COPY decision_change (item_id, expected, outcome, state, min_age, territories, decided_by, category, reasons, evidence,
-        digest, was_served, is_narrower, score, queue_id, priority, due_at, ends_lease, floor) FROM STDIN
+        digest, was_served, is_narrower, score, queue_id, language, due_at,
+        claim_by, harm, is_imminent, ends_lease, floor) FROM STDIN
 """
 # An item that somebody decided or withdrew since it was read is left as it is. In the order of keys: two writers of many
 # items wait for each other and never in a circle.
@@ -81,11 +82,46 @@ _CLOSE_JOBS = """
 """
 _OPEN_JOBS = """
     INSERT INTO moderation_job
-        (key, created_at, item_id, queue_id, state, category, reason, score, priority, due_at, n_leases)
-    SELECT gen_random_uuid(), %(now)s, item_id, queue_id, 'open', category, left(decided_by, 120), score, priority, due_at, 0
+        (key, created_at, item_id, queue_id, state, category, reason, score, language, due_at, claim_by, harm, is_imminent,
+         n_leases)
+    SELECT gen_random_uuid(), %(now)s, item_id, queue_id, 'open', category, left(decided_by, 120), score, language, due_at,
+        claim_by, harm, is_imminent, 0
     FROM decision_change WHERE queue_id IS NOT NULL ORDER BY item_id
     ON CONFLICT (item_id) WHERE state IN ('open', 'leased') AND NOT is_unconfirmed DO NOTHING
 """
+# An active job follows one more reason as `jobs.opening` lets it: sooner, graver, elsewhere, and never the other way.
+_RAISE_JOBS = """
+    WITH old AS (
+        SELECT j.id, j.key, j.due_at, j.is_imminent, j.harm, j.category, q.slug,
+            (c.is_imminent, c.harm) > (j.is_imminent, j.harm) AS is_graver, c.item_id,
+            (c.is_imminent, c.harm) > (j.is_imminent, j.harm) AND q.slug <> %(seniors)s AS is_moved
+        FROM moderation_job j JOIN decision_change c ON c.item_id = j.item_id JOIN moderation_queue q ON q.id = j.queue_id
+        WHERE j.state IN ('open', 'leased') AND NOT j.is_unconfirmed AND c.queue_id IS NOT NULL
+            AND (c.due_at < j.due_at OR c.claim_by < j.claim_by OR c.harm > j.harm OR c.is_imminent AND NOT j.is_imminent)
+        ORDER BY j.id FOR NO KEY UPDATE OF j
+    ), raised AS (
+        UPDATE moderation_job j SET due_at = least(j.due_at, c.due_at), claim_by = least(j.claim_by, c.claim_by),
+            harm = greatest(j.harm, c.harm), is_imminent = j.is_imminent OR c.is_imminent, score = greatest(j.score, c.score),
+            category = CASE WHEN old.is_graver THEN c.category ELSE j.category END,
+            reason = CASE WHEN old.is_graver THEN left(c.decided_by, 120) ELSE j.reason END,
+            queue_id = CASE WHEN old.is_moved THEN c.queue_id ELSE j.queue_id END
+        FROM old JOIN decision_change c ON c.item_id = old.item_id WHERE j.id = old.id
+        RETURNING j.id, c.decided_by, j.due_at, j.is_imminent, j.harm, j.category, j.queue_id
+    ), told AS (
+        SELECT old.id, old.key, r.decided_by, jsonb_build_object(
+            'queue', q.slug, 'category', r.category, 'due_at', r.due_at, 'is_imminent', r.is_imminent, 'harm', r.harm,
+            'was_queue', old.slug, 'was_category', old.category, 'was_due_at', old.due_at,
+            'was_is_imminent', old.is_imminent, 'was_harm', old.harm) AS data
+        FROM old JOIN raised r ON r.id = old.id JOIN moderation_queue q ON q.id = r.queue_id
+    ), noted AS (
+        INSERT INTO moderation_jobnote (key, created_at, job_id, kind, text, data)
+        SELECT gen_random_uuid(), %(now)s, id, 'raised', left(coalesce(nullif(decided_by, ''), 'New evidence'), 500), data
+        FROM told
+    )
+    INSERT INTO moderation_auditevent (at, actor_name, action, object_type, object_key, data, request_id)
+    SELECT %(now)s, 'system', 'job.raised', 'job', key::text, data, '' FROM told
+"""
+_NO_PLACE = (None, None, None, None)
 _COUNTS = """
     SELECT count(*) FILTER (WHERE was_served AND outcome > 1),
         count(*) FILTER (WHERE is_narrower AND outcome <= 1),
@@ -131,7 +167,13 @@ def changes_write(
         ListsChanged: something wider, and no scan, or one with other lists than those of now.
     """
     valid_until = now + timedelta(days=settings.CLEARANCE_VALID_DAYS)
-    values: dict[str, Any] = {"now": now, "stage": stage, "version": version_pk, "valid_until": valid_until}
+    values: dict[str, Any] = {
+        "now": now,
+        "stage": stage,
+        "version": version_pk,
+        "valid_until": valid_until,
+        "seniors": SENIOR_QUEUE,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_TABLE)
         cursor.execute("DELETE FROM decision_change")  # what this transaction wrote before
@@ -143,7 +185,7 @@ def changes_write(
         cursor.execute(_LOCK)
         if any(change.is_wider for change in changes) and lists != lists_mark():
             raise ListsChanged("A list changed while stored items were judged.")
-        for statement in (_DECIDE, _ITEMS, _CLEARANCES, _NEW_CLEARANCES, _FLOORS, _CLOSE_JOBS):
+        for statement in (_DECIDE, _ITEMS, _CLEARANCES, _NEW_CLEARANCES, _FLOORS, _CLOSE_JOBS, _RAISE_JOBS):
             cursor.execute(statement, values)
         cursor.execute(_OPEN_JOBS, values)
         n_jobs = cursor.rowcount
@@ -172,8 +214,8 @@ def _row(change: Change, queues: Mapping[str, int]) -> tuple[object, ...]:
         change.is_narrower,
         change.score,
         queues[job.route.queue] if job else None,
-        job.priority if job else None,
-        job.due_at if job else None,
+        job.language if job else None,
+        *(astuple(job.place) if job else _NO_PLACE),
         change.ends_lease,
         change.floor,
     )

@@ -24,6 +24,7 @@ from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.items.floor_queries import floor_under
 from moderation.items.visibility import may_know
 from moderation.jobs.opening import HARD_EVIDENCE, job_close, job_escalate, job_open, leases_take, reports_wait
+from moderation.jobs.questions import questions_answer
 from moderation.live.lists import ListsChanged, lists_mark
 from moderation.models import Decision, Item
 from moderation.models.decision import (
@@ -532,6 +533,7 @@ def item_overturn(
         even_unconfirmed=may_know(actor),
         why="A senior decided this item while you had it.",
     )
+    questions_answer(item=item, actor=actor, answer=note, decision=decision, now=now)
     audit_write(
         actor=actor,
         action="decision.overturned",

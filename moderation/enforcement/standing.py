@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from moderation.audit.log import Actor, audit_write
+from moderation.jobs.reach import jobs_follow_reach
 from moderation.models import Creator
 from moderation.models.lists import ListKind
 from moderation.rejudge.list_changes import list_changed
@@ -16,6 +18,7 @@ _NOTE = """
     UPDATE moderation_creator c SET expected_views = n.views
     FROM (SELECT unnest(%(creators)s::bigint[]) AS id, unnest(%(views)s::int[]) AS views) n
     WHERE c.id = n.id AND c.expected_views IS DISTINCT FROM n.views
+    RETURNING c.id
 """
 _MOST = 2**31 - 1
 
@@ -46,8 +49,10 @@ def creator_standing_set(*, actor: Actor, creator: Creator, standing: Standing, 
 
 
 @transaction.atomic
-def creators_reach_note(*, views: Mapping[int, int]) -> int:
-    """Note how many views an upload of each creator gets lately; return how many changed. Not audited: it decides nothing.
+def creators_reach_note(*, views: Mapping[int, int], now: datetime | None = None) -> int:
+    """Note how many views an upload of each creator gets lately, and let open jobs follow; return how many creators changed.
+
+    Not audited: it decides nothing. A job that is raised has its own row.
 
     Args:
         views: by primary key of the creator; who is not among them keeps what was known.
@@ -55,4 +60,6 @@ def creators_reach_note(*, views: Mapping[int, int]) -> int:
     with connection.cursor() as cursor:
         creators = sorted(views)
         cursor.execute(_NOTE, {"creators": creators, "views": [min(max(views[c], 0), _MOST) for c in creators]})
-        return int(cursor.rowcount)
+        changed = [pk for (pk,) in cursor.fetchall()]
+    jobs_follow_reach(views={pk: views[pk] for pk in changed}, now=now or timezone.now())
+    return len(changed)

@@ -1,15 +1,20 @@
 """Opening and closing jobs as a consequence of decisions and reports; reviewers' own acts are in review/leases.py."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import asdict, replace
+from datetime import datetime
 
 from django.db.models import Case, F, Value, When
 
+from moderation.audit.log import audit_write
 from moderation.db.statements import run
 from moderation.items.visibility import is_partition
-from moderation.models import Item, Job, Queue
+from moderation.models import Item, Job, JobNote, Queue
+from moderation.models.item import ItemState
+from moderation.models.job_note import NoteKind
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
-from moderation.verdict.routing import job_priority, route_job
+from moderation.verdict.job_order import Place, is_graver, language_of, place_job, place_raised
+from moderation.verdict.routing import route_job
 from policies.choices import REPORTED_QUEUE, SENIOR_QUEUE, Outcome
 from policies.decision.compiled import CompiledPolicy, Route
 
@@ -17,6 +22,8 @@ from policies.decision.compiled import CompiledPolicy, Route
 HARD_EVIDENCE = "New hard evidence came in while you had it: a match against a bank, or a word that always counts."
 #: However many report an item, no more is assumed than of one whose reports are usually right.
 _SCORE_BY_REPORTS = 0.9
+#: Items that some viewer may be shown.
+SHOWN = (ItemState.CLEARED, ItemState.RESTRICTED)
 
 
 def job_open(
@@ -28,20 +35,22 @@ def job_open(
     reason: str,
     now: datetime,
     queue_slug: str = "",
+    due_by: datetime | None = None,
 ) -> Job:
-    """Open a job for an item, inside the caller's transaction with the item locked; an active one is returned as it is.
+    """Open a job for an item, inside the caller's transaction with the item locked; an active one is raised by what is new.
 
     In a category of the restricted partition the item becomes part of it first: an active job moves there by trigger, and
     what mere reports had opened for its people is closed in favour of this one.
+
+    Args:
+        due_by: the latest due time, where the item has waited in another job before.
     """
     if category in policy.child_safety:
         Item.objects.filter(pk=item.pk, is_restricted=False).update(is_restricted=True)
         Job.objects.filter(item=item, state=JobState.OPEN, is_unconfirmed=True).update(
             state=JobState.CLOSED, closed_at=now
         )
-    active = Job.objects.filter(item=item, state__in=ACTIVE_JOB_STATES, is_unconfirmed=False).first()
-    if active:
-        return active
+    active = _active(item, is_unconfirmed=False)
     route = route_job(
         policy,
         category=category,
@@ -50,11 +59,20 @@ def job_open(
         queue=queue_slug,
         is_restricted=item.is_restricted,
     )
-    return _open(item, route, category, score, reason, now)
+    if active:
+        return _raise(active, item, policy, route, category, score, reason, now)
+    return _open(item, policy, route, category, score, reason, now, due_by=due_by)
 
 
 def job_escalate(
-    *, item: Item, policy: CompiledPolicy, category: str, note: str, now: datetime, score: float = 0.5
+    *,
+    item: Item,
+    policy: CompiledPolicy,
+    category: str,
+    note: str,
+    now: datetime,
+    score: float = 0.5,
+    due_by: datetime | None = None,
 ) -> Job:
     """Open the job in which seniors find what a reviewer passed on to them; called as `job_open` is."""
     return job_open(
@@ -64,6 +82,7 @@ def job_escalate(
         score=max(score, 0.5),
         reason=f"Escalated: {note.strip()}",
         queue_slug=SENIOR_QUEUE,
+        due_by=due_by,
         now=now,
     )
 
@@ -77,29 +96,124 @@ def job_unconfirmed(
     Called as `job_open` is.
     """
     route = route_job(policy, category=category, language=item.language, kind=item.kind, is_unconfirmed=True)
-    active = Job.objects.filter(item=item, state__in=ACTIVE_JOB_STATES, is_unconfirmed=True).first()
+    active = _active(item, is_unconfirmed=True)
     if active is None:
-        return _open(item, route, category, score, reason, now, is_unconfirmed=True)
-    active.score = max(active.score, min(1 - (1 - active.score) * (1 - score), _SCORE_BY_REPORTS))
-    active.priority = job_priority(score=active.score, route=route, created_epoch=active.created_at.timestamp())
-    active.save(update_fields=["score", "priority"])
-    return active
+        return _open(item, policy, route, category, score, reason, now, is_unconfirmed=True)
+    score = max(active.score, min(1 - (1 - active.score) * (1 - score), _SCORE_BY_REPORTS))
+    return _raise(active, item, policy, route, category, score, reason, now)
+
+
+def _raise(
+    job: Job, item: Item, policy: CompiledPolicy, route: Route, category: str, score: float, reason: str, now: datetime
+) -> Job:
+    job_raise(
+        job=job,
+        policy=policy,
+        route=route,
+        category=category,
+        score=score,
+        views=views_of(item),
+        reason=reason,
+        now=now,
+    )
+    return job
+
+
+def _active(item: Item, *, is_unconfirmed: bool) -> Job | None:
+    """Lock and return the item's job that is open or with somebody."""
+    jobs = Job.objects.select_for_update(of=("self",), no_key=True).select_related("queue")
+    return jobs.filter(item=item, state__in=ACTIVE_JOB_STATES, is_unconfirmed=is_unconfirmed).first()
 
 
 def _open(
-    item: Item, route: Route, category: str, score: float, reason: str, now: datetime, *, is_unconfirmed: bool = False
+    item: Item,
+    policy: CompiledPolicy,
+    route: Route,
+    category: str,
+    score: float,
+    reason: str,
+    now: datetime,
+    *,
+    is_unconfirmed: bool = False,
+    due_by: datetime | None = None,
 ) -> Job:
+    place = place_job(policy, route=route, category=category, score=score, views=views_of(item), now=now)
+    if due_by is not None:
+        place = replace(place, due_at=min(place.due_at, due_by), claim_by=min(place.claim_by, due_by))
     return Job.objects.create(
         item=item,
         queue=queue_of(route),
         category=category,
         reason=reason[:120],
         score=score,
+        language=language_of(item.language),
         created_at=now,
-        priority=job_priority(score=score, route=route, created_epoch=now.timestamp()),
-        due_at=now + timedelta(minutes=route.sla_minutes),
         is_unconfirmed=is_unconfirmed,
+        **asdict(place),
     )
+
+
+def views_of(item: Item) -> int | None:
+    """Return the views that are expected of an item before somebody looks: none where it is shown to nobody."""
+    return item.creator.expected_views if item.state in SHOWN else 0
+
+
+def place_of(job: Job) -> Place:
+    """Return where a job stands in the order."""
+    return Place(job.due_at, job.claim_by, job.harm, job.is_imminent)
+
+
+def job_raise(
+    *,
+    job: Job,
+    policy: CompiledPolicy,
+    route: Route,
+    category: str,
+    score: float,
+    views: int | None,
+    reason: str,
+    now: datetime,
+    opened_at: datetime | None = None,
+) -> bool:
+    """Let an active job, locked by the caller, follow one more reason: sooner, graver, elsewhere, and never the other way.
+
+    Whoever holds it keeps it, and is told by the note. A job that was passed on to seniors stays with them.
+
+    Args:
+        opened_at: when the time for this reason began; now, unless the reason is as old as the job.
+
+    Returns whether anything changed.
+    """
+    old = place_of(job)
+    new = place_job(policy, route=route, category=category, score=score, views=views, now=opened_at or now)
+    place, before, was_reason = place_raised(old, new), _facts(job), job.reason
+    if is_graver(old, new):
+        job.category, job.reason = category, reason[:120]
+        if job.queue.slug != SENIOR_QUEUE:
+            job.queue = queue_of(route)
+    job.score = max(job.score, score)
+    job.due_at, job.claim_by, job.harm, job.is_imminent = place.due_at, place.claim_by, place.harm, place.is_imminent
+    if _facts(job) == before:
+        return False
+    job.save(update_fields=["queue", "category", "reason", "score", "due_at", "claim_by", "harm", "is_imminent"])
+    data = _facts(job) | {f"was_{name}": value for name, value in before.items()}
+    JobNote.objects.create(
+        job=job, kind=NoteKind.RAISED, text=reason[:500] or "New evidence", data=data | {"was_reason": was_reason},
+        created_at=now,
+    )  # fmt: skip
+    audit_write(actor="system", action="job.raised", object_type="job", object_key=job.key, **data)
+    return True
+
+
+def _facts(job: Job) -> dict[str, object]:
+    """Return what a raise may change, as it is told."""
+    return {
+        "queue": job.queue.slug,
+        "category": job.category,
+        "due_at": job.due_at.isoformat(),
+        "is_imminent": job.is_imminent,
+        "harm": round(job.harm, 3),
+    }
 
 
 def queue_of(route: Route) -> Queue:

@@ -14,11 +14,13 @@ from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.history import History
 from moderation.models.item import Creator, Item, MediaFile
+from moderation.models.job_note import JobNote, Question
 from moderation.models.lists import ListChange
 from moderation.models.outbox import OutboxMessage
 from moderation.models.report import Report, Reporter
 from moderation.models.rerun import DetectorRerun
 from moderation.models.review import Job, Queue
+from moderation.models.reviewer import JobPass, Reviewer
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
 from moderation.models.simulation import SimulationRun
 from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
@@ -50,6 +52,8 @@ __all__ = [
     "Item",
     "ItemEvidence",
     "Job",
+    "JobNote",
+    "JobPass",
     "KnownClip",
     "ListChange",
     "ListedDomain",
@@ -58,9 +62,11 @@ __all__ = [
     "OutboxMessage",
     "Prompt",
     "PromptSet",
+    "Question",
     "Queue",
     "Report",
     "Reporter",
+    "Reviewer",
     "RollbackNotice",
     "ScoreWeek",
     "ShadowVerdict",

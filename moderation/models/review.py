@@ -3,7 +3,7 @@
 import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from moderation.models.base import PublicKeyModel
 from policies.choices import PARTITION_QUEUES, RESTRICTED_QUEUE
@@ -98,15 +98,30 @@ class Job(PublicKeyModel):
     state = models.CharField(max_length=8, choices=JobState.choices, default=JobState.OPEN)
     category = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=120)
-    priority = models.FloatField(help_text="Larger first; see routing.job_priority.")
     score = models.FloatField(default=0.0)
+    language = models.CharField(
+        max_length=3,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Primary subtag; empty where any reviewer will do.",
+    )
     due_at = models.DateTimeField()
+    # The place in the order: verdict.job_order says how these come about, and nothing else writes them.
+    claim_by = models.DateTimeField(help_text="Due time less the head start of its harm; the earlier, the sooner.")
+    harm = models.FloatField(default=0.0, db_default=0.0, help_text="Severity × probability × reach, 0 to 1.")
+    is_imminent = models.BooleanField(default=False, db_default=False, help_text="Goes before all that is not.")
     lease_holder = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="leased_jobs"
     )
     lease_token = models.UUIDField(null=True)
     lease_expires_at = models.DateTimeField(null=True)
     n_leases = models.PositiveIntegerField(default=0)
+    claimed_at = models.DateTimeField(null=True, help_text="When the last lease on it began.")
+    decided_at = models.DateTimeField(null=True)
+    handling_time = models.GeneratedField(
+        expression=F("decided_at") - F("claimed_at"), output_field=models.DurationField(), db_persist=True
+    )
     decision = models.OneToOneField("moderation.Decision", on_delete=models.PROTECT, null=True, related_name="job")
     closed_at = models.DateTimeField(null=True)
     taken_from = models.ForeignKey(
@@ -145,7 +160,22 @@ class Job(PublicKeyModel):
                 condition=Q(state=JobState.DECIDED, decision__isnull=False)
                 | Q(~Q(state=JobState.DECIDED), decision__isnull=True),
             ),
+            models.CheckConstraint(
+                name="moderation_job_claimed_when_held",
+                condition=~Q(state__in=(JobState.LEASED, JobState.DECIDED)) | Q(claimed_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="moderation_job_decided_at_whole",
+                condition=Q(state=JobState.DECIDED, decided_at__gte=F("claimed_at"))
+                | Q(~Q(state=JobState.DECIDED), decided_at__isnull=True),
+            ),
             models.CheckConstraint(name="moderation_job_state_known", condition=Q(state__in=JobState.values)),
+            models.CheckConstraint(name="moderation_job_harm_range", condition=Q(harm__range=(0, 1))),
+            # A head start never makes a job later.
+            models.CheckConstraint(name="moderation_job_claim_by_before_due", condition=Q(claim_by__lte=F("due_at"))),
+            models.CheckConstraint(
+                name="moderation_job_language_subtag", condition=Q(language="") | Q(language__regex=r"^[a-z]{2,3}$")
+            ),
             models.UniqueConstraint(
                 fields=["item"],
                 condition=Q(state__in=ACTIVE_JOB_STATES, is_unconfirmed=False),
@@ -161,9 +191,32 @@ class Job(PublicKeyModel):
             ),
         ]
         indexes = [
-            # job_claim: best open job of some queues
+            # job_claim, its three questions: imminent harm, what is due soon, what is to be claimed first
             models.Index(
-                fields=["queue", "-priority", "id"], name="moderation_job_claim", condition=Q(state=JobState.OPEN)
+                fields=["queue", "due_at", "created_at", "id"],
+                name="moderation_job_imminent",
+                condition=Q(state=JobState.OPEN, is_imminent=True),
+            ),
+            models.Index(
+                fields=["queue", "due_at", "created_at", "id"],
+                name="moderation_job_due",
+                condition=Q(state=JobState.OPEN),
+            ),
+            models.Index(
+                fields=["queue", "claim_by", "created_at", "id"],
+                name="moderation_job_claim",
+                condition=Q(state=JobState.OPEN),
+            ),
+            # The same, for people who read some languages only
+            models.Index(
+                fields=["language", "queue", "due_at", "created_at", "id"],
+                name="moderation_job_due_in",
+                condition=Q(state=JobState.OPEN),
+            ),
+            models.Index(
+                fields=["language", "queue", "claim_by", "created_at", "id"],
+                name="moderation_job_claim_in",
+                condition=Q(state=JobState.OPEN),
             ),
             # service_times: how long the newest decided jobs took
             models.Index(fields=["-closed_at"], name="moderation_job_decided", condition=Q(state=JobState.DECIDED)),

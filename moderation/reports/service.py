@@ -9,13 +9,14 @@ from moderation.exceptions import ModerationError
 from moderation.jobs.opening import job_open, job_unconfirmed
 from moderation.models import Item, Job, Report
 from moderation.reports.reporters import reporter_known
+from moderation.verdict.job_order import A_LIFE
 from moderation.verdict.routing import REPORT_REASON
 from policies.decision.compiled import CompiledPolicy
 from policies.live import active_policy
 
 #: Probability that is assumed of a reported harm, before anybody looked; trusted flaggers are usually right.
 REPORT_SCORE, TRUSTED_SCORE = 0.4, 0.9
-#: Who reports much as the gravest harm in so long a time is believed less each time, and still looked after.
+#: Who reports much as what may cost a life in so long a time is believed less each time, and still looked after.
 _LATELY = timedelta(days=1)
 
 
@@ -71,12 +72,22 @@ def _job(item: Item, report: Report, policy: CompiledPolicy, now: datetime) -> J
             item=item, policy=policy, category=report.category, score=TRUSTED_SCORE,
             reason=f"{REPORT_REASON} by a trusted flagger", now=now,
         )  # fmt: skip
-    score = REPORT_SCORE / _n_lately(report, policy, now) if is_gravest else REPORT_SCORE
+    is_grave = is_gravest or policy.severities.get(report.category, 0) == A_LIFE
+    score = REPORT_SCORE / _n_lately(report, policy, now) if is_grave else REPORT_SCORE
+    if not is_gravest:
+        score = _score_of_pile(report, score)
     open_ = job_unconfirmed if is_gravest and not item.is_restricted else job_open
     return open_(item=item, policy=policy, category=report.category, score=score, reason=REPORT_REASON, now=now)
 
 
 def _n_lately(report: Report, policy: CompiledPolicy, now: datetime) -> int:
-    """Return how many items the same person reported as the gravest harm within a day, this one among them."""
+    """Return how many items the same person reported within a day as what may cost a life, this one among them."""
+    gravest = {slug for slug, severity in policy.severities.items() if severity == A_LIFE} | policy.child_safety
     same = Report.objects.filter(reporter=report.reporter, created_at__gt=now - _LATELY)
-    return max(same.filter(category__in=policy.child_safety).count(), 1)
+    return max(same.filter(category__in=gravest).count(), 1)
+
+
+def _score_of_pile(report: Report, score: float) -> float:
+    """Return what is assumed where several people report the same of an item: each says it by themselves."""
+    n_others = Report.objects.filter(item=report.item_id, category=report.category).exclude(pk=report.pk).count()
+    return min(1 - (1 - score) * (1 - REPORT_SCORE) ** n_others, TRUSTED_SCORE)

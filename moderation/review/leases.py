@@ -1,6 +1,5 @@
 """Jobs and their leases: opened by decisions, claimed by one reviewer at a time, given back when a lease ends."""
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -13,42 +12,22 @@ from moderation.audit.log import audit_write
 from moderation.decisions.locking import item_locked
 from moderation.decisions.record import PersonVerdict, decision_by_person
 from moderation.exceptions import LeaseLost
-from moderation.items.visibility import may_know
 from moderation.jobs.opening import job_close, job_escalate
+from moderation.jobs.questions import question_ask, questions_answer, questions_move
 from moderation.models import Decision, Item, Job
 from moderation.models.decision import DecisionStage
 from moderation.models.review import JobState
-from policies.choices import SENIOR_QUEUE, Outcome
+from moderation.review.held import job_pass, job_under_lease, unlease
+from moderation.review.next_job import Seat, job_pick, seat_of
+from policies.choices import Outcome
 from policies.live import active_policy
-
-#: Asked before every claim; building this query would cost more than running it.
-_HELD = "SELECT id, lease_expires_at FROM moderation_job WHERE lease_holder_id = %s AND state = 'leased'"
-#: The claim, as one statement: of the best open job of each queue that nobody else is picking, lease the best.
-_CLAIM = """
-UPDATE moderation_job SET state = 'leased', lease_holder_id = %(actor)s, lease_token = %(token)s,
-       lease_expires_at = %(expires)s, n_leases = n_leases + 1
-WHERE id = (
-    SELECT j.id FROM moderation_queue q
-    CROSS JOIN LATERAL (
-        SELECT id, priority FROM moderation_job
-        WHERE queue_id = q.id AND state = 'open' AND (%(may_restricted)s OR NOT EXISTS (
-            SELECT 1 FROM moderation_item i WHERE i.id = item_id AND i.is_restricted
-        ))
-        ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
-    ) AS j
-    WHERE (%(may_restricted)s OR NOT q.is_restricted)
-      AND (%(any_queue)s OR q.slug = ANY(%(slugs)s)) AND (%(is_senior)s OR q.slug <> %(seniors)s)
-    ORDER BY j.priority DESC, j.id LIMIT 1
-)
-RETURNING moderation_job.*, (SELECT slug FROM moderation_queue q WHERE q.id = queue_id) AS queue_slug
-"""
 
 
 def job_claim(*, actor: User, queue_slugs: Sequence[str] | None = None, now: datetime) -> Job | None:
     """Lease the best open job to the actor, or return the one they hold already; None when there is nothing to do.
 
     1. a live lease of the actor's own is returned again (a second tab, a repeated click),
-    2. one UPDATE picks and leases with SKIP LOCKED: two claims never win the same job,
+    2. one statement picks and leases, in the order of `verdict.job_order`: two claims never win the same job,
     3. two claims of the same person at once: the database allows one lease each, the loser gets the winner's job.
 
     Raises:
@@ -56,29 +35,20 @@ def job_claim(*, actor: User, queue_slugs: Sequence[str] | None = None, now: dat
     """
     if not actor.has_perm("moderation.review_jobs"):
         raise PermissionDenied("Only reviewers claim jobs.")
-    for held in Job.objects.raw(_HELD, [actor.pk]):  # at most one: the database allows no second
-        if held.lease_expires_at and held.lease_expires_at > now:
+    seat = seat_of(actor, now)
+    if seat.held:  # at most one: the database allows no second
+        if seat.held_until and seat.held_until > now:
             return job_held(actor)
         leases_expire(now=now, holder=actor)
     try:
         with transaction.atomic():
-            return _claim(actor, queue_slugs, now)
+            return _claim(actor, seat, queue_slugs, now)
     except IntegrityError:
         return job_held(actor)
 
 
-def _claim(actor: User, queue_slugs: Sequence[str] | None, now: datetime) -> Job | None:
-    parameters = {
-        "actor": actor.pk,
-        "token": uuid.uuid4(),
-        "expires": now + timedelta(seconds=settings.LEASE_SECONDS),
-        "slugs": list(queue_slugs or ()),
-        "any_queue": queue_slugs is None,
-        "may_restricted": may_know(actor),
-        "is_senior": actor.has_perm("moderation.overturn_decisions"),
-        "seniors": SENIOR_QUEUE,
-    }
-    job = next(iter(Job.objects.raw(_CLAIM, parameters)), None)
+def _claim(actor: User, seat: Seat, queue_slugs: Sequence[str] | None, now: datetime) -> Job | None:
+    job = job_pick(actor, seat, queue_slugs, now)
     if job:
         slug = getattr(job, "queue_slug", "")
         audit_write(actor=actor, action="job.claimed", object_type="job", object_key=job.key, queue=slug)
@@ -90,28 +60,6 @@ def job_held(actor: User) -> Job | None:
     return Job.objects.select_related("queue", "item").filter(lease_holder=actor, state=JobState.LEASED).first()
 
 
-def _job_under_lease(job_key: str, actor: User, token: str, now: datetime) -> Job:
-    """Lock the actor's leased job.
-
-    Raises:
-        LeaseLost: the lease is over or is not theirs.
-    """
-    job = Job.objects.select_for_update(of=("self",)).select_related("queue").filter(key=job_key).first()
-    live = job is not None and job.state == JobState.LEASED and job.lease_holder_id == actor.pk
-    if not (
-        job and live and str(job.lease_token) == str(token) and job.lease_expires_at and job.lease_expires_at > now
-    ):
-        raise LeaseLost(_why_lost(job, actor))
-    return job
-
-
-def _why_lost(job: Job | None, actor: User) -> str:
-    """Return what a person is told who does not hold a job (any more)."""
-    if job is not None and job.taken_from_id == actor.pk:
-        return f"{job.taken_why} Nothing from you was recorded."
-    return "Your claim on this job is over, so it went back to its queue. Claim the next one."
-
-
 @transaction.atomic
 def job_heartbeat(*, actor: User, job_key: str, lease_token: str, now: datetime) -> datetime:
     """Extend a live lease and return its new end.
@@ -119,7 +67,7 @@ def job_heartbeat(*, actor: User, job_key: str, lease_token: str, now: datetime)
     Raises:
         LeaseLost: it ended before.
     """
-    job = _job_under_lease(job_key, actor, lease_token, now)
+    job = job_under_lease(job_key, actor, lease_token, now)
     job.lease_expires_at = now + timedelta(seconds=settings.LEASE_SECONDS)
     job.save(update_fields=["lease_expires_at"])
     return job.lease_expires_at
@@ -127,21 +75,15 @@ def job_heartbeat(*, actor: User, job_key: str, lease_token: str, now: datetime)
 
 @transaction.atomic
 def job_release(*, actor: User, job_key: str, lease_token: str, now: datetime) -> Job:
-    """Give a job back undecided.
+    """Give a job back undecided, without a word; it is not the actor's again before somebody else had it.
 
     Raises:
         LeaseLost: it is not the actor's any more.
     """
-    job = _job_under_lease(job_key, actor, lease_token, now)
-    _unlease(job, JobState.OPEN)
-    job.save()
+    job = job_under_lease(job_key, actor, lease_token, now)
+    job_pass(job=job, actor=actor, now=now)
     audit_write(actor=actor, action="job.released", object_type="job", object_key=job.key)
     return job
-
-
-def _unlease(job: Job, state: JobState) -> None:
-    job.state = state
-    job.lease_holder, job.lease_token, job.lease_expires_at = None, None, None
 
 
 @transaction.atomic
@@ -178,19 +120,21 @@ def job_decide(
     min_age: int,
     territories: Sequence[str],
     now: datetime,
+    answer: str = "",
 ) -> Decision:
     """Decide the item of a job that the actor holds.
 
     1. lock the item, then the job (the order every writer keeps), and check the lease,
     2. check that what the reviewer's page showed still stands, and record the decision; the item's state and clearance
        follow in the same transaction,
-    3. end the job; ESCALATE opens another for seniors,
+    3. end the job and answer what was asked in it; ESCALATE opens another for seniors, with the note as its question,
     4. audit.
 
     Args:
         expected_decision: token of the `Basis` that the reviewer's page was made from.
         outcome: CLEAR, RESTRICT, BLOCK, or ESCALATE to a senior.
         category: slug of the policy it rests on; required but for CLEAR, as is the note.
+        answer: to whoever asked about the job; without one they are told the note.
 
     Raises:
         PermissionDenied, LeaseLost, DecisionChanged, DecisionInvalid, ItemNotOpen.
@@ -198,7 +142,7 @@ def job_decide(
     if not actor.has_perm("moderation.review_jobs"):
         raise PermissionDenied("Only reviewers decide jobs.")
     item = _item_of(job_key)
-    job = _job_under_lease(job_key, actor, lease_token, now)
+    job = job_under_lease(job_key, actor, lease_token, now)
     decision = decision_by_person(
         actor=actor,
         item=item,
@@ -211,7 +155,13 @@ def job_decide(
     if job.is_unconfirmed and outcome == Outcome.BLOCK:
         job_close(item=item, now=now)  # what else waited for a person has been answered by it
     if outcome == Outcome.ESCALATE:
-        job_escalate(item=item, policy=active_policy(), category=category, note=note, score=job.score, now=now)
+        seniors = job_escalate(
+            item=item, policy=active_policy(), category=category, note=note, score=job.score, due_by=job.due_at, now=now
+        )
+        questions_move(job=job, to=seniors)
+        question_ask(job=seniors, asker=actor, text=note, now=now)
+    else:
+        questions_answer(item=item, actor=actor, answer=answer or note, decision=decision, now=now)
     audit_write(
         actor=actor,
         action="job.decided",
@@ -232,6 +182,6 @@ def _item_of(job_key: str) -> Item:
 
 
 def _end(job: Job, decision: Decision, now: datetime) -> None:
-    _unlease(job, JobState.DECIDED)
-    job.decision, job.closed_at = decision, now
+    unlease(job, JobState.DECIDED)
+    job.decision, job.closed_at, job.decided_at = decision, now, now
     job.save()

@@ -16,8 +16,21 @@ from moderation.items.visibility import (
     queues_visible,
     reports_visible,
 )
-from moderation.models import Decision, Finding, Item, Job, OutboxMessage, Queue, Report
+from moderation.models import (
+    Decision,
+    Finding,
+    Item,
+    Job,
+    JobNote,
+    OutboxMessage,
+    Question,
+    Queue,
+    Report,
+    Reviewer,
+)
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
+from moderation.verdict.routing import QueueFacts, queue_facts
+from policies.live import active_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,10 @@ class QueueDepth:
 
 
 def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
-    """Return what waits in each queue that the user may see, in two queries; decided jobs are not touched."""
+    """Return what waits in each queue that the user may see, the gravest first, in two queries; decided jobs are not touched.
+
+    Severity and time to decide are those of the version in force; a queue that it does not name keeps what it was made with.
+    """
     waiting = Job.objects.filter(state__in=ACTIVE_JOB_STATES).values("queue_id")
     counts = waiting.annotate(
         n_open=Count("pk", filter=Q(state=JobState.OPEN)),
@@ -45,15 +61,17 @@ def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
         oldest=Min("created_at", filter=Q(state=JobState.OPEN)),
     )
     by_queue = {row["queue_id"]: row for row in counts}
-    return [_depth(queue, by_queue.get(queue.pk, {}), now) for queue in queues_visible(user)]
+    facts = queue_facts(active_policy())
+    depths = [_depth(queue, facts.get(queue.slug), by_queue.get(queue.pk, {}), now) for queue in queues_visible(user)]
+    return sorted(depths, key=lambda depth: (-depth.severity, depth.slug))
 
 
-def _depth(queue: Queue, row: Mapping[str, Any], now: datetime) -> QueueDepth:
+def _depth(queue: Queue, facts: QueueFacts | None, row: Mapping[str, Any], now: datetime) -> QueueDepth:
     return QueueDepth(
         slug=queue.slug,
         title=queue.title,
-        severity=queue.severity,
-        sla_minutes=queue.sla_minutes,
+        severity=facts.severity if facts else queue.severity,
+        sla_minutes=facts.sla_minutes if facts else queue.sla_minutes,
         is_restricted=queue.is_restricted,
         n_open=row.get("n_open", 0),
         n_leased=row.get("n_leased", 0),
@@ -71,6 +89,8 @@ class JobPage:
     decisions: list[Decision]
     findings: list[Finding]
     reports: list[Report]
+    notes: list[JobNote]
+    questions: list[Question]
     creator_items: Sequence[Item]
     n_creator_blocked: int
 
@@ -104,9 +124,37 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         decisions=decisions,
         findings=latest_findings(decisions),
         reports=list(reports_visible(user).filter(item=job.item).order_by("-created_at")),
+        notes=list(job_notes(job_key)),
+        questions=list(job.questions.filter(answered_at__isnull=True).select_related("asker").order_by("-created_at")),
         creator_items=latest,
         n_creator_blocked=latest[0].n_blocked if latest else 0,
     )
+
+
+def job_notes(job_key: str) -> QuerySet[JobNote]:
+    """Return what a job's holder is told beside the evidence, the newest first."""
+    return JobNote.objects.filter(job__key=job_key).select_related("author").order_by("-created_at", "-pk")
+
+
+def severity_of(job: Job) -> int:
+    """Return how grave a job's queue is by the version in force; of one that it does not name, as it was made."""
+    facts = queue_facts(active_policy()).get(job.queue.slug)
+    return facts.severity if facts else job.queue.severity
+
+
+def answers_back(user: AbstractUser) -> QuerySet[Question]:
+    """Return the answers to a person's questions that they have not put aside, the newest first; the partition's only to those
+    who may know of it.
+    """
+    mine = Question.objects.filter(asker_id=user.pk, answered_at__isnull=False, seen_at__isnull=True)
+    known = mine.filter(job__in=jobs_visible(user))
+    return known.select_related("job__item", "answered_by", "decision").order_by("-answered_at")
+
+
+def reviewers_listed() -> QuerySet[Reviewer]:
+    """Return those who have claimed a job or said something of their seat, without what is theirs alone."""
+    listed = Reviewer.objects.filter(user__is_active=True).select_related("user")
+    return listed.only("key", "languages", "queues", "at_work_at", "user__username").order_by("user__username")
 
 
 def item_jobs(user: AbstractUser, item: Item) -> QuerySet[Job]:

@@ -16,22 +16,16 @@ MEASURED_DAYS = 28
 #: Below this many jobs a queue's own mean is a matter of luck; that of all queues stands in.
 OWN_JOBS = 20
 
-#: From the last claim before the decision until the decision: what the audit log knows of the reviewer's time.
+#: From the last claim before the decision until the decision.
 _TIMES = """
     WITH decided AS (
-        SELECT j.key, j.queue_id, j.closed_at FROM moderation_job j
+        SELECT j.queue_id, j.handling_time FROM moderation_job j
         JOIN moderation_queue q ON q.id = j.queue_id JOIN moderation_item i ON i.id = j.item_id
         WHERE j.state = 'decided' AND j.closed_at >= %(since)s
           AND (%(whole)s OR NOT q.is_restricted AND NOT i.is_restricted) ORDER BY j.closed_at DESC LIMIT %(most)s
     )
-    SELECT q.slug, count(*), avg(extract(epoch FROM d.closed_at - claimed.at))::float8
-    FROM decided d JOIN moderation_queue q ON q.id = d.queue_id
-    CROSS JOIN LATERAL (
-        SELECT a.at FROM moderation_auditevent a
-        WHERE a.object_type = 'job' AND a.object_key = d.key::text AND a.action = 'job.claimed' AND a.at <= d.closed_at
-        ORDER BY a.id DESC LIMIT 1
-    ) AS claimed
-    GROUP BY q.slug
+    SELECT q.slug, count(*), avg(extract(epoch FROM d.handling_time))::float8
+    FROM decided d JOIN moderation_queue q ON q.id = d.queue_id GROUP BY q.slug
 """
 
 

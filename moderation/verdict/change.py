@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from moderation.verdict.routing import job_priority, route_job
+from moderation.verdict.job_order import Place, language_of, place_job
+from moderation.verdict.routing import route_job
 from policies.choices import UNEXAMINED_QUEUE, Outcome
 from policies.decision.compiled import CompiledPolicy, Route
 
@@ -15,8 +16,8 @@ class Job:
     """A job that a changed item needs."""
 
     route: Route
-    priority: float
-    due_at: datetime
+    place: Place
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +66,6 @@ def job_for(
     """Return the job that a verdict asks for; `context` is that of its evidence."""
     queue = UNEXAMINED_QUEUE if outcome == Outcome.HOLD else ""
     route = route_job(policy, category=category, language=context["language"], kind=context["kind"], queue=queue)
-    priority = job_priority(score=score, route=route, created_epoch=now.timestamp())
-    return Job(route, priority, now + timedelta(minutes=route.sla_minutes))
+    # What is escalated or held is shown to nobody meanwhile.
+    place = place_job(policy, route=route, category=category, score=score, views=0, now=now)
+    return Job(route, place, language_of(context["language"]))

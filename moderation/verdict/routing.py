@@ -1,13 +1,16 @@
 """Where a job goes and how soon: pure functions over the policy's routing rules."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from policies.choices import REPORTED_QUEUE, RESTRICTED_QUEUE
+from policies.choices import PARTITION_QUEUES, REPORTED_QUEUE, RESTRICTED_QUEUE
 from policies.decision.compiled import CompiledPolicy, Route
 
 #: How the reasons of jobs begin that people or chance brought, and no machine: simulations tell labels apart by them.
 REPORT_REASON = "Reported"
 AUDIT_REASON = "Random audit sample"
+#: From this severity on, a queue's jobs count as grave: people may bound how many of them they are given in a day.
+_GRAVE = 4
 
 
 def route_job(
@@ -32,15 +35,24 @@ def route_job(
     return replace(route, queue=queue, severity=max(route.severity, 3)) if queue else route
 
 
-def job_priority(*, score: float, route: Route, created_epoch: float) -> float:
-    """Return the sort key of a job, larger first.
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """What a policy says of a queue: the gravest severity of its rules, and the shortest time to decide within."""
 
-    A job's head start is at most its queue's SLA, in seconds, scaled by severity x probability; age counts one for
-    one. So the order never has to be recomputed, and nothing waits behind work that arrived an SLA later.
+    severity: int
+    sla_minutes: int
 
-    Args:
-        score: probability in [0, 1] of the category that sent it here.
-        created_epoch: seconds since 1970 when the job was made.
-    """
-    urgency = max(score, 0.05) * route.severity / 5
-    return urgency * route.sla_minutes * 60 - created_epoch
+
+def queue_facts(policy: CompiledPolicy) -> Mapping[str, QueueFacts]:
+    """Return the facts of each queue that a policy's routing rules name, by slug."""
+    facts: dict[str, QueueFacts] = {}
+    for route in policy.routing:
+        known = facts.get(route.queue, QueueFacts(route.severity, route.sla_minutes))
+        facts[route.queue] = QueueFacts(max(known.severity, route.severity), min(known.sla_minutes, route.sla_minutes))
+    return facts
+
+
+def grave_queues(policy: CompiledPolicy) -> list[str]:
+    """Return the queues whose jobs count as grave, by slug."""
+    named = (slug for slug, facts in queue_facts(policy).items() if facts.severity >= _GRAVE)
+    return sorted({*named, *PARTITION_QUEUES})

@@ -28,7 +28,7 @@ from moderation.campaigns.watch import campaigns_watch
 from moderation.deep import reruns
 from moderation.detection.vision.prompts import CategoryPrompts, Prompts
 from moderation.live import campaigns as live_campaigns
-from moderation.models import Campaign, EmergencyTerm, RollbackNotice
+from moderation.models import Campaign, EmergencyTerm, Reviewer, RollbackNotice
 from moderation.prompts import service as prompts
 from moderation.reports.reporters import reporter_register
 from moderation.simulation import service as simulations
@@ -93,6 +93,30 @@ def _decide() -> Act:
 def _release() -> Act:
     job = scenes.job_held(who("reviewer"))
     return _post(by("reviewer"), "job_release", [job.key], {"lease_token": str(job.lease_token)})
+
+
+def _held(name: str, **data: str) -> Callable[[], Act]:
+    def scene() -> Act:
+        job = scenes.job_held(who("reviewer"))
+        return _post(by("reviewer"), name, [job.key], {"lease_token": str(job.lease_token), **data})
+
+    return scene
+
+
+def _shift_end() -> Act:
+    scenes.job_held(who("reviewer"))
+    return _post(by("reviewer"), "shift_end", [], {"shift_note": "The second half is in Dutch."})
+
+
+def _answer_read() -> Act:
+    question = scenes.question_answered(who("reviewer"), who("senior"))
+    return _post(by("reviewer"), "answer_read", [question.key])
+
+
+def _seat_train() -> Act:
+    scenes.job_held(who("reviewer"))
+    reviewer = Reviewer.objects.get(user=who("reviewer"))
+    return _post(by("senior"), "seat_train", [reviewer.key], {"queues": "hate"})
 
 
 def _campaign() -> Campaign:
@@ -446,6 +470,15 @@ ACTS: dict[str, Callable[[], Act]] = {
     "job_claim": _claim,
     "job_decide": _decide,
     "job_release": _release,
+    "job_skip language": _held("job_skip", reason="language"),
+    "job_skip advice": _held("job_skip", reason="advice", skip_note="Who is meant?"),
+    "job_skip too_much": _held("job_skip", reason="too_much"),
+    "job_skip technical": _held("job_skip", reason="technical"),
+    "job_ask": _held("job_ask", question="Who is meant?"),
+    "shift_end": _shift_end,
+    "answer_read": _answer_read,
+    "seat_save": lambda: _post(by("reviewer"), "seat_save", [], {"languages": "de, en"}),
+    "seat_train": _seat_train,
     "campaign_decide": _campaign_decide,
     "campaign_admit": _campaign_admit,
     "key_issue": lambda: _post(

@@ -57,7 +57,7 @@ _TABLES = {
     " valid_until, item_id, revision",
     "moderation_clearancerevision": "txid, changed_at, decision_id, policy_version_id, is_granted, min_age,"
     " territories_blocked, valid_until, revision, item_id",
-    "moderation_job": "id, key, created_at, item_id, queue_id, state, category, reason, priority, score, due_at, n_leases,"
+    "moderation_job": "id, key, created_at, item_id, queue_id, state, category, reason, score, due_at, claim_by, claimed_at, decided_at, n_leases,"
     " decision_id, closed_at",
 }  # fmt: skip
 _SEQUENCES = ("moderation_item", "moderation_decision", "moderation_clearance", "moderation_job")
@@ -420,7 +420,8 @@ class _Chunk:
         state, end = ("decided", self._at(i)) if decision else ("open", "\\N")
         found["moderation_job"].append(
             f"{self.first['moderation_job'] + i}\t{self._uuid()}\t{self._at(i)}\t{item}\t{self.world.queues[queue]}\t{state}\t"
-            f"{self._category(i)}\t{reason}\t0\t0.5\t{self._at(i)}\t1\t{decision or chr(92) + 'N'}\t{end}\n"
+            f"{self._category(i)}\t{reason}\t0.5\t{self._at(i)}\t{self._at(i)}\t{self._at(i)}\t{end}\t1\t"
+            f"{decision or chr(92) + 'N'}\t{end}\n"
         )
 
     def _item(self, found: dict[str, list[str]], i: int, item: int, decision: int, outcome: int) -> None:

@@ -15,15 +15,17 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from console.identity.roles import ROLES, roles_sync
+from moderation.decisions.basis import basis_of
 from moderation.decisions.record import decision_by_machine
 from moderation.detection.media.sandbox import examine
 from moderation.detection.types import Finding, Missing, Result
 from moderation.files.derived import views_keep
 from moderation.live.lists import lists_mark
 from moderation.live.onpath import text_model
-from moderation.models import Creator, Decision, DerivedFile, Item, Job, MediaFile, OutboxMessage
+from moderation.models import Creator, Decision, DerivedFile, Item, Job, MediaFile, OutboxMessage, Question
 from moderation.models.decision import DecisionStage
-from moderation.review.leases import job_claim
+from moderation.review.giving_back import job_ask
+from moderation.review.leases import job_claim, job_decide
 from moderation.verdict.judge import judge
 from moderation.verdict.judgement import Context
 from policies.choices import DETECTORS, ItemKind, Outcome, Standing
@@ -144,6 +146,28 @@ def job_held(user: User, external_id: str = "waits-1", **kwargs: object) -> Job:
     job = job_claim(actor=user, now=timezone.now())
     assert job is not None
     return job
+
+
+def question_answered(asker: User, senior: User) -> Question:
+    """Return what somebody asked of a senior and got an answer to."""
+    job = job_held(asker)
+    asked = job_ask(
+        actor=asker,
+        job_key=str(job.key),
+        lease_token=str(job.lease_token),
+        question="Who is meant?",
+        now=timezone.now(),
+    )
+    claimed = job_claim(actor=senior, now=timezone.now())
+    assert claimed == job
+    basis = basis_of(senior, pk=job.item_id)
+    assert basis
+    job_decide(
+        actor=senior, job_key=str(job.key), lease_token=str(claimed.lease_token), expected_decision=basis.token,
+        outcome=Outcome.CLEAR, category="", note="", min_age=0, territories=(), answer="Nobody real.", now=timezone.now(),
+    )  # fmt: skip
+    asked.refresh_from_db()
+    return asked
 
 
 def lease_over(job: Job) -> None:

@@ -19,6 +19,7 @@ from moderation.deep import reruns
 from moderation.domains import service as domains
 from moderation.emergency import service as emergency
 from moderation.enforcement import standing
+from moderation.jobs import opening
 from moderation.live import campaigns as live_campaigns
 from moderation.models import Campaign, Clearance, EmergencyTerm, Job, OutboxMessage
 from moderation.outbox import messages
@@ -26,6 +27,7 @@ from moderation.review import leases
 from moderation.rollout import canary
 from moderation.rollout import service as rollout
 from policies.choices import Outcome, Standing
+from policies.live import active_policy
 from policies.models import PolicyVersion, VersionState
 from policies.services import versions as version_services
 from policies.services.drafts import version_copy, version_discard
@@ -141,6 +143,23 @@ def _expired() -> Act:
     return lambda: clearances.clearances_expire(now=later)
 
 
+def _raised() -> Act:
+    job = scenes.job_open("raised-1")
+    return lambda: opening.job_open(
+        item=job.item, policy=active_policy(), category="self_harm", score=0.9, reason="Reported", now=timezone.now()
+    )
+
+
+def _climbed() -> Act:
+    item = scenes.item_judged("climbs-1")
+    item.creator.expected_views = 0
+    item.creator.save()
+    opening.job_open(
+        item=item, policy=active_policy(), category="harassment", score=0.9, reason="Reported", now=timezone.now()
+    )
+    return lambda: standing.creators_reach_note(views={item.creator_id: 900_000}, now=timezone.now())
+
+
 def _lease_over() -> Act:
     job: Job = scenes.job_held(who("reviewer"))
     scenes.lease_over(job)
@@ -213,6 +232,8 @@ ACTS: dict[str, Callable[[], Act]] = {
     "a campaign given to its members": _applied,
     "clearances that expire": _expired,
     "a lease that runs out": _lease_over,
+    "a job raised": _raised,
+    "an audience that climbs": _climbed,
     "a domain listed": _listed,
     "another history": lambda: lambda: histories.history_begin(actor="test"),
     "a creator's standing": _trusted,
@@ -252,7 +273,6 @@ WITHOUT_ROW: dict[str, str] = {
     "rollout.canary.canary_guard": "counts, and calls canary_roll_back, which writes the row",
     "decisions.bulk.changes_write": "decisions of an activation, counted in activation.done",
     "decisions.clearances.clearance_follow": _PART,
-    "enforcement.standing.creators_reach_note": _DERIVED,
     "decisions.record.decision_by_machine": _DECIDED,
     "decisions.record.decision_by_person": _PART,
     "decisions.record.decision_on_arrival": _PART,
@@ -279,11 +299,15 @@ WITHOUT_ROW: dict[str, str] = {
     "jobs.opening.job_escalate": _PART,
     "jobs.opening.leases_take": _PART,
     "jobs.opening.reports_wait": _PART,
+    "jobs.questions.question_ask": _PART,
+    "jobs.questions.questions_move": _PART,
+    "jobs.questions.questions_answer": _PART,
+    "review.held.job_pass": _PART,
+    "review.next_job.job_pick": _PART,
     "jobs.opening.job_unconfirmed": _PART,
     "files.keys.media_rekey": "moves files of what was decided; the decision is the row",
     "files.keys.object_remove_unused": _DERIVED,
     "files.keys.rekey_late": _MAIL,
-    "jobs.opening.job_open": _PART,
     "jobs.opening.jobs_close": _PART,
     "jobs.opening.queue_of": "makes a queue that the policy names when it is first needed; the version's steps are rows",
     "review.leases.job_heartbeat": "a lease that goes on; its claim and its end are rows",
@@ -331,6 +355,13 @@ READS: dict[str, str] = {
     "intake.submit.item_begin": "looks whether an upload is known",
     "intake.submit.needs_deep_pass": "looks at an upload",
     "review.leases.job_held": "reads the job that one holds",
+    "review.held.job_under_lease": "locks the job that one holds",
+    "review.held.unlease": "ends a lease in memory; whoever stores it writes the row",
+    "review.next_job.seat_of": "reads what a claim goes by",
+    "review.next_job.reviewers_at_work": "lists who is at work",
+    "review.giving_back.question_of": "looks a question up",
+    "jobs.opening.place_of": "reads a job's place in the order",
+    "jobs.opening.views_of": "reads how many views are expected",
     "decisions.locking.item_locked": "locks an item",
     "decisions.locking.items_locked": "locks items, in one order",
     "db.inserts.rows_together": "sends statements together",

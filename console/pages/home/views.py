@@ -27,6 +27,7 @@ def home(request: HtmxRequest) -> HttpResponse:
         depths = review_queries.queue_depths(request.user, now)
         context |= {
             "depths": [d for d in depths if d.n_open or d.n_leased],
+            "answers": review_queries.answers_back(request.user),
             "n_open": sum(d.n_open for d in depths),
             "n_overdue": sum(d.n_overdue for d in depths),
         }

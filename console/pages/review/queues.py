@@ -10,6 +10,7 @@ from console.http import HtmxRequest, redirect_to, render_page
 from moderation.campaigns.queries import campaigns_waiting
 from moderation.review import leases
 from moderation.review import queries as review_queries
+from moderation.verdict.job_order import RULE
 
 
 @require_GET
@@ -23,6 +24,8 @@ def queue_list(request: HtmxRequest) -> HttpResponse:
         "n_open": sum(d.n_open for d in depths),
         "n_leased": sum(d.n_leased for d in depths),
         "n_overdue": sum(d.n_overdue for d in depths),
+        "answers": review_queries.answers_back(request.user),
+        "rule": RULE,
         "n_campaigns": campaigns_waiting(request.user).count(),
     }
     return render_page(request, "review/queues.html", context, fragment="depths")

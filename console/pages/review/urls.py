@@ -2,13 +2,21 @@
 
 from django.urls import path
 
-from console.pages.review import queues, views
+from console.pages.review import giving_back, queues, seats, views
 
 urlpatterns = [
     path("queues/", queues.queue_list, name="queue_list"),
     path("jobs/claim", queues.job_claim, name="job_claim"),
     path("jobs/<uuid:key>/", views.job_page, name="job_page"),
     path("jobs/<uuid:key>/decide", views.job_decide, name="job_decide"),
-    path("jobs/<uuid:key>/release", views.job_release, name="job_release"),
+    path("jobs/<uuid:key>/release", giving_back.job_release, name="job_release"),
+    path("jobs/<uuid:key>/skip", giving_back.job_skip, name="job_skip"),
+    path("jobs/<uuid:key>/ask", giving_back.job_ask, name="job_ask"),
     path("jobs/<uuid:key>/heartbeat", views.job_heartbeat, name="job_heartbeat"),
+    path("shift/end", giving_back.shift_end, name="shift_end"),
+    path("answers/<uuid:key>/read", giving_back.answer_read, name="answer_read"),
+    path("seat/", seats.seat_page, name="seat_page"),
+    path("seat/save", seats.seat_save, name="seat_save"),
+    path("seats/", seats.seat_list, name="seat_list"),
+    path("seats/<uuid:key>/train", seats.seat_train, name="seat_train"),
 ]

@@ -17,14 +17,19 @@ from console.pages.changed import Changed, describe_changes
 from console.pages.forms import DecisionForm, categories, category_names
 from console.pages.looks import job_looked
 from console.pages.media.panel import media_panel
+from console.pages.review.forms import AskForm, SkipForm
+from console.pages.review.notes import notes_told, say_raised, why_next
 from moderation.decisions.basis import Basis, basis_from, basis_of
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen, LeaseLost
 from moderation.items.match_words import words_in
 from moderation.items.timeline import timeline as moments_of
 from moderation.items.visibility import category_visible, job_hides_media
 from moderation.models import Decision, Job
+from moderation.models.job_note import NoteKind
 from moderation.review import leases
-from moderation.review.queries import JobPage
+from moderation.review import queries as review_queries
+from moderation.review.giving_back import SkipReason
+from moderation.review.queries import JobPage, severity_of
 from policies.decision.compiled import CompiledPolicy
 from policies.errors import PolicyUnavailable
 from policies.live import compile_version
@@ -39,7 +44,7 @@ def job_page(request: HtmxRequest, key: UUID) -> HttpResponse:
     try:
         basis, page = _read(request, key)
     except JobTaken as taken:
-        return _take(request, taken.job, status=403)
+        return answer_taken(request, taken.job, status=403)
     if not holds(request.user, page.job, timezone.now()):
         return render_page(request, "review/job_away.html", _away(request, page.job), status=403)
     return _job(request, basis, page)
@@ -48,7 +53,7 @@ def job_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 @require_POST
 @requires(REVIEW)
 def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
-    """Record the holder's decision, then go to the next job of the same queue."""
+    """Record the holder's decision, then go to the next job, whatever its queue."""
     form = DecisionForm(request.POST, names=category_names())
     try:
         basis, page = _read(request, key)
@@ -57,33 +62,19 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
         if not form.is_valid():
             return _again(request, basis, page, form)
         leases.job_decide(
-            actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now(), **form.verdict()
-        )
+            actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now(),
+            answer=request.POST.get("answer", "").strip()[:2_000], **form.verdict(),
+        )  # fmt: skip
     except (DecisionInvalid, ItemNotOpen) as error:
         form.add_error(form.field_of(error), str(error))
         return _again(request, basis, page, form)
     except DecisionChanged:
         return _again(request, *_read(request, key), form, is_overtaken=True)
     except JobTaken as taken:
-        return _take(request, taken.job, form)
+        return answer_taken(request, taken.job, form)
     except LeaseLost:
-        return _after_lost(request, key, form)
+        return answer_after_lost(request, key, form)
     return _next(request, page)
-
-
-@require_POST
-@requires(REVIEW)
-def job_release(request: HtmxRequest, key: UUID) -> HttpResponse:
-    """Give the job back undecided."""
-    try:
-        job_mine(request.user, key)
-        leases.job_release(actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now())
-    except JobTaken as taken:
-        return _take(request, taken.job)
-    except LeaseLost:
-        return _after_lost(request, key)
-    messages.info(request, "You gave the job back; it is open for the next reviewer.")
-    return redirect_to(request, "queue_list")
 
 
 @require_POST
@@ -101,7 +92,16 @@ def job_heartbeat(request: HtmxRequest, key: UUID) -> HttpResponse:
         return JsonResponse({"detail": str(error)}, status=409)
     basis, sent = basis_of(request.user, jobs__key=key), request.POST.get("expected_decision")
     is_changed = basis is not None and sent is not None and sent != basis.token
-    return JsonResponse({"expires_at": until.isoformat(), "is_changed": is_changed})
+    news = _raised_since(key, request.POST.get("last_note", ""))
+    return JsonResponse({"expires_at": until.isoformat(), "is_changed": is_changed, "news": news})
+
+
+def _raised_since(key: UUID, last_note: str) -> str:
+    """Return in words how the job was raised after the page was made that knows the notes up to `last_note`."""
+    note = review_queries.job_notes(str(key)).filter(kind=NoteKind.RAISED).first()
+    if note is None or str(note.key) == last_note:
+        return ""
+    return say_raised(note, category_names())
 
 
 def _read(request: HtmxRequest, key: UUID) -> tuple[Basis, JobPage]:
@@ -137,12 +137,15 @@ def _again(
 
 
 def _next(request: HtmxRequest, page: JobPage) -> HttpResponse:
-    """Go on: htmx gets the next job in place, others are redirected to it; at the end, to the queues."""
     messages.success(request, f"Decided {page.item.external_id}.")
-    queue = page.job.queue
-    job = leases.job_claim(actor=request.user, queue_slugs=[queue.slug], now=timezone.now())
+    return go_on(request)
+
+
+def go_on(request: HtmxRequest) -> HttpResponse:
+    """Go on with whatever comes first: htmx gets the next job in place, others are redirected to it; at the end, to the queues."""
+    job = leases.job_claim(actor=request.user, now=timezone.now())
     if job is None:
-        messages.info(request, f"{queue.title} is empty. Well done: take a breath, or choose another queue.")
+        messages.info(request, "Every queue that you work on is empty. Well done: take a breath.")
         return redirect_to(request, "queue_list")
     if not request.htmx:
         return redirect_to(request, "job_page", job.key)
@@ -150,19 +153,35 @@ def _next(request: HtmxRequest, page: JobPage) -> HttpResponse:
     return push_url(response, reverse("job_page", args=[job.key]))
 
 
-def _after_lost(request: HtmxRequest, key: UUID, form: DecisionForm | None = None) -> HttpResponse:
+def answer_again(
+    request: HtmxRequest, key: UUID, *, skip: SkipForm | None = None, ask: AskForm | None = None
+) -> HttpResponse:
+    """Show the page with what was typed to give the job back, and what is missing.
+
+    Raises:
+        Http404, JobTaken: as `job_mine`.
+    """
+    basis, page = _read(request, key)
+    if not holds(request.user, page.job, timezone.now()):
+        return _answer_lost(request, page.job)
+    job_looked(request.user, page.job)
+    context = job_context(request, basis, page) | {"skip": skip, "ask": ask}
+    return render_page(request, "review/job.html", context, fragment="job", status=422)
+
+
+def answer_after_lost(request: HtmxRequest, key: UUID, form: DecisionForm | None = None) -> HttpResponse:
     """Say what became of a job that the service says is not the person's: it may have been taken a moment ago."""
     try:
         return _answer_lost(request, job_mine(request.user, key).job, form)
     except JobTaken as taken:
-        return _take(request, taken.job, form)
+        return answer_taken(request, taken.job, form)
 
 
 def _answer_lost(request: HtmxRequest, job: Job, form: DecisionForm | None = None) -> HttpResponse:
     return render_page(request, "review/job_away.html", _away(request, job, form), fragment="away", status=409)
 
 
-def _take(request: HtmxRequest, job: Job, form: DecisionForm | None = None, status: int = 409) -> HttpResponse:
+def answer_taken(request: HtmxRequest, job: Job, form: DecisionForm | None = None, status: int = 409) -> HttpResponse:
     """Tell the person from whom a job was taken why, and give back what they had typed."""
     why = refusal_of_lease(request.user, job)
     context = _away(request, job, form) | {"why": f"{why} {NOTHING_RECORDED}", "is_hidden": why != job.taken_why}
@@ -194,6 +213,7 @@ def job_context(
     Args:
         changed: what to mark as new, where somebody decided on an earlier page.
     """
+    now = timezone.now()
     known = categories()
     names = category_names(known)
     current = page.item.current_decision
@@ -218,7 +238,14 @@ def job_context(
         "names": names,
         "guidelines": sorted((c for c in known if c.guideline), key=lambda c: c.slug != chosen),
         "chosen": chosen,
-        "is_overdue": page.job.due_at < timezone.now(),
+        "is_overdue": page.job.due_at < now,
+        "why": why_next(page.job, names, now),
+        "severity": severity_of(page.job),
+        "notes": notes_told(page.notes, names),
+        "last_raise": next((str(note.key) for note in page.notes if note.kind == NoteKind.RAISED), ""),
+        "answer": request.POST.get("answer", ""),
+        "questions": page.questions,
+        "reasons": SkipReason.choices,
         "form": form or DecisionForm(names=names, initial=initial),
         **basis_context(request, basis, names),
         "changed": changed,

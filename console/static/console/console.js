@@ -28,6 +28,7 @@
       el.focus();
     } else {
       el.click();
+      if (el.matches("[data-opens]") && el.parentElement.open) el.parentElement.querySelector("input:not([type=hidden]), textarea")?.focus();
     }
   };
   const visible = (el) => !el.disabled && el.getClientRects().length > 0;
@@ -37,14 +38,15 @@
   document.addEventListener("keydown", (event) => {
     const target = event.target;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      target.form?.matches("[data-decide]") && submitDecision(event);
+      if (target.form?.matches("[data-decide]")) submitDecision(event);
+      else if (target.form?.matches("[data-sends]") && !event.repeat) { event.preventDefault(); target.form.requestSubmit(); }
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.key === "Escape") { target.blur?.(); all("details.menu[open]").forEach((menu) => { menu.open = false; }); return; }
     if (typing(target)) return;
     if (event.key === "Enter") {
-      if (!target.matches("a, button, summary")) submitDecision(event);
+      if (!target.matches("a, button, summary") && (!target.form || target.form.matches("[data-decide]"))) submitDecision(event);
       return;
     }
     const key = event.key.toLowerCase();
@@ -230,6 +232,7 @@
       if (answer.ok) {
         const told = await answer.json();
         lease.dataset.leaseUntil = told.expires_at;
+        if (told.news) news(lease, told.news);
         if (told.is_changed) news(lease, "Something changed on this item after your page was sent. Send your decision to see what; it is not recorded before you have.");
       }
       if (answer.status === 409) lost(lease, (await answer.json()).detail);

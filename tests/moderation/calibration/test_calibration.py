@@ -55,8 +55,9 @@ def decided(
     item: Item, reviewer: User, outcome: Outcome, category: str = "harassment", now: datetime | None = None
 ) -> None:
     """Let a person decide the item's job."""
-    now = now or timezone.now()
-    job = job_claim(actor=reviewer, now=now)
+    claimed_at = timezone.now()
+    now = now or claimed_at
+    job = job_claim(actor=reviewer, now=min(claimed_at, now))
     assert job is not None
     assert job.item_id == item.pk
     given = {"category": category, "note": "said why"} if outcome else {"category": "", "note": ""}

@@ -109,7 +109,6 @@ def test_neither_machines_nor_ordinary_reviewers_answer_it(reviewer: User, holde
 def test_a_true_one_is_blocked_and_hidden_by_whoever_may_say_so(reviewer: User, holder: User) -> None:
     job = scenes.job_open()
     report(job.item.external_id)
-    Job.objects.filter(pk=job.pk).update(priority=-1e12)
     held = job_claim(actor=holder, queue_slugs=[REPORTED_QUEUE], now=timezone.now())
     assert held is not None
     job_decide(

@@ -190,8 +190,9 @@ def test_the_database_refuses_half_a_lease_and_a_decision_without_one(job: Job, 
 
 
 def test_the_database_refuses_a_second_active_job_for_an_item(job: Job) -> None:
+    now = timezone.now()
     with pytest.raises(IntegrityError, match="moderation_job_one_active"), transaction.atomic():
-        Job.objects.create(item=job.item, queue=job.queue, reason="twice", priority=0.0, due_at=timezone.now())
+        Job.objects.create(item=job.item, queue=job.queue, reason="twice", claim_by=now, due_at=now)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -328,7 +328,8 @@ def test_labels_say_how_the_item_came_before_people() -> None:
         text_item("e", escalating_caption()), text_item("m"), text_item("r"), text_item("o"), text_item("p", escalating_caption(), "x"),
     )  # fmt: skip
     policy = active_policy()
-    job_open(item=audited, policy=policy, category="", score=0.1, reason=AUDIT_REASON, now=now)
+    with transaction.atomic():
+        job_open(item=audited, policy=policy, category="", score=0.1, reason=AUDIT_REASON, now=now)
     report_file(actor="api:t", external_id="r", reporter="v", category="hate", text="", now=now)
     for _ in range(4):
         job = job_claim(actor=rita, now=now)

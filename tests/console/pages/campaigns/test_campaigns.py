@@ -184,9 +184,8 @@ def test_items_of_the_restricted_partition_neither_join_nor_show(ready: None, re
 def test_an_item_that_became_restricted_is_not_shown(campaign: Campaign, browser: Client) -> None:
     hidden = Item.objects.get(external_id="w-1")
     queue = scenes.job_restricted().queue
-    Job.objects.create(
-        item=hidden, queue=queue, reason="Reported", priority=1.0, due_at=timezone.now(), category="child_safety"
-    )
+    now = timezone.now()
+    Job.objects.create(item=hidden, queue=queue, reason="Reported", claim_by=now, due_at=now, category="child_safety")
     page = browser.get(url("campaign_page", campaign)).content.decode()
     assert "11 items" in page
     assert ">w-1<" not in page

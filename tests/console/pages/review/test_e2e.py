@@ -46,6 +46,43 @@ def test_a_reviewer_claims_decides_and_goes_on_by_keys(page: Any) -> None:
     assert Job.objects.filter(state="open").count() == 1
 
 
+def test_jobs_are_skipped_asked_about_and_handed_over_by_keys(page: Any) -> None:
+    scenes.policy_ready()
+    reviewer = scenes.person("reviewer")
+    for n in range(3):
+        scenes.job_open(f"waits-{n}")
+    _sign_in(page, reviewer.username)
+    page.wait_for_selector("text=3 open")
+    page.keyboard.press("c")
+    page.wait_for_url("**/jobs/*/")
+
+    first = page.inner_text("h1")
+    page.keyboard.press("s")
+    page.wait_for_function("() => document.activeElement.name === 'reason'")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.wait_for_function("first => document.querySelector('h1').innerText !== first", arg=first)
+
+    second = page.inner_text("h1")
+    page.keyboard.press("a")
+    page.wait_for_function("() => document.activeElement.id === 'id_question'")
+    page.keyboard.type("Who is meant?")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function("second => document.querySelector('h1').innerText !== second", arg=second)
+
+    page.keyboard.press("e")
+    page.wait_for_function("() => document.activeElement.id === 'id_shift_note'")
+    page.keyboard.type("Seen to the end.")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/queues/")
+    states = dict(Job.objects.values_list("item__external_id", "queue__slug"))
+    assert (states[first], states[second]) == ("hate", "seniors")
+    assert not Job.objects.filter(state="leased").exists()
+    assert not Decision.objects.filter(actor=reviewer).exists()
+    page.keyboard.press("c")  # all three were given back by them: none comes straight back
+    page.wait_for_selector("text=Nothing waits there right now")
+
+
 def test_media_stay_veiled_until_a_key_lifts_it(page: Any) -> None:
     scenes.policy_ready()
     picture = scenes.stored(_png(), mime="image/png")

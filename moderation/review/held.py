@@ -1,0 +1,47 @@
+"""The lease that a person works under: found and locked, ended, and kept from coming straight back to them."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+
+from moderation.exceptions import LeaseLost
+from moderation.models import Job, JobPass
+from moderation.models.review import JobState
+
+
+def job_under_lease(job_key: str, actor: User, token: str, now: datetime) -> Job:
+    """Lock the actor's leased job.
+
+    Raises:
+        LeaseLost: the lease is over or is not theirs.
+    """
+    job = Job.objects.select_for_update(of=("self",)).select_related("queue").filter(key=job_key).first()
+    live = job is not None and job.state == JobState.LEASED and job.lease_holder_id == actor.pk
+    if not (
+        job and live and str(job.lease_token) == str(token) and job.lease_expires_at and job.lease_expires_at > now
+    ):
+        raise LeaseLost(_why_lost(job, actor))
+    return job
+
+
+def _why_lost(job: Job | None, actor: User) -> str:
+    """Return what a person is told who does not hold a job (any more)."""
+    if job is not None and job.taken_from_id == actor.pk:
+        return f"{job.taken_why} Nothing from you was recorded."
+    return "Your claim on this job is over, so it went back to its queue. Claim the next one."
+
+
+def unlease(job: Job, state: JobState) -> None:
+    """End the lease of a job, in memory."""
+    job.state = state
+    job.lease_holder, job.lease_token, job.lease_expires_at = None, None, None
+
+
+def job_pass(*, job: Job, actor: User, now: datetime) -> None:
+    """Open a job again that somebody gives back, and remember whom it is not to come back to. Why is not written down.
+
+    Inside a transaction, with the job locked.
+    """
+    unlease(job, JobState.OPEN)
+    job.save()
+    JobPass.objects.update_or_create(job=job, person=actor, defaults={"passed_at": now})
