@@ -86,7 +86,7 @@ def _stages(path: Path, folder: Path) -> dict[str, dict[str, Any]]:
     from moderation.detection.media.decode import inspect, take_apart
     from moderation.detection.media.limits import DEFAULT_LIMITS
     from moderation.detection.media.sandbox import _wire, examine
-    from moderation.live.registry import deep_detectors
+    from moderation.live.detectors import deep_detectors
     from policies.choices import ItemKind
 
     with path.open("rb") as file, contextlib.chdir(folder):

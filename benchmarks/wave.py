@@ -66,7 +66,7 @@ def read(seconds: float) -> None:
 
     django.setup()
     from moderation.models import OutboxMessage
-    from moderation.outbox.messages import TOPIC_REEXAMINE
+    from moderation.outbox.promise import TOPIC_REEXAMINE
     from moderation.tasks import item_reexamine
 
     left_out = OutboxMessage.objects.filter(topic=TOPIC_REEXAMINE, item__external_id__startswith="wave-")

@@ -79,7 +79,7 @@ def explain_item(*, external_id: str, trace_id: str, now: datetime) -> dict[str,
     if item_id is None:
         raise ItemUnknown
     audience = gate.current().audience(item_id, now)
-    query = replace(query_make(now=now, watch_item=item_id), viewer=audience.somebody)
+    query = replace(query_make(now=now, watch_item=item_id), viewer=audience.example_viewer)
     return {
         "external_id": external_id,
         "trace_id": trace["trace_id"],

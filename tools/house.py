@@ -1,6 +1,6 @@
 """Measures the house: `python tools/house.py [FOLDER]` counts what makes a behaviour easy or hard to find by its name.
 
-Only text is read, nothing is imported, so that it measures any checkout. docs/architecture.md explains what each number is for.
+Only text is read, nothing is imported, so that it measures any checkout.
 """
 
 from __future__ import annotations

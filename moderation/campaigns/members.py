@@ -94,7 +94,7 @@ def _change(item: Item, current: Decision, judgement: Judgement, policy: Compile
 
 
 def _absorb(members: Sequence[tuple[Item, Decision, Judgement]], now: datetime) -> None:
-    """Leave members as they are decided, and their jobs to the campaign."""
+    """Keep the decisions of members: store the campaign's floor as evidence and close their own jobs."""
     if not members:
         return
     with rows_together():

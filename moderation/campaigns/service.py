@@ -24,7 +24,8 @@ from moderation.items.floor_queries import floor_of
 from moderation.items.visibility import campaigns_visible
 from moderation.models import Campaign, CampaignBystander, CampaignMember, Decision, Item, OutboxMessage
 from moderation.models.campaign import CampaignState
-from moderation.outbox.messages import TOPIC_REEXAMINE, message_add, message_done, messages_hasten
+from moderation.outbox.messages import message_done
+from moderation.outbox.promise import TOPIC_REEXAMINE, message_add, messages_hasten
 from policies.choices import Outcome
 from policies.live import active_policy
 

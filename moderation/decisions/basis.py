@@ -66,7 +66,10 @@ class Basis:
 
     @property
     def _hard_part(self) -> str:
-        """Levels alone do not tell two words of a category apart; pieces alone do not tell that one asks for more than it did."""
+        """The digest of the hard evidence on the page: the outcome of each category, and the pieces (words, hashes) that ask for it.
+
+        Outcomes alone do not tell two words of a category apart; pieces alone do not tell that one asks for more than it did.
+        """
         return _short({"levels": self.hard, "pieces": self.hard_by}) if self.has_later_evidence else _NOTHING
 
     @property

@@ -10,7 +10,7 @@ from django.db import transaction
 from moderation.audit.log import audit_write
 from moderation.db.inserts import row_add
 from moderation.models import Clearance, Decision
-from moderation.outbox.messages import TOPIC_RENEW, message_add
+from moderation.outbox.promise import TOPIC_RENEW, message_add
 from policies.choices import Outcome
 
 log = structlog.get_logger(__name__)

@@ -171,12 +171,12 @@ def _beside_person(
         if is_over:
             current = _let_person_hold(item, theirs, judgement, policy, stage, now)
     evidence_keep(item=item, decision=current, judgement=judgement, policy=policy, is_final=is_final)
-    _tell(item, current, judgement)
+    _note_hard_evidence(item, current, judgement)
     return current
 
 
-def _tell(item: Item, current: Decision, judgement: Judgement) -> None:
-    """Note hard evidence that changes nothing with the decision that stands, so that whoever decides next sees what it is.
+def _note_hard_evidence(item: Item, current: Decision, judgement: Judgement) -> None:
+    """Store new hard evidence that asks for no more than the standing decision does, so that whoever decides next sees it.
 
     Whoever works on the item has not seen it: they are told, and the job waits for its next holder.
     """

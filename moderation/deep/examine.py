@@ -19,13 +19,14 @@ from moderation.detection.media.limits import MediaRejected
 from moderation.detection.types import Missing, Result
 from moderation.items.context import context_of
 from moderation.items.queries import creator_history
+from moderation.live.detectors import deep_detectors, detector_named
 from moderation.live.lists import ListsChanged, lists_refresh
 from moderation.live.onpath import onpath_run, readers_for
-from moderation.live.registry import deep_detectors, detector_named
 from moderation.models import DetectorResult, Item, MediaFile, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
-from moderation.outbox.messages import TOPIC_DETECT, item_joined, message_add, message_done
+from moderation.outbox.messages import message_done
+from moderation.outbox.promise import TOPIC_DETECT, item_joined, message_add
 from moderation.outbox.queues import queue_of, runs_here
 from moderation.rejudge.list_scan import subject_of
 from moderation.verdict.judge import judge
@@ -266,7 +267,7 @@ def _give_up(detector: DeepDetector, item: Item) -> Result | None:
 def result_run(detector: DeepDetector, bench: Workbench) -> Result:
     """Run a detector and keep what it gives, unless that may be otherwise the next time."""
     started = timezone.now()
-    result = detector.rerun(bench.file.sha256) or _run(detector, bench)
+    result = detector.result_from_kept(bench.file.sha256) or _run(detector, bench)
     seconds = (timezone.now() - started).total_seconds()
     deep_age_seconds.labels(detector.name).observe(seconds)
     if not _may_pass(result):

@@ -18,10 +18,11 @@ from moderation.audit.log import Actor, audit_write
 from moderation.deep.examine import bench_for, file_result
 from moderation.detection.clip import DeepDetector
 from moderation.exceptions import RerunInvalid
-from moderation.live.registry import deep_declared, detector_named
+from moderation.live.detectors import deep_declared, detector_named
 from moderation.models import DetectorRerun, DetectorResult, Item, MediaFile, OutboxMessage
 from moderation.outbox.backpressure import lags
-from moderation.outbox.messages import TOPIC_EXAMINE, TOPIC_RERUN, message_add, message_done
+from moderation.outbox.messages import message_done
+from moderation.outbox.promise import TOPIC_EXAMINE, TOPIC_RERUN, message_add
 from moderation.outbox.queues import RERUN_QUEUE
 from policies.choices import ItemKind
 

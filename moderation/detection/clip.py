@@ -60,7 +60,7 @@ class DeepDetector(DeepDeclaration, Protocol):
         """Return the result with its payload; raising means missing (failed) after retries."""
         ...
 
-    def rerun(self, sha256: str) -> Result | None:
+    def result_from_kept(self, sha256: str) -> Result | None:
         """Return what this version makes of a file that it looked at before; None where it has to look again."""
         ...
 
@@ -90,8 +90,8 @@ class DeepDefaults:
     reads_sound = False
     looks_up: ClassVar[frozenset[Lookup]] = frozenset()
 
-    def rerun(self, sha256: str) -> Result | None:
-        """Look again: nothing but the result is kept."""
+    def result_from_kept(self, sha256: str) -> Result | None:
+        """None: nothing but the result is kept, so it has to look again."""
         return None
 
     def scan(self, payload: Mapping[str, Any], readers: Readers) -> Sequence[Finding]:

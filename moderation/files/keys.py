@@ -15,7 +15,8 @@ from django.utils.crypto import salted_hmac
 from moderation.audit.log import audit_write
 from moderation.detection.media.storage import RESTRICTED_FOLDER, content_lock, copy_stored, key_of
 from moderation.models import DerivedFile, Item, MediaFile, OutboxMessage
-from moderation.outbox.messages import TOPIC_REKEY, message_add, message_done
+from moderation.outbox.messages import message_done
+from moderation.outbox.promise import TOPIC_REKEY, message_add
 
 log = structlog.get_logger(__name__)
 _Row = MediaFile | DerivedFile

@@ -111,11 +111,11 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """For whom an item is: for nobody and `why_nobody`, for everybody, or for some; `somebody` is as old as can be told, there."""
+    """For whom an item is: for nobody and `why_nobody`, for everybody, or for some; `example_viewer` is one of them, an adult."""
 
     why_nobody: str
     is_everybody: bool
-    somebody: Viewer
+    example_viewer: Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ class Gate:
             why = "stale" if self.is_stale else self._columns.why_nobody(item_id, now=now.timestamp())
             places = [] if why else self._columns.places_of(item_id)
             if not places:
-                return Audience(why or "nowhere", is_everybody=False, somebody=Viewer())
+                return Audience(why or "nowhere", is_everybody=False, example_viewer=Viewer())
             return Audience("", self._columns.is_for_all(item_id), Viewer(_OLDEST, places[0]))
 
     def revocations(self, since: int, history: str = "") -> RevocationPage:

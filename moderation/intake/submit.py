@@ -34,12 +34,12 @@ from moderation.intake.admission import admission_control
 from moderation.intake.preflight import Before, before_upload
 from moderation.items.queries import item_exists
 from moderation.live.campaigns import LiveCampaign, campaign_like
+from moderation.live.detectors import nothing_to_look_at
 from moderation.live.onpath import onpath_begin
-from moderation.live.registry import nothing_to_look_at
 from moderation.models import CampaignMember, Creator, Item, MediaFile
 from moderation.models.item import DeepState
 from moderation.outbox.backpressure import rank_of
-from moderation.outbox.messages import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_on_arrival
+from moderation.outbox.promise import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_on_arrival
 from moderation.verdict.judge import could_change, judge, may_join, under_floor
 from moderation.verdict.judgement import Context, Judgement
 from moderation.verdict.list_ages import is_overdue
@@ -143,7 +143,7 @@ class Begun:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether its lists may have changed so long ago that nobody looks for verdicts by the old ones any more."""
+        """Whether its lists were read too long ago for its verdict to be stored; see `list_ages`."""
         return is_overdue(self.at)
 
 

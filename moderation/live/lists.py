@@ -1,4 +1,4 @@
-"""What is in force beside policy versions, as this process knows it: brought up to date, and told apart from what was before.
+"""Reads the lists in force beside policy versions (terms, banks, domains), and the mark that says which changes were seen.
 
 Terms, banks and domains are held in memory by every process, at most LISTS_MAX_AGE_SECONDS old (ADR 25).
 """

@@ -23,8 +23,8 @@ from moderation.live import banks as live_banks
 from moderation.live import domains as live_domains
 from moderation.live import emergency_terms
 from moderation.live.banks import BanksUnavailable, BankView
+from moderation.live.detectors import Parts, onpath_detectors
 from moderation.live.known_clips import clips_sharing_frames
-from moderation.live.registry import Parts, onpath_detectors
 from policies.choices import Outcome
 from policies.decision.compiled import CompiledPolicy
 

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from moderation.models import Item, OutboxMessage
 from moderation.models.item import DeepState, ItemState
-from moderation.outbox.messages import TOPIC_EXAMINE, message_add
+from moderation.outbox.promise import TOPIC_EXAMINE, message_add
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,8 @@ from moderation.db.transactions import have_ended, mark_now
 from moderation.models import EmergencyTerm, Item, ListChange, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.lists import ListKind
-from moderation.outbox.messages import message_add, message_done
+from moderation.outbox.messages import message_done
+from moderation.outbox.promise import message_add
 from moderation.rejudge.list_subjects import select_concerned
 from moderation.rejudge.service import Judge, items_judge_again
 from moderation.verdict.list_ages import SETTLED_AFTER_SECONDS

@@ -13,9 +13,9 @@ import numpy as np
 from moderation.detection.clip import DeepDetector
 from moderation.detection.readers import Readers
 from moderation.detection.types import Basis, CreatorHistory, Finding, Missing, Picture, Result, Subject
+from moderation.live.detectors import detectors_looking_up, names_resting_on
 from moderation.live.lists import ListsUnavailable
 from moderation.live.onpath import lists_run, readers_for
-from moderation.live.registry import names_resting_on, scanners
 from moderation.models import Decision, DetectorResult, Item, MediaFile
 from moderation.models import Finding as FindingRow
 from moderation.models.decision import MACHINE_STAGES
@@ -58,13 +58,13 @@ class InUse:
     Attributes:
         versions: of the detectors that rest on content, by name; of one that is not among them, what it found counts as it is.
         deep: the deep ones among them.
-        scanners: those that hold lists against what they kept, configured or not.
+        by_name: those that hold lists against what they kept, configured or not.
         of_lists: the detectors whose findings are a matter of lists, wherever they found them; the rest is a matter of content.
     """
 
     versions: Mapping[str, str]
     deep: Mapping[str, DeepDetector]
-    scanners: Mapping[str, DeepDetector] = field(default_factory=lambda: scanners())
+    by_name: Mapping[str, DeepDetector] = field(default_factory=detectors_looking_up)
     of_lists: frozenset[str] = field(default_factory=lambda: names_resting_on(Basis.LISTS))
 
 
@@ -163,8 +163,8 @@ def _content_result(name: str, content: Content, readers: Readers, in_use: InUse
     findings = [_finding(row) for row in stored if row.detector not in in_use.of_lists]
     version = content.versions.get(name, "")
     kept = content.kept.get(name)
-    if kept is not None and name in in_use.scanners:
-        findings += in_use.scanners[name].scan(kept.payload, readers)
+    if kept is not None and name in in_use.by_name:
+        findings += in_use.by_name[name].scan(kept.payload, readers)
     elif name in DEEP_DETECTORS:  # its text or its hashes are gone: what lists found in them stands
         findings += [_finding(row) for row in stored if row.detector in in_use.of_lists]
     if why is None and version != in_use.versions.get(name):
@@ -178,7 +178,7 @@ def _rerun(name: str, content: Content, in_use: InUse) -> Result | None:
     """Return what the detector in use makes of the file without opening it; None where it would have to look again."""
     if content.item.media is None or name not in in_use.deep:
         return None
-    return in_use.deep[name].rerun(content.item.media.sha256)
+    return in_use.deep[name].result_from_kept(content.item.media.sha256)
 
 
 def _is_current(name: str, content: Content, in_use: InUse) -> bool:

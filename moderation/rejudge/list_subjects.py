@@ -17,8 +17,8 @@ from moderation.detection.terms.detector import TermsDetector
 from moderation.detection.types import Lookup, Subject
 from moderation.live import banks as live_banks
 from moderation.live import emergency_terms
+from moderation.live.detectors import detectors_looking_up
 from moderation.live.lists import ListsUnavailable
-from moderation.live.registry import scanners
 from moderation.models import Creator, DetectorResult, EmergencyTerm, HashBank, HashEntry, Item, ListChange, MediaFile
 from moderation.models.lists import ListKind
 from policies.choices import ItemKind, Outcome
@@ -175,7 +175,7 @@ def _sha256(item: Item) -> str:
 
 def _load_results(items: Sequence[Item], lookup: Lookup) -> Mapping[str, Sequence[_Kept]]:
     """Return what detectors kept of the items' files that such lists are held against, by content."""
-    hashes, by_name = {_sha256(item) for item in items} - {""}, scanners(lookup)
+    hashes, by_name = {_sha256(item) for item in items} - {""}, detectors_looking_up(lookup)
     found: defaultdict[str, list[_Kept]] = defaultdict(list)
     if hashes:
         for row in DetectorResult.objects.filter(sha256__in=hashes, detector__in=by_name):

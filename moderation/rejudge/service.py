@@ -16,13 +16,14 @@ from moderation.decisions.locking import item_locked
 from moderation.decisions.record import decision_by_machine
 from moderation.items.context import context_of
 from moderation.items.floor_queries import floor_under
+from moderation.live.detectors import deep_detectors
 from moderation.live.lists import ListsChanged, lists_refresh
 from moderation.live.onpath import content_versions
-from moderation.live.registry import deep_detectors
 from moderation.models import Item, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
-from moderation.outbox.messages import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_add, message_done
+from moderation.outbox.messages import message_done
+from moderation.outbox.promise import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_add
 from moderation.rejudge.list_scan import Content, InUse, contents_of, scan
 from moderation.verdict.change import Change
 from moderation.verdict.judge import is_same, is_wider, judge, under_floor

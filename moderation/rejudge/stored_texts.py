@@ -12,7 +12,7 @@ from moderation.detection.clip import DeepDetector
 from moderation.detection.readers import Readers
 from moderation.detection.terms.detector import TermsDetector
 from moderation.detection.types import Finding, Lookup
-from moderation.live.registry import scanners
+from moderation.live.detectors import detectors_looking_up
 from moderation.models import DetectorResult
 from moderation.verdict.evidence_codec import pack_findings, unpack
 from moderation.verdict.judge import hard_keys
@@ -54,7 +54,7 @@ def texts_look_again(
     with connection.cursor() as cursor:
         cursor.execute(_READ, {"after": after, "until": until, "since": since_txid, "terms": 1 << _TERMS})
         rows = cursor.fetchall()
-    carriers, codes = scanners(Lookup.TERMS), category_codes()
+    carriers, codes = detectors_looking_up(Lookup.TERMS), category_codes()
     kept = _load_results({sha256 for *_, sha256 in rows} - {""}, list(carriers))
     changed: list[tuple[int, bytes, bytes]] = []
     hard: dict[int, frozenset[str]] = {}

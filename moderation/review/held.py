@@ -1,4 +1,4 @@
-"""The lease that a person works under: found and locked, ended, and kept from coming straight back to them."""
+"""Checks and locks the lease that a person works under, ends it, and remembers who passed on the job."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Jobs and their leases: opened by decisions, claimed by one reviewer at a time, given back when a lease ends."""
+"""Leases of jobs: claimed by one reviewer at a time, given back when a lease ends."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

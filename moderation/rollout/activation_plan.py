@@ -14,7 +14,7 @@ from django.db import connection
 
 from moderation.detection.hashes.detector import HashesDetector
 from moderation.detection.types import Lookup
-from moderation.live.registry import scanners
+from moderation.live.detectors import detectors_looking_up
 from moderation.models.activation import Phase
 from moderation.models.decision import PERSON_STAGES, PERSONS_RULES
 from moderation.verdict.change import Change, job_for
@@ -110,7 +110,7 @@ def with_matches(population: Population) -> set[int]:
     """Return the items in which a known hash was met, by what is stored; where nobody can tell who found it, it may be one."""
     cells = population.cells
     # What these found is a known hash, and what follows from it is asked of the version.
-    matching = [DETECTORS.index(name) for name in (HashesDetector.name, *scanners(Lookup.BANKS))]
+    matching = [DETECTORS.index(name) for name in (HashesDetector.name, *detectors_looking_up(Lookup.BANKS))]
     is_match = np.isin(detectors_of(cells.source), matching) | ((cells.source == FUSED) & (cells.hard > 0))
     return set(population.item_pk[cells.row[is_match]].tolist())
 

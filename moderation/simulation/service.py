@@ -22,7 +22,8 @@ from moderation.evidence import store as evidence_store
 from moderation.exceptions import SimulationInvalid
 from moderation.models import OutboxMessage, SimulationRun
 from moderation.models.simulation import FINISHED_RUN_STATES, RunState
-from moderation.outbox.messages import message_add, message_done
+from moderation.outbox.messages import message_done
+from moderation.outbox.promise import message_add
 from moderation.simulation.queries import human_labels
 from policies.decision.compiled import CompiledPolicy
 from policies.errors import PolicyError, PolicyUnavailable

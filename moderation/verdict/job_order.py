@@ -4,7 +4,7 @@
 2. Then what is overdue or due within AT_RISK, the soonest due first: no queue breaches while there is time elsewhere.
 3. Then the least slack to the due time, which harm has shortened by at most HARM_SHARE; then the oldest.
 
-So nothing waits behind work that arrived after it was due, imminent harm apart. `review.claim` asks the database in this order.
+So nothing waits behind work that arrived after it was due, imminent harm apart. `review.next_job` asks the database in this order.
 """
 
 import math

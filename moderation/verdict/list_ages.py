@@ -11,7 +11,7 @@ SETTLED_AFTER_SECONDS = LISTS_MAX_AGE_SECONDS + JUDGEMENT_MAX_SECONDS
 
 
 def is_overdue(read_at: float) -> bool:
-    """Whether the lists that were read at a monotonic time may have changed so long ago that nobody looks for verdicts by them.
+    """Whether the lists were read more than JUDGEMENT_MAX_SECONDS ago: the settle pass may be over, so this verdict is not stored.
 
     To be asked where the transaction that stores the verdict has its id: whoever waits for that then finds the item.
     """

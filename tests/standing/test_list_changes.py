@@ -23,7 +23,7 @@ from moderation.live.lists import ListsUnavailable
 from moderation.models import Clearance, ListChange, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.lists import ListKind
-from moderation.outbox.messages import TOPIC_EXAMINE, TOPIC_RENEW
+from moderation.outbox.promise import TOPIC_EXAMINE, TOPIC_RENEW
 from moderation.rejudge.list_changes import NotSettledYet, list_change_look, list_change_settle
 from moderation.rejudge.list_subjects import select_concerned
 from moderation.rejudge.service import items_judge_again

@@ -47,7 +47,7 @@ class Looking(VisionDetector):
     def version(self) -> str:
         return f"fake-p{self.set}"
 
-    def rerun(self, sha256: str) -> Result:
+    def result_from_kept(self, sha256: str) -> Result:
         told = {
             "score": 0.99, "peak": 0.99, "held": 0.99, "peak_ms": 0, "start_ms": 0, "until_ms": 0, "n_seen": 1,
             "prompt": "x",
@@ -56,7 +56,7 @@ class Looking(VisionDetector):
         return Result("vision", self.version, payload={"version": self.version, "n_frames": 1, "scores": scores})
 
     def run(self, clip: Any) -> Result:
-        return self.rerun("")
+        return self.result_from_kept("")
 
 
 @pytest.fixture

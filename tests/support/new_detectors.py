@@ -15,7 +15,7 @@ from django.db.models import CheckConstraint, Q
 from moderation.detection.clip import ClipSubject, DeepDefaults
 from moderation.detection.readers import Readers
 from moderation.detection.types import Basis, Finding, Lookup, Missing, Result, Subject
-from moderation.live import registry
+from moderation.live import detectors
 from moderation.verdict import evidence_codec, judge
 from policies import choices
 from policies.choices import ItemKind, Stage
@@ -82,7 +82,7 @@ class Palette(DeepDefaults):
 
 
 def bring(patch: pytest.MonkeyPatch) -> None:
-    """Do what a release with the two detectors does: names (step 1), lines of the registry (step 3), constraints (step 4)."""
+    """Do what a release with the two detectors does: names (step 3), lines in live/detectors.py (step 2), constraints (step 4)."""
     before, names = choices.DETECTORS, (*choices.DETECTORS, Tempo.name, Palette.name)
     deep = choices.DEEP_DETECTORS | {Palette.name}
     for module in [*sys.modules.values()]:
@@ -92,8 +92,8 @@ def bring(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(evidence_codec, "_PLACE", {name: i for i, name in enumerate(names)})
     patch.setattr(judge, "_ALL", frozenset(names))
     patch.setattr(Palette, "n_runs", 0)
-    patch.setattr(registry, "ON_PATH", (*registry.ON_PATH, registry.OnPath(Tempo, lambda parts: Tempo())))
-    patch.setattr(registry, "DEEP", (*registry.DEEP, registry.Deep(Palette, Palette)))
+    patch.setattr(detectors, "ON_PATH", (*detectors.ON_PATH, detectors.OnPath(Tempo, lambda parts: Tempo())))
+    patch.setattr(detectors, "DEEP", (*detectors.DEEP, detectors.Deep(Palette, Palette)))
     _migrate(names, deep)
 
 

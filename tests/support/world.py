@@ -37,7 +37,7 @@ from moderation.gate import door as process_gate
 from moderation.gate.door import Gate, Viewer
 from moderation.intake.submit import Begun, Submission, UploadedMedia, item_begin, item_submit
 from moderation.live import emergency_terms
-from moderation.live.registry import deep_detectors
+from moderation.live.detectors import deep_detectors
 from moderation.models import (
     Campaign,
     Clearance,
@@ -52,7 +52,7 @@ from moderation.models import (
 )
 from moderation.models.decision import DecisionStage
 from moderation.models.review import ACTIVE_JOB_STATES
-from moderation.outbox.messages import TOPIC_REEXAMINE
+from moderation.outbox.promise import TOPIC_REEXAMINE
 from moderation.rejudge.list_changes import TOPIC_LOOK, TOPIC_SETTLE, list_change_look, list_change_settle
 from moderation.rejudge.service import items_judge_again
 from moderation.reports.service import report_file

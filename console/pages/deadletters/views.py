@@ -14,7 +14,7 @@ from console.pages.looks import items_looked
 from console.pages.paging import page_after
 from moderation.exceptions import DeadLetterInvalid
 from moderation.items.visibility import dead_letters_visible
-from moderation.outbox import messages as outbox
+from moderation.outbox.dead_letters import dead_letter_redrive
 from policies.untrusted import whole_number
 
 _PAGE_SIZE = 50
@@ -45,7 +45,7 @@ def deadletter_redrive(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Give one dead letter a fresh set of attempts."""
     dead_letter_visible(request.user, key)
     try:
-        outbox.dead_letter_redrive(actor=request.user, message_key=str(key), now=timezone.now())
+        dead_letter_redrive(actor=request.user, message_key=str(key), now=timezone.now())
         messages.success(request, "It is on its way again.")
     except DeadLetterInvalid as error:
         messages.warning(request, str(error))
@@ -59,7 +59,7 @@ def deadletter_redrive_all(request: HtmxRequest) -> HttpResponse:
     n_driven, refused = 0, 0
     for key in list(dead_letters_visible(request.user).values_list("key", flat=True)[:_REDRIVE_MAX]):
         try:
-            outbox.dead_letter_redrive(actor=request.user, message_key=str(key), now=timezone.now())
+            dead_letter_redrive(actor=request.user, message_key=str(key), now=timezone.now())
             n_driven += 1
         except DeadLetterInvalid:
             refused += 1

@@ -3,7 +3,7 @@
 from django import forms
 
 from console.pages.fields import WholeNumberField
-from moderation.live.registry import deep_declared
+from moderation.live.detectors import deep_declared
 
 
 class RerunForm(forms.Form):

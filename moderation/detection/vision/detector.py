@@ -82,7 +82,7 @@ class VisionDetector(DeepDefaults):
             self.store.save(clip.sha256, model.version, times, vectors)
         return self._result(times, vectors)
 
-    def rerun(self, sha256: str) -> Result | None:
+    def result_from_kept(self, sha256: str) -> Result | None:
         """Score the kept vectors of a file without opening it; None where this model never looked at it."""
         kept = self.store.load(sha256, version_of(self.source.path)) if self.store and self.source else None
         return self._result(*kept) if kept else None

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from moderation.deep import reruns
 from moderation.exceptions import RerunInvalid
-from moderation.live.registry import deep_declared
+from moderation.live.detectors import deep_declared
 from moderation.models import DetectorRerun
 from moderation.outbox.queries import rerun_progress
 

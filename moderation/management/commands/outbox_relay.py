@@ -10,7 +10,7 @@ from celery import current_app
 from django.db import Error, connection
 from django.utils import timezone
 
-from moderation.outbox.messages import relay_once
+from moderation.outbox.relay import relay_once
 from moderation.serving import ServingCommand
 
 log = structlog.get_logger(__name__)

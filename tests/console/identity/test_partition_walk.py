@@ -30,7 +30,7 @@ from moderation.live import campaigns as live_campaigns
 from moderation.live import onpath
 from moderation.models import Campaign, CampaignMember, HashEntry, Item, ShadowVerdict
 from moderation.models.decision import DecisionStage
-from moderation.outbox.messages import message_add
+from moderation.outbox.promise import message_add
 from moderation.reports.service import report_file
 from moderation.review.leases import job_claim, job_decide
 from moderation.simulation import queries as simulation_queries

@@ -13,7 +13,8 @@ from moderation.campaigns.watch import campaigns_watch
 from moderation.deep.examine import item_examine
 from moderation.live import campaigns as live_campaigns
 from moderation.models import Campaign, CampaignMember, Clearance, Item, Job, OutboxMessage
-from moderation.outbox.messages import TOPIC_REEXAMINE, relay_once
+from moderation.outbox.promise import TOPIC_REEXAMINE
+from moderation.outbox.relay import relay_once
 from policies.choices import Outcome
 from tests.support.campaign_scenes import _afresh, apply_promised, decide, small, states, watch, wave  # noqa: F401
 from tests.support.people import escalating_caption, person, text_item

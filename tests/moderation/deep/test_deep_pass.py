@@ -11,7 +11,7 @@ from moderation.intake.submit import Submission, UploadedMedia, item_submit
 from moderation.live import onpath
 from moderation.models import Clearance, Decision, DetectorResult, Finding, Item, Job, OutboxMessage
 from moderation.models.item import DeepState
-from moderation.outbox import messages
+from moderation.outbox import dead_letters
 from moderation.tasks import item_examine
 from policies import live as policy_selectors
 from policies.choices import ItemKind, Outcome
@@ -113,7 +113,7 @@ def test_an_examination_that_always_fails_becomes_a_dead_letter_with_a_job_and_c
     assert (message.state, item.deep_state, item.state) == ("dead", DeepState.FAILED, "held")
     assert "poison" in message.last_error
     assert Job.objects.filter(item=item, state="open", queue__slug="unexamined").exists()
-    messages.dead_letter_redrive(
+    dead_letters.dead_letter_redrive(
         actor=django_user_model.objects.create_user("ana"), message_key=str(message.key), now=timezone.now()
     )
     assert work(item).state == "restricted"

@@ -17,7 +17,7 @@ from moderation.detection.ocr.detector import OcrDetector
 from moderation.exceptions import RerunInvalid
 from moderation.live import onpath
 from moderation.models import AuditEvent, Creator, DetectorRerun, DetectorResult, Item, MediaFile, OutboxMessage
-from moderation.outbox.messages import TOPIC_RERUN
+from moderation.outbox.promise import TOPIC_RERUN
 from moderation.outbox.queries import rerun_progress
 from policies import live as policy_selectors
 from tests.support.clips import clip, scene

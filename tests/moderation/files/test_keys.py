@@ -25,7 +25,7 @@ from moderation.items.media_parts import item_file
 from moderation.models import AuditEvent, Clearance, Decision, DerivedFile, Item, MediaFile, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
-from moderation.outbox import messages
+from moderation.outbox import dead_letters, promise
 from policies.choices import ItemKind, Outcome
 from policies.live import invalidate
 from policies.models import Category
@@ -69,7 +69,7 @@ def decide(item: Item, category: str = "child_safety", outcome: Outcome = Outcom
 
 
 def promises(item: Item | None = None) -> list[OutboxMessage]:
-    found = OutboxMessage.objects.filter(topic=messages.TOPIC_REKEY, state__in=["pending", "sent"])
+    found = OutboxMessage.objects.filter(topic=promise.TOPIC_REKEY, state__in=["pending", "sent"])
     return list(found.filter(item=item) if item else found)
 
 
@@ -298,7 +298,7 @@ def test_a_dead_promise_is_seen_and_says_nothing_of_the_deep_pass(monkeypatch: p
     assert message.state == "dead"
     item.refresh_from_db()
     assert item.deep_state == DeepState.NOT_NEEDED
-    messages.dead_letter_redrive(
+    dead_letters.dead_letter_redrive(
         actor=User.objects.create_user("ops"), message_key=str(message.key), now=timezone.now()
     )
     item.refresh_from_db()

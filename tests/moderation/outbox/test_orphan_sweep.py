@@ -12,8 +12,8 @@ from django.utils import timezone
 from moderation import tasks
 from moderation.models import Item, OutboxMessage
 from moderation.models.item import DeepState, ItemState
-from moderation.outbox.messages import TOPIC_EXAMINE, message_add
 from moderation.outbox.orphan_sweep import GRACE, items_reconcile
+from moderation.outbox.promise import TOPIC_EXAMINE, message_add
 from policies.choices import Outcome
 from tests.support.clearances import decide, item_make
 

@@ -18,8 +18,10 @@ from moderation.live import onpath
 from moderation.models import Creator, Decision, DerivedFile, DetectorResult, Item, ItemEvidence, Job, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.models.item import DeepState
-from moderation.outbox import backpressure, messages
+from moderation.outbox import backpressure, dead_letters, messages
+from moderation.outbox.promise import TOPIC_DETECT, TOPIC_EXAMINE, TOPIC_REEXAMINE, message_add
 from moderation.outbox.queries import deep_queues
+from moderation.outbox.relay import relay_once
 from moderation.rollout.service import canary_start
 from policies import live as policy_selectors
 from policies.decision.rollout import bucket_of
@@ -58,7 +60,7 @@ def promise(external_id: str, *, creator: str, views: int | None, queue: str = "
     maker, _ = Creator.objects.get_or_create(external_id=creator, defaults={"expected_views": views})
     item = Item.objects.create(external_id=external_id, kind=2, creator=maker, content_hash="0" * 64)
     rank = backpressure.rank_of(maker, timezone.now())
-    return messages.message_add(topic=messages.TOPIC_EXAMINE, item=item, queue=queue, rank_at=rank)
+    return message_add(topic=TOPIC_EXAMINE, item=item, queue=queue, rank_at=rank)
 
 
 # --- order ---------------------------------------------------------------------------------------------------------
@@ -67,7 +69,7 @@ def promise(external_id: str, *, creator: str, views: int | None, queue: str = "
 def relay(now: timezone.datetime | None = None) -> list[tuple[str, str]]:
     """Relay once; return (queue, external id) as sent."""
     sent: list[tuple[str, str]] = []
-    messages.relay_once(send=lambda _, key, queue: sent.append((queue, key)), now=now or timezone.now())
+    relay_once(send=lambda _, key, queue: sent.append((queue, key)), now=now or timezone.now())
     names = dict(OutboxMessage.objects.values_list("key", "item__external_id"))
     return [(queue, names[OutboxMessage.objects.get(key=key).key]) for queue, key in sent]
 
@@ -88,7 +90,7 @@ def test_a_full_window_of_one_queue_holds_up_no_other(settings) -> None:
     promise("io-1", creator="a", views=0)
     promise("io-2", creator="b", views=0)
     promise("cpu-1", creator="c", views=0, queue="deep.cpu")
-    messages.message_add(topic=messages.TOPIC_REEXAMINE, item=Item.objects.get(external_id="io-1"))
+    message_add(topic=TOPIC_REEXAMINE, item=Item.objects.get(external_id="io-1"))
     assert sorted(queue for queue, _ in relay()) == ["", "deep.cpu", "deep.io"]
 
 
@@ -222,7 +224,7 @@ def test_a_detector_that_fails_for_good_leaves_a_dead_letter_and_the_rest_is_dec
     dead = OutboxMessage.objects.get(item=item, state="dead")
     assert dead.part == "ocr"
     ana = django_user_model.objects.create_user("ana")
-    messages.dead_letter_redrive(actor=ana, message_key=str(dead.key), now=timezone.now())
+    dead_letters.dead_letter_redrive(actor=ana, message_key=str(dead.key), now=timezone.now())
     work_off(item)
     item.refresh_from_db()
     assert (item.state, item.deep_state) == ("restricted", DeepState.DONE)
@@ -285,6 +287,6 @@ def test_a_decoder_that_cannot_be_asked_is_not_the_file_s_fault(path: Path, monk
 def test_one_open_task_a_detector_for_an_item() -> None:
     item = promise("twice", creator="a", views=0).item
     for part in ("ocr", "speech"):
-        messages.message_add(topic=messages.TOPIC_DETECT, item=item, part=part, queue="deep.cpu")
+        message_add(topic=TOPIC_DETECT, item=item, part=part, queue="deep.cpu")
     with pytest.raises(IntegrityError), transaction.atomic():
-        OutboxMessage.objects.create(topic=messages.TOPIC_DETECT, item=item, part="ocr", queue="deep.cpu")
+        OutboxMessage.objects.create(topic=TOPIC_DETECT, item=item, part="ocr", queue="deep.cpu")

@@ -16,7 +16,7 @@ from moderation.detection.media.storage import copy_stored, discard, local_copy,
 from moderation.detection.media.streaming import BLOCK_BYTES
 from moderation.gate.media_urls import Part, reviewer_url
 from moderation.models import Item, OutboxMessage
-from moderation.outbox import messages
+from moderation.outbox import promise
 from policies.choices import ItemKind
 from tests.support import scenes
 from tests.support.addresses import ALIVE, DEAD, address, answers, body, end
@@ -159,7 +159,7 @@ def test_objects_of_a_restricted_item_are_moved_and_go_to_its_partition_only(buc
     before = {clip.storage_key, clip.derived.get().storage_key}
     assert before <= set(bucket.held())
     restrict(item)
-    tasks.media_rekey(str(OutboxMessage.objects.get(topic=messages.TOPIC_REKEY, item=item).key))
+    tasks.media_rekey(str(OutboxMessage.objects.get(topic=promise.TOPIC_REKEY, item=item).key))
     held = set(bucket.held())
     clip.refresh_from_db()
     assert not before & held

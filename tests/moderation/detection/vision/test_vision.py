@@ -147,14 +147,14 @@ def test_frames_are_scored_and_their_vectors_kept(folder: Path, tmp_path: Path) 
 def test_other_prompts_are_another_version_and_need_no_second_look(folder: Path, tmp_path: Path) -> None:
     store = Store()
     first = VisionDetector(Source(WEIGHTS, folder), PROMPTS, store)
-    assert first.rerun(SHA) is None
+    assert first.result_from_kept(SHA) is None
     looked = first.run(subject(frames(tmp_path, 3)))
-    assert first.rerun(SHA) == looked
+    assert first.result_from_kept(SHA) == looked
     other = VisionDetector(
         Source(WEIGHTS, folder), Prompts({"drugs": CategoryPrompts(("pills",))}, ("a garden",)), store
     )
     assert other.version != first.version
-    rescored = other.rerun(SHA)
+    rescored = other.result_from_kept(SHA)
     assert rescored is not None
     assert set(rescored.payload["scores"]) == {"drugs"}
     assert rescored.version == other.version

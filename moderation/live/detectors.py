@@ -125,7 +125,7 @@ def names_resting_on(basis: Basis) -> frozenset[str]:
     return frozenset(of.name for of in declared if of.basis is basis)
 
 
-def scanners(*lookups: Lookup) -> Mapping[str, DeepDetector]:
-    """Return the deep detectors that hold lists of these kinds against what they kept, by name; of any kind where none is named."""
+def detectors_looking_up(*lookups: Lookup) -> Mapping[str, DeepDetector]:
+    """Return the deep detectors whose kept results are read again when a list of these kinds changes, by name; of any kind by default."""
     wanted = frozenset(lookups or Lookup)
     return {entry.declares.name: entry.build() for entry in DEEP if entry.declares.looks_up & wanted}

@@ -1,4 +1,4 @@
-"""A detector is added by its class and its line in the registry: it is asked, its findings are stored and decided on, and without
+"""A detector is added by its class and its line in live/detectors.py: it is asked, its findings are stored and decided on, and without
 its answer nothing is cleared.
 
 The two added here have names that no release knows, so the test also does what the migration of such a release does.
@@ -18,7 +18,7 @@ from moderation.deep.examine import item_examine
 from moderation.detection.media.storage import save_upload
 from moderation.emergency.service import emergency_term_add
 from moderation.intake.submit import Submission, UploadedMedia, item_submit
-from moderation.live import onpath, registry
+from moderation.live import detectors, onpath
 from moderation.models import DetectorResult, EmergencyTerm, Finding, Item, ItemEvidence, OutboxMessage
 from moderation.models.decision import DecisionStage
 from moderation.rejudge import list_subjects
@@ -35,12 +35,12 @@ from tests.support.policy_builders import seed_document
 
 
 def test_each_name_has_one_detector_which_says_where_it_runs() -> None:
-    onpath_names = [entry.declares.name for entry in registry.ON_PATH]
-    deep_names = [entry.declares.name for entry in registry.DEEP]
+    onpath_names = [entry.declares.name for entry in detectors.ON_PATH]
+    deep_names = [entry.declares.name for entry in detectors.DEEP]
     assert sorted([*onpath_names, *deep_names]) == sorted(DETECTORS)
     assert frozenset(deep_names) == DEEP_DETECTORS
-    assert {entry.declares.stage for entry in registry.ON_PATH} == {Stage.ON_PATH}
-    assert {entry.declares.stage for entry in registry.DEEP} == {Stage.DEEP}
+    assert {entry.declares.stage for entry in detectors.ON_PATH} == {Stage.ON_PATH}
+    assert {entry.declares.stage for entry in detectors.DEEP} == {Stage.DEEP}
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_without_its_answer_nothing_is_cleared(asked: None) -> None:
 
 
 def test_a_process_that_does_not_have_it_clears_nothing(asked: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "ON_PATH", registry.ON_PATH[:-1])
+    monkeypatch.setattr(detectors, "ON_PATH", detectors.ON_PATH[:-1])
     onpath.forget()
     item = text_item("t-1")
     assert (item.state, item.current_decision.evidence["missing"]["tempo"]) == ("held", "pending")
@@ -155,7 +155,7 @@ def test_without_the_deep_ones_answer_nothing_is_cleared(asked: None, monkeypatc
 
 
 def test_a_worker_that_does_not_have_the_deep_one_clears_nothing(asked: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "DEEP", registry.DEEP[:-1])
+    monkeypatch.setattr(detectors, "DEEP", detectors.DEEP[:-1])
     item = picture("grey", GREY)
     assert (item.state, item.current_decision.evidence["missing"]["palette"]) == ("held", "pending")
 
