@@ -29,6 +29,10 @@ class DecisionInvalid(ModerationError):
         self.field = field
 
 
+class DraftTooLarge(ModerationError):
+    """What was typed is more than a draft holds; nothing of it was kept."""
+
+
 class HandBackInvalid(ModerationError):
     """A job cannot be given back like this; `field` names what is missing."""
 

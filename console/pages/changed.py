@@ -173,5 +173,8 @@ def read_typed(data: Mapping[str, str], outcomes: Mapping[str, str], names: Mapp
         ("Only for", f"{age} and over" if (age := data.get("min_age", "")) in {"13", "16", "18"} else ""),
         ("Not in", data.get("territories", "").strip()[:800]),
         ("Why", data.get("note", "").strip()[:2_000]),
+        ("Your answer", data.get("answer", "").strip()[:2_000]),
+        ("Your question", data.get("question", "").strip()[:2_000]),
+        ("A word for the next", data.get("skip_note", "").strip()[:400]),
     ]
     return [(name, value) for name, value in said if value]

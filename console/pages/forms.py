@@ -14,7 +14,7 @@ from moderation.models.item import ItemState
 from policies.choices import ItemKind, Outcome
 from policies.models import Category
 
-_AGES = ((13, "13 and over"), (16, "16 and over"), (18, "18 and over"))
+AGES = ((13, "13 and over"), (16, "16 and over"), (18, "18 and over"))
 
 
 def categories() -> list[Category]:
@@ -38,7 +38,7 @@ class DecisionForm(forms.Form):
     )
     outcome = forms.TypedChoiceField(coerce=int, error_messages={"required": "Choose an outcome."})
     category = forms.ChoiceField(required=False)
-    min_age = forms.TypedChoiceField(choices=_AGES, coerce=int, required=False, empty_value=None)
+    min_age = forms.TypedChoiceField(choices=AGES, coerce=int, required=False, empty_value=None)
     territories = forms.CharField(required=False, max_length=800)
     note = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea)
     lease_token = forms.UUIDField(required=False, widget=forms.HiddenInput)

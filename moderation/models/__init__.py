@@ -9,6 +9,7 @@ from moderation.models.clearance import Clearance, ClearanceRevision
 from moderation.models.decision import Decision
 from moderation.models.derived import DerivedFile
 from moderation.models.domain import ListedDomain
+from moderation.models.draft import DecisionDraft
 from moderation.models.emergency import EmergencyTerm
 from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
@@ -39,6 +40,7 @@ __all__ = [
     "ClipEmbedding",
     "Creator",
     "Decision",
+    "DecisionDraft",
     "DerivedFile",
     "DetectorRerun",
     "DetectorResult",

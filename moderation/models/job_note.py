@@ -15,6 +15,15 @@ class NoteKind(models.TextChoices):
     LEFT = "left", "Left by its last holder"
 
 
+class SkipReason(models.TextChoices):
+    """Why somebody skips a job. What each of them leads to is `job_skip`."""
+
+    LANGUAGE = "language", "Not my language"
+    ADVICE = "advice", "I need advice"
+    TOO_MUCH = "too_much", "Too much for me"
+    TECHNICAL = "technical", "Something technical"
+
+
 class JobNote(PublicKeyModel):
     """A line for the next holder of a job, or for the one who has it now. For ever: the job's history is never lost."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import transaction
 
 from moderation.audit.log import audit_write
 from moderation.decisions.locking import item_locked
@@ -15,22 +15,13 @@ from moderation.exceptions import HandBackInvalid, LeaseLost
 from moderation.jobs.opening import queue_of
 from moderation.jobs.questions import question_ask
 from moderation.models import Item, Job, JobNote, Question, Reviewer
-from moderation.models.job_note import NoteKind
+from moderation.models.job_note import NoteKind, SkipReason
 from moderation.models.review import JobState
+from moderation.review.drafts import draft_hand_back
 from moderation.review.held import job_pass, job_under_lease
 from moderation.verdict.routing import route_job
 from policies.choices import SENIOR_QUEUE
 from policies.live import active_policy
-
-
-class SkipReason(models.TextChoices):
-    """Why somebody skips a job. What each of them leads to is `job_skip`."""
-
-    LANGUAGE = "language", "Not my language"
-    ADVICE = "advice", "I need advice"
-    TOO_MUCH = "too_much", "Too much for me"
-    TECHNICAL = "technical", "Something technical"
-
 
 _NOTES = {
     SkipReason.LANGUAGE: "Its last holder does not read its language.",
@@ -55,6 +46,7 @@ def job_skip(*, actor: User, job_key: str, lease_token: str, reason: str, note: 
         return job_ask(actor=actor, job_key=job_key, lease_token=lease_token, question=note, now=now).job
     job = job_under_lease(job_key, actor, lease_token, now)
     job_pass(job=job, actor=actor, now=now)
+    draft_hand_back(actor=actor, job=job)
     if reason == SkipReason.TOO_MUCH:
         audit_write(actor=actor, action="job.released", object_type="job", object_key=job.key)
         return job
@@ -86,6 +78,7 @@ def job_ask(*, actor: User, job_key: str, lease_token: str, question: str, now: 
     item = _item_of(job_key)
     job = job_under_lease(job_key, actor, lease_token, now)
     job_pass(job=job, actor=actor, now=now)
+    draft_hand_back(actor=actor, job=job)
     if not job.queue.is_restricted:
         route = route_job(
             active_policy(), category=job.category, language=item.language, kind=item.kind, queue=SENIOR_QUEUE

@@ -17,6 +17,7 @@ from moderation.jobs.questions import question_ask, questions_answer, questions_
 from moderation.models import Decision, Item, Job
 from moderation.models.decision import DecisionStage
 from moderation.models.review import JobState
+from moderation.review.drafts import drafts_settle
 from moderation.review.held import job_pass, job_under_lease, unlease
 from moderation.review.next_job import Seat, job_pick, seat_of
 from policies.choices import Outcome
@@ -127,7 +128,8 @@ def job_decide(
     1. lock the item, then the job (the order every writer keeps), and check the lease,
     2. check that what the reviewer's page showed still stands, and record the decision; the item's state and clearance
        follow in the same transaction,
-    3. end the job and answer what was asked in it; ESCALATE opens another for seniors, with the note as its question,
+    3. end the job, drop the actor's drafts and answer what was asked in it; ESCALATE opens another for seniors, with the note
+       as its question,
     4. audit.
 
     Args:
@@ -152,6 +154,7 @@ def job_decide(
         now=now,
     )
     _end(job, decision, now)
+    drafts_settle(actor=actor, item=item)
     if job.is_unconfirmed and outcome == Outcome.BLOCK:
         job_close(item=item, now=now)  # what else waited for a person has been answered by it
     if outcome == Outcome.ESCALATE:

@@ -18,6 +18,7 @@ from moderation.items.visibility import (
 )
 from moderation.models import (
     Decision,
+    DecisionDraft,
     Finding,
     Item,
     Job,
@@ -29,6 +30,7 @@ from moderation.models import (
     Reviewer,
 )
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
+from moderation.review.drafts import draft_column, draft_in
 from moderation.verdict.routing import QueueFacts, queue_facts
 from policies.live import active_policy
 
@@ -91,13 +93,14 @@ class JobPage:
     reports: list[Report]
     notes: list[JobNote]
     questions: list[Question]
+    draft: DecisionDraft | None
     creator_items: Sequence[Item]
     n_creator_blocked: int
 
 
 def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
-    """Return a job that the user may know of with its item, evidence, history and reports, and what they said of its matches
-    as `own_words`.
+    """Return a job that the user may know of with its item, evidence, history and reports, their own draft, and what they said
+    of its matches as `own_words`.
 
     The creator's other items and the reports are those that the user may know of.
     """
@@ -106,7 +109,7 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         jobs_visible(user)
         .select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
         .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
-        .annotate(own_words=own_words_column(user.pk, "item_id"), **basis)
+        .annotate(own_words=own_words_column(user.pk, "item_id"), own_draft=draft_column(user.pk), **basis)
         .filter(key=job_key)
         .first()
     )
@@ -126,6 +129,7 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         reports=list(reports_visible(user).filter(item=job.item).order_by("-created_at")),
         notes=list(job_notes(job_key)),
         questions=list(job.questions.filter(answered_at__isnull=True).select_related("asker").order_by("-created_at")),
+        draft=draft_in(getattr(job, "own_draft", None)),
         creator_items=latest,
         n_creator_blocked=latest[0].n_blocked if latest else 0,
     )

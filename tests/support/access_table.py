@@ -27,6 +27,8 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "job_decide": ("post", NOBODY_KEY, 404, REVIEWERS),
     "job_release": ("post", NOBODY_KEY, 404, REVIEWERS),
     "job_heartbeat": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "job_draft": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "job_draft_discard": ("post", NOBODY_KEY, 404, REVIEWERS),
     "job_skip": ("post", NOBODY_KEY, 404, REVIEWERS),
     "job_ask": ("post", NOBODY_KEY, 404, REVIEWERS),
     "shift_end": ("post", [], 302, REVIEWERS),

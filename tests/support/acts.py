@@ -555,6 +555,8 @@ ACTS: dict[str, Callable[[], Act]] = {
 #: Addresses that take other methods than GET and write no row, and why.
 WITHOUT_ROW: dict[str, str] = {
     "job_heartbeat": "a lease that goes on; its claim and its end are rows",
+    "job_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
+    "job_draft_discard": "forgets what they themselves had typed and not sent",
     "terms_tried": "tries terms on a text; stores nothing",
     "match_look": "compares a picture with banks; stores nothing",
     "api-events": "what viewers watched: counted for the feed, with no actor",

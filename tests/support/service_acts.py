@@ -260,6 +260,7 @@ _DECIDED = (
 )
 _PART = "a part of the act that calls it, which writes the row in the same transaction"
 _MAIL = "moves messages between processes; what a message leads to has rows of its own, a dead one too"
+_DRAFT = "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it"
 _DERIVED = "files and numbers worked out from what is stored; they can be made again"
 
 #: `module.function` -> why it writes rows of its own and none of the audit log.
@@ -311,6 +312,11 @@ WITHOUT_ROW: dict[str, str] = {
     "jobs.opening.jobs_close": _PART,
     "jobs.opening.queue_of": "makes a queue that the policy names when it is first needed; the version's steps are rows",
     "review.leases.job_heartbeat": "a lease that goes on; its claim and its end are rows",
+    "review.drafts.draft_keep": _DRAFT,
+    "review.drafts.draft_drop": _DRAFT,
+    "review.drafts.draft_hand_back": _DRAFT,
+    "review.drafts.drafts_settle": _DRAFT,
+    "review.drafts.drafts_expire": _DRAFT,
     "outbox.messages.claim_kept": _MAIL,
     "outbox.promise.item_joined": _MAIL,
     "outbox.promise.message_add": _MAIL,
@@ -355,6 +361,9 @@ READS: dict[str, str] = {
     "intake.submit.item_begin": "looks whether an upload is known",
     "intake.submit.needs_deep_pass": "looks at an upload",
     "review.leases.job_held": "reads the job that one holds",
+    "review.drafts.draft_of": "reads one's own draft",
+    "review.drafts.draft_column": "reads one's own draft",
+    "review.drafts.draft_in": "reads one's own draft",
     "review.held.job_under_lease": "locks the job that one holds",
     "review.held.unlease": "ends a lease in memory; whoever stores it writes the row",
     "review.next_job.seat_of": "reads what a claim goes by",

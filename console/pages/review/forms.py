@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from moderation.review.giving_back import SkipReason
+from moderation.models.job_note import SkipReason
 from moderation.verdict.job_order import language_of
 
 

@@ -12,8 +12,8 @@ from console.http import HtmxRequest, redirect_to
 from console.pages.review.forms import AskForm, ShiftForm, SkipForm
 from console.pages.review.views import answer_after_lost, answer_again, answer_taken, go_on
 from moderation.exceptions import HandBackInvalid, LeaseLost
+from moderation.models.job_note import SkipReason
 from moderation.review import giving_back, leases
-from moderation.review.giving_back import SkipReason
 
 
 def _token(request: HtmxRequest) -> str:

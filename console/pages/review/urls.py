@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.pages.review import giving_back, queues, seats, views
+from console.pages.review import drafts, giving_back, queues, seats, views
 
 urlpatterns = [
     path("queues/", queues.queue_list, name="queue_list"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("jobs/<uuid:key>/skip", giving_back.job_skip, name="job_skip"),
     path("jobs/<uuid:key>/ask", giving_back.job_ask, name="job_ask"),
     path("jobs/<uuid:key>/heartbeat", views.job_heartbeat, name="job_heartbeat"),
+    path("jobs/<uuid:key>/draft/", drafts.job_draft, name="job_draft"),
+    path("jobs/<uuid:key>/draft/discard", drafts.job_draft_discard, name="job_draft_discard"),
     path("shift/end", giving_back.shift_end, name="shift_end"),
     path("answers/<uuid:key>/read", giving_back.answer_read, name="answer_read"),
     path("seat/", seats.seat_page, name="seat_page"),

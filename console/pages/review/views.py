@@ -1,5 +1,6 @@
 """One job: the page of its reviewer, the decision, giving it back, staying on it."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from console.pages.changed import Changed, describe_changes
 from console.pages.forms import DecisionForm, categories, category_names
 from console.pages.looks import job_looked
 from console.pages.media.panel import media_panel
+from console.pages.review.drafts import draft_context, keep_refused, typed_on
 from console.pages.review.forms import AskForm, SkipForm
 from console.pages.review.notes import notes_told, say_raised, why_next
 from moderation.decisions.basis import Basis, basis_from, basis_of
@@ -25,10 +27,9 @@ from moderation.items.match_words import words_in
 from moderation.items.timeline import timeline as moments_of
 from moderation.items.visibility import category_visible, job_hides_media
 from moderation.models import Decision, Job
-from moderation.models.job_note import NoteKind
+from moderation.models.job_note import NoteKind, SkipReason
 from moderation.review import leases
 from moderation.review import queries as review_queries
-from moderation.review.giving_back import SkipReason
 from moderation.review.queries import JobPage, severity_of
 from policies.decision.compiled import CompiledPolicy
 from policies.errors import PolicyUnavailable
@@ -58,7 +59,7 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
     try:
         basis, page = _read(request, key)
         if not holds(request.user, page.job, timezone.now()):
-            return _answer_lost(request, page.job, form)
+            return _answer_lost(request, page.job)
         if not form.is_valid():
             return _again(request, basis, page, form)
         leases.job_decide(
@@ -71,9 +72,9 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
     except DecisionChanged:
         return _again(request, *_read(request, key), form, is_overtaken=True)
     except JobTaken as taken:
-        return answer_taken(request, taken.job, form)
+        return answer_taken(request, taken.job)
     except LeaseLost:
-        return answer_after_lost(request, key, form)
+        return answer_after_lost(request, key)
     return _next(request, page)
 
 
@@ -129,6 +130,7 @@ def _again(
 ) -> HttpResponse:
     """Show the page with what was typed: 409 and what changed where it was overtaken, 422 where something is missing."""
     job_looked(request.user, page.job)
+    page = replace(page, draft=keep_refused(request, page.job))
     changed = describe_changes(form.sent, basis, page.decisions)
     context = job_context(request, basis, page, form, changed)
     return render_page(
@@ -165,30 +167,32 @@ def answer_again(
     if not holds(request.user, page.job, timezone.now()):
         return _answer_lost(request, page.job)
     job_looked(request.user, page.job)
-    context = job_context(request, basis, page) | {"skip": skip, "ask": ask}
+    page = replace(page, draft=keep_refused(request, page.job))
+    sent = {name: form for name, form in (("skip", skip), ("ask", ask)) if form}
+    context = job_context(request, basis, page) | sent
     return render_page(request, "review/job.html", context, fragment="job", status=422)
 
 
-def answer_after_lost(request: HtmxRequest, key: UUID, form: DecisionForm | None = None) -> HttpResponse:
+def answer_after_lost(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Say what became of a job that the service says is not the person's: it may have been taken a moment ago."""
     try:
-        return _answer_lost(request, job_mine(request.user, key).job, form)
+        return _answer_lost(request, job_mine(request.user, key).job)
     except JobTaken as taken:
-        return answer_taken(request, taken.job, form)
+        return answer_taken(request, taken.job)
 
 
-def _answer_lost(request: HtmxRequest, job: Job, form: DecisionForm | None = None) -> HttpResponse:
-    return render_page(request, "review/job_away.html", _away(request, job, form), fragment="away", status=409)
+def _answer_lost(request: HtmxRequest, job: Job) -> HttpResponse:
+    return render_page(request, "review/job_away.html", _away(request, job), fragment="away", status=409)
 
 
-def answer_taken(request: HtmxRequest, job: Job, form: DecisionForm | None = None, status: int = 409) -> HttpResponse:
+def answer_taken(request: HtmxRequest, job: Job, status: int = 409) -> HttpResponse:
     """Tell the person from whom a job was taken why, and give back what they had typed."""
     why = refusal_of_lease(request.user, job)
-    context = _away(request, job, form) | {"why": f"{why} {NOTHING_RECORDED}", "is_hidden": why != job.taken_why}
+    context = _away(request, job) | {"why": f"{why} {NOTHING_RECORDED}", "is_hidden": why != job.taken_why}
     return render_page(request, "review/job_away.html", context, fragment="away", status=status)
 
 
-def _away(request: HtmxRequest, job: Job, form: DecisionForm | None = None) -> dict[str, Any]:
+def _away(request: HtmxRequest, job: Job) -> dict[str, Any]:
     job_looked(request.user, job)
     decision = job.decision
     return {
@@ -197,7 +201,7 @@ def _away(request: HtmxRequest, job: Job, form: DecisionForm | None = None) -> d
         "is_mine": holds(request.user, job, timezone.now()),
         "has_expired": job.lease_holder_id == request.user.pk,
         "decided_by_me": decision is not None and decision.actor_id == request.user.pk,
-        "typed": form.typed(category_names()) if form else [],
+        "typed": typed_on(request, job),
     }
 
 
@@ -219,8 +223,8 @@ def job_context(
     current = page.item.current_decision
     policy = policy_of(current)
     levels = levels_of(current, policy)
-    chosen = form["category"].value() if form else page.job.category
-    initial = {"category": page.job.category, "lease_token": page.job.lease_token}
+    forms = draft_context(request, page, basis, names, form)
+    chosen = forms["form"]["category"].value()
     at = timeline.moment_asked(request.GET.get("at"), page.item.lasts_ms)
     rows = evidence.rows_of(page.findings, levels, names, changed.known if changed else None)
     return {
@@ -243,10 +247,9 @@ def job_context(
         "severity": severity_of(page.job),
         "notes": notes_told(page.notes, names),
         "last_raise": next((str(note.key) for note in page.notes if note.kind == NoteKind.RAISED), ""),
-        "answer": request.POST.get("answer", ""),
         "questions": page.questions,
         "reasons": SkipReason.choices,
-        "form": form or DecisionForm(names=names, initial=initial),
+        **forms,
         **basis_context(request, basis, names),
         "changed": changed,
     }

@@ -112,6 +112,14 @@
     const fields = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && form.elements[name]?.type !== "hidden");
     sessionStorage.setItem(KEPT, JSON.stringify({ path: location.pathname, action: form.getAttribute("action"), fields }));
   });
+  function fill(root, fields) {
+    for (const [name, value] of fields) {
+      const boxes = all(`[name="${CSS.escape(name)}"]`, root);
+      const choices = boxes.filter((el) => /^(radio|checkbox)$/.test(el.type));
+      if (choices.length) choices.filter((el) => el.value === value).forEach((el) => { el.checked = true; });
+      else if (boxes.length) boxes[0].value = value;
+    }
+  }
   function bringBack() {
     if (location.pathname.startsWith("/accounts/")) return;
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
@@ -121,15 +129,97 @@
     if (!kept || !isBack || kept.path !== location.pathname) return;
     const form = all("form").find((one) => one.getAttribute("action") === kept.action);
     if (!form) return;
-    for (const [name, value] of kept.fields) {
-      const boxes = all(`[name="${CSS.escape(name)}"]`, form).filter((el) => /^(radio|checkbox)$/.test(el.type));
-      if (boxes.length) boxes.filter((el) => el.value === value).forEach((el) => { el.checked = true; });
-      else if (form.elements[name]) form.elements[name].value = value;
-    }
+    fill(form, kept.fields);
     form.closest("details")?.setAttribute("open", "");
     say("What you had typed is back; it was not sent yet.");
   }
   bringBack();
+
+  // --- drafts: what is typed on a job is kept by the server; in this tab as well until the server has it ------------
+  const DRAFT_MS = 1500;
+  const DRAFTED = ["outcome", "category", "note", "min_age", "territories", "answer", "skip_note", "question", "reason"];
+  const draftForm = () => document.querySelector("form[data-draft]");
+  const draftKey = (form) => `draft:${form.dataset.draft}`;
+  let draftTimer = 0;
+  let draftSays = "";
+  let isUnkept = false; // typed, and no request has taken it along yet
+  let isWaiting = false; // a request has, and did not get through
+  function draftFields(form) {
+    const fields = DRAFTED.map((name) => [name, all(`#job [name=${name}]`).find((el) => el.type !== "radio" || el.checked)?.value]);
+    return fields.filter(([, value]) => value !== undefined);
+  }
+  document.addEventListener("input", (event) => {
+    const form = draftForm();
+    if (!form || !DRAFTED.includes(event.target.name) || !event.target.closest("#job")) return;
+    isUnkept = true;
+    clearTimeout(draftTimer);
+    draftTimer = setTimeout(() => keepDraft(form), DRAFT_MS);
+  });
+  async function keepDraft(form, headers = {}) {
+    clearTimeout(draftTimer);
+    isUnkept = false;
+    const fields = draftFields(form);
+    const body = new FormData();
+    for (const name of ["csrfmiddlewaretoken", "expected_decision"]) body.set(name, form.elements[name].value);
+    for (const [name, value] of fields) body.set(name, value);
+    // Named by the draft that it follows: once the server has a later one, from here or from another tab, this is outdated.
+    sessionStorage.setItem(draftKey(form), JSON.stringify({ of: form.dataset.draftOf, after: form.dataset.draftAt, fields }));
+    try {
+      const answer = await fetch(form.dataset.draft, { method: "POST", body, headers, keepalive: true, redirect: "manual" });
+      isWaiting = answer.status >= 429;
+      if (answer.status === 204) keptDraft(form, answer.headers.get("Draft-Kept-At"));
+      else if (answer.status === 413) tellDraft(form, (await answer.json().catch(() => ({}))).detail || "This is more than a draft holds. It stays on this page: shorten it, or copy it to a safe place.");
+      else if (answer.status === 404) sessionStorage.removeItem(draftKey(form));
+      else tellDraft(form, "Your draft is not kept yet; it stays in this tab.");
+    } catch {
+      isWaiting = true;
+      tellDraft(form, "The server cannot be reached. Your draft stays in this tab and is sent when it is back.");
+    }
+  }
+  function keptDraft(form, at) {
+    form.dataset.draftAt = at;
+    if (!isUnkept) sessionStorage.removeItem(draftKey(form));
+    tellDraft(form, at && `Draft kept ${at.slice(11, 16)}`, "Draft kept.");
+  }
+  // Read out when it begins to be kept, and when it is not: not with each time of day.
+  function tellDraft(form, text, aloud = text) {
+    const told = form.querySelector("[data-draft-told]");
+    told.textContent = text;
+    told.hidden = !text;
+    if (text && aloud !== draftSays) { draftSays = aloud; say(aloud); }
+  }
+  function forgetDraft(form) {
+    clearTimeout(draftTimer);
+    isUnkept = isWaiting = false;
+    sessionStorage.removeItem(draftKey(form));
+  }
+  // What is sent is no draft any more, and what is refused the server keeps. Nothing of it may come after the decision.
+  document.addEventListener("submit", (event) => {
+    const form = draftForm();
+    const isSent = event.target.matches("[data-discard]") || DRAFTED.some((name) => event.target.elements[name]);
+    if (form && isSent) forgetDraft(form);
+  });
+  document.addEventListener("htmx:sendError", () => { const form = draftForm(); if (form) keepDraft(form); });
+  const keepUnkept = () => { const form = draftForm(); if (form && isUnkept) keepDraft(form); };
+  addEventListener("pagehide", keepUnkept);
+  document.addEventListener("visibilitychange", () => { if (document.hidden) keepUnkept(); });
+  const sendWaiting = () => { const form = draftForm(); if (form && isWaiting) keepDraft(form, { "X-Poll": "1" }); };
+  addEventListener("online", sendWaiting);
+  setInterval(sendWaiting, 15 * 1000);
+  function draftBack() {
+    const form = draftForm();
+    const held = form && JSON.parse(sessionStorage.getItem(draftKey(form)) || "null");
+    if (!held || isUnkept) return;
+    if (held.of !== form.dataset.draftOf || held.after !== form.dataset.draftAt) { sessionStorage.removeItem(draftKey(form)); return; }
+    fill(document.getElementById("job"), held.fields);
+    for (const [name, value] of held.fields) {
+      if (value && (name === "skip_note" || name === "question")) document.querySelector(`#job [name=${name}]`)?.closest("details")?.setAttribute("open", "");
+    }
+    say("What you had typed is back; it was not sent.");
+    keepDraft(form);
+  }
+  document.addEventListener("htmx:afterSettle", draftBack);
+  draftBack();
 
   // --- two inputs for one number, a range and one to type in: each follows the other ------------------------------
   document.addEventListener("input", (event) => {

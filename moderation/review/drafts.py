@@ -1,0 +1,137 @@
+"""Drafts of decisions: what a person had typed and not sent is there again wherever, and whenever, they open the job."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import JSONObject
+
+from moderation.exceptions import DraftTooLarge
+from moderation.items.visibility import jobs_visible
+from moderation.models import AuditEvent, DecisionDraft, Item, Job
+from moderation.models.draft import MAX_DRAFT_CHARACTERS
+from moderation.models.job_note import SkipReason
+from moderation.models.review import JobState
+
+#: What of a page is kept. Not among them: whatever says what a decision was made on or by which claim, and why a job is skipped.
+DECISION_FIELDS = ("outcome", "category", "note", "min_age", "territories", "answer")
+HAND_BACK_FIELDS = ("skip_note", "question")
+KEPT_DAYS = 14
+
+
+@transaction.atomic
+def draft_keep(
+    *, actor: User, job_key: str, fields: Mapping[str, str], basis: str, now: datetime
+) -> DecisionDraft | None:
+    """Keep what somebody typed on a job's page in place of what they had typed before; None where there is nothing to keep.
+
+    1. lock the job, so that this comes before the person's decision, or sees it and keeps nothing,
+    2. check that they have or had the job, and may still know of it,
+    3. write, or delete where all was emptied.
+
+    Args:
+        fields: the page's fields as they were sent; others than those of a draft are passed over.
+        basis: token of the `Basis` that the page was made from.
+
+    Raises:
+        Job.DoesNotExist: there is none that they may know of.
+        PermissionDenied: they never had it, or may not review.
+        DraftTooLarge: it is more than fits; what was kept before stays.
+    """
+    if not actor.has_perm("moderation.review_jobs"):
+        raise PermissionDenied("Only reviewers have drafts of decisions.")
+    job = jobs_visible(actor).select_for_update(of=("self",), no_key=True).get(key=job_key)
+    if not _has_had(actor, job):
+        raise PermissionDenied("Only who has or had the job keeps a draft of its decision.")
+    mine = DecisionDraft.objects.filter(person=actor, job=job)
+    typed = _clean(fields)
+    if _is_decided_by(actor, job) or typed in ({}, {"category": job.category}):
+        mine.delete()
+        return None
+    if len(json.dumps(typed, ensure_ascii=False)) > MAX_DRAFT_CHARACTERS:
+        raise DraftTooLarge(
+            f"This is more than a draft holds ({MAX_DRAFT_CHARACTERS:,} characters), so it was not kept. "
+            "It stays on this page: shorten it, or copy it to a safe place."
+        )
+    values = {"fields": typed, "basis": basis[:200], "updated_at": now}
+    return DecisionDraft.objects.update_or_create(person=actor, job=job, defaults=values)[0]
+
+
+def _has_had(actor: User, job: Job) -> bool:
+    if actor.pk in (job.lease_holder_id, job.taken_from_id):
+        return True
+    claims = AuditEvent.objects.filter(object_key=str(job.key), object_type="job", action="job.claimed", actor=actor)
+    return claims.exists()
+
+
+def _is_decided_by(actor: User, job: Job) -> bool:
+    return job.state == JobState.DECIDED and job.decision is not None and job.decision.actor_id == actor.pk
+
+
+def _clean(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return what was typed, without what is empty and what no database takes.
+
+    Whoever says that a job was too much for them is promised that nothing of it is written down, so neither is the word beside it.
+    """
+    names = DECISION_FIELDS + HAND_BACK_FIELDS
+    values = {name: _storable(fields.get(name, "")) for name in names}
+    if fields.get("reason") == SkipReason.TOO_MUCH:
+        values["skip_note"] = ""
+    return {name: value for name, value in values.items() if value.strip()}
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "").encode(errors="ignore").decode()
+
+
+def draft_of(actor: User, job: Job) -> DecisionDraft | None:
+    """Return the person's own draft on a job that they may (still) know of."""
+    return DecisionDraft.objects.filter(person=actor, job__in=jobs_visible(actor).filter(pk=job.pk)).first()
+
+
+def draft_column(person_id: int) -> Subquery:
+    """Return a person's own draft as a column of jobs, for pages whose queries are counted; `draft_in` reads it."""
+    own = DecisionDraft.objects.filter(person_id=person_id, job=OuterRef("pk"))
+    return Subquery(own.values(json=JSONObject(fields="fields", basis="basis", updated_at="updated_at")))
+
+
+def draft_in(column: Mapping[str, Any] | None) -> DecisionDraft | None:
+    """Return what `draft_column` found."""
+    if column is None:
+        return None
+    return DecisionDraft(**{**column, "updated_at": datetime.fromisoformat(column["updated_at"])})
+
+
+def draft_drop(*, actor: User, job_key: str) -> bool:
+    """Delete the person's own draft on a job; return whether there was one. A repeat changes nothing."""
+    return bool(DecisionDraft.objects.filter(person=actor, job__key=job_key).delete()[0])
+
+
+def drafts_settle(*, actor: User, item: Item) -> int:
+    """Delete what a person had typed on an item's jobs: it was sent, and recorded. Inside the transaction of their decision."""
+    return DecisionDraft.objects.filter(person=actor, job__item=item).delete()[0]
+
+
+def draft_hand_back(*, actor: User, job: Job) -> None:
+    """Forget the words beside a job's giving back: they were sent. What was typed of a decision stays.
+
+    Inside the transaction that gives the job back, with it locked.
+    """
+    mine = DecisionDraft.objects.filter(person=actor, job=job).first()
+    if mine is None:
+        return
+    mine.fields = {name: value for name, value in mine.fields.items() if name not in HAND_BACK_FIELDS}
+    if mine.fields:
+        mine.save(update_fields=["fields"])
+    else:
+        mine.delete()
+
+
+def drafts_expire(*, now: datetime) -> int:
+    """Delete drafts that nobody touched for long; return how many."""
+    return DecisionDraft.objects.filter(updated_at__lt=now - timedelta(days=KEPT_DAYS)).delete()[0]
