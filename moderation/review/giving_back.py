@@ -128,12 +128,13 @@ def shift_end(*, actor: User, note: str, now: datetime) -> int:
 @transaction.atomic
 def answer_seen(*, actor: User, key: str, now: datetime) -> bool:
     """Put an answer aside that its asker has read; return whether there was one that they had not."""
-    n_seen = Question.objects.filter(key=key, asker=actor, answered_at__isnull=False, seen_at__isnull=True).update(
-        seen_at=now
-    )
-    if n_seen:
-        audit_write(actor=actor, action="question.answer_read", object_type="question", object_key=key)
-    return bool(n_seen)
+    unseen = Question.objects.filter(key=key, asker=actor, answered_at__isnull=False, seen_at__isnull=True)
+    question = unseen.select_related("job").select_for_update(of=("self",)).first()
+    if question is None:
+        return False
+    unseen.update(seen_at=now)
+    audit_write(actor=actor, action="job.answer_read", object_type="job", object_key=question.job.key)
+    return True
 
 
 def question_of(actor: User, key: str) -> Question | None:

@@ -169,9 +169,8 @@ def _recent_folds(text: str) -> tuple[Normalised, tuple[Normalised, ...]]:
 
 def _strokes(found: Normalised, original: str) -> list[Normalised]:
     """Return the text with "l" for each capital "I" that may be one: after a small letter, or of a fancy font."""
-    places = (
-        [m.end() - 1 for m in _STROKE.finditer(original)] if original.isascii() else _fancy_strokes(found, original)
-    )
+    is_in_place = original.isascii() and len(found.text) == len(original)  # no control character was dropped
+    places = [m.end() - 1 for m in _STROKE.finditer(original)] if is_in_place else _fancy_strokes(found, original)
     if not places:
         return []
     text = list(found.text)

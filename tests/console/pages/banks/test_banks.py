@@ -56,7 +56,7 @@ def met(entry: HashEntry, name: str = "met-1", **kwargs: Any) -> Any:
 
 
 def page_of(client: Client, slug: str = "known", **query: str) -> str:
-    return client.get(reverse("bank_page", args=[slug]), query).content.decode()
+    return " ".join(client.get(reverse("bank_page", args=[slug]), query).content.decode().split())
 
 
 def near(value: str, n_bits: int) -> str:
