@@ -84,8 +84,10 @@ class Bodies:
                 await self._receive_into(file, protocol, length, whole=is_small)
                 yield file
             finally:
-                # Behind what is being written to it, and not in the loop.
-                self.writer.submit(file.close)
+                if is_small:
+                    file.close()
+                else:  # behind what is being written to it, and not in the loop
+                    self.writer.submit(file.close)
 
     @contextmanager
     def _room(self, length: int, *, in_memory: bool) -> Iterator[None]:
