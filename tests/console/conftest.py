@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -19,6 +20,12 @@ from tests.support.sign_in import signed_in
 def _quick_passwords(settings: Settings) -> None:
     """Hash passwords quickly: tests make many people, and the cost of guessing them is not what is tested."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _counts_of_its_own() -> None:
+    """Forget how often other tests signed in or called: all come from one address, which may try so often a minute."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -318,6 +318,7 @@ WITHOUT_ROW: dict[str, str] = {
     "review.drafts.drafts_settle": _DRAFT,
     "review.drafts.drafts_expire": _DRAFT,
     "outbox.messages.claim_kept": _MAIL,
+    "outbox.messages.claimable": "a condition of queries",
     "outbox.promise.item_joined": _MAIL,
     "outbox.promise.message_add": _MAIL,
     "outbox.messages.message_begin": _MAIL,

@@ -31,7 +31,7 @@ def _keep(browser: Client, job: Job, **fields: str) -> Any:
 
 
 def _page(browser: Client, job: Job) -> str:
-    return browser.get(reverse("job_page", args=[job.key])).content.decode()
+    return " ".join(browser.get(reverse("job_page", args=[job.key])).content.decode().split())
 
 
 def _decide(browser: Client, job: Job, *, htmx: bool = False, **fields: Any) -> Any:
