@@ -43,11 +43,11 @@ def test_what_was_typed_is_kept_and_there_again_after_a_reload(page: Any) -> Non
     page.keyboard.press("3")
     page.fill("#id_note", "A sentence that took a while.")
     page.wait_for_selector("text=/Draft kept \\d\\d:\\d\\d/")
-    assert page.inner_text("#live") == "Draft kept."
-    page.evaluate("document.getElementById('live').textContent = ''")
+    assert page.inner_text("#said") == "Draft kept."
+    page.evaluate("document.getElementById('said').textContent = ''")
     page.fill("#id_note", "A sentence that took a while, and more.")
     _until(lambda: _note().endswith("more."))
-    assert page.inner_text("#live") == ""  # said once, not with each save
+    assert page.inner_text("#said") == ""  # said once, not with each save
     page.fill("#id_note", "Typed just before the page was left.")
     page.reload()
     page.wait_for_selector("text=is back; it was not sent.")
