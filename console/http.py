@@ -1,11 +1,12 @@
 """What views share about HTTP: the typed request, page-or-fragment rendering, redirects that htmx follows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -24,6 +25,19 @@ def render_page(
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
     name = f"{template}#{fragment}" if fragment and htmx and not htmx.history_restore_request else template
     return render(request, name, context, status=status)
+
+
+def refused_page(
+    status: int, title: str, detail: str, *, back: str = "/", typed: Sequence[tuple[str, str]] = ()
+) -> HttpResponse:
+    """Render a refusal that stands alone: it needs no database, no session and no user.
+
+    Args:
+        back: the page that the refused form is on; "/" where nobody knows.
+        typed: field and value of what was typed and no form can take any more.
+    """
+    context = {"title": title, "detail": detail, "back": back, "typed": typed}
+    return HttpResponse(render_to_string("refused.html", context), status=status)
 
 
 def redirect_to(request: HttpRequest, target: str, *args: object) -> HttpResponse:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 
 from console.access import back_to
+from console.http import refused_page
 
 #: Fields of forms that nobody typed.
 _NOT_TYPED = frozenset({"csrfmiddlewaretoken", "password", "lease_token", "expected_decision", "next"})
@@ -23,7 +23,7 @@ class MethodRefusedMiddleware:
         if response.status_code != 405 or response.content or request.path_info.startswith("/api/"):
             return response
         detail = "This address takes forms from its own page; it is not one to open or to reload."
-        page = _refuse(request, 405, "Not opened this way", detail)
+        page = refused_page(405, "Not opened this way", detail)
         page["Allow"] = response.get("Allow", "")
         return page
 
@@ -38,7 +38,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         "You have signed in again, or out, since this form was sent to you. Open its page again and send it from there."
     )
     typed = list(_typed_in(request)) if back != "/" else []
-    return _refuse(request, 403, "This form is from another session", detail, back=back, typed=typed)
+    return refused_page(403, "This form is from another session", detail, back=back, typed=typed)
 
 
 def _typed_in(request: HttpRequest) -> Iterator[tuple[str, str]]:
@@ -46,16 +46,3 @@ def _typed_in(request: HttpRequest) -> Iterator[tuple[str, str]]:
     for name, value in request.POST.items():
         if isinstance(value, str) and value.strip() and not any(part in name for part in _NOT_TYPED):
             yield name.replace("_", " ").capitalize()[:64], value[:_TYPED_MAX]
-
-
-def _refuse(
-    request: HttpRequest,
-    status: int,
-    title: str,
-    detail: str,
-    *,
-    back: str = "/",
-    typed: list[tuple[str, str]] | None = None,
-) -> HttpResponse:
-    context = {"status": status, "title": title, "detail": detail, "back": back, "typed": typed or []}
-    return HttpResponse(render_to_string("refused.html", context), status=status)

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.urls import Resolver404, ResolverMatch, resolve
 
 from console.api.problems import TITLES, problem_response
+from console.http import refused_page
 from policies.untrusted import whole_number
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -85,5 +85,4 @@ class BodyLimitMiddleware:
 def _refuse(request: HttpRequest, status: int, detail: str) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         return problem_response(status, detail)
-    context = {"status": status, "title": TITLES.get(status, TITLES[400]), "detail": detail}
-    return HttpResponse(render_to_string("refused.html", context), status=status)
+    return refused_page(status, TITLES.get(status, TITLES[400]), detail)

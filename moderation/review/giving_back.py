@@ -10,15 +10,14 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from moderation.audit.log import audit_write
-from moderation.decisions.locking import item_locked
-from moderation.exceptions import HandBackInvalid, LeaseLost
+from moderation.exceptions import HandBackInvalid
 from moderation.jobs.opening import queue_of
 from moderation.jobs.questions import question_ask
-from moderation.models import Item, Job, JobNote, Question, Reviewer
+from moderation.models import Job, JobNote, Question, Reviewer
 from moderation.models.job_note import NoteKind, SkipReason
 from moderation.models.review import JobState
 from moderation.review.drafts import draft_hand_back
-from moderation.review.held import job_pass, job_under_lease
+from moderation.review.held import item_under_lease, job_give_back, job_pass, job_under_lease
 from moderation.verdict.routing import route_job
 from policies.choices import SENIOR_QUEUE
 from policies.live import active_policy
@@ -45,11 +44,11 @@ def job_skip(*, actor: User, job_key: str, lease_token: str, reason: str, note: 
     if reason == SkipReason.ADVICE:
         return job_ask(actor=actor, job_key=job_key, lease_token=lease_token, question=note, now=now).job
     job = job_under_lease(job_key, actor, lease_token, now)
-    job_pass(job=job, actor=actor, now=now)
     draft_hand_back(actor=actor, job=job)
     if reason == SkipReason.TOO_MUCH:
-        audit_write(actor=actor, action="job.released", object_type="job", object_key=job.key)
+        job_give_back(job=job, actor=actor, now=now)
         return job
+    job_pass(job=job, actor=actor, now=now)
     text = f"{_NOTES[SkipReason(reason)]} {note.strip()}".strip()
     _leave(job, actor, text, now)
     audit_write(actor=actor, action="job.skipped", object_type="job", object_key=job.key, reason=reason)
@@ -75,7 +74,7 @@ def job_ask(*, actor: User, job_key: str, lease_token: str, question: str, now: 
     """
     if not question.strip():
         raise HandBackInvalid("question", "Write what you want to know; the senior reads nothing else of you.")
-    item = _item_of(job_key)
+    item = item_under_lease(job_key)
     job = job_under_lease(job_key, actor, lease_token, now)
     job_pass(job=job, actor=actor, now=now)
     draft_hand_back(actor=actor, job=job)
@@ -88,13 +87,6 @@ def job_ask(*, actor: User, job_key: str, lease_token: str, question: str, now: 
     asked = question_ask(job=job, asker=actor, text=question, now=now)
     audit_write(actor=actor, action="job.asked", object_type="job", object_key=job.key, question=str(asked.key))
     return asked
-
-
-def _item_of(job_key: str) -> Item:
-    try:
-        return item_locked(jobs__key=job_key)
-    except Item.DoesNotExist:
-        raise LeaseLost("There is no such job.") from None
 
 
 @transaction.atomic
@@ -113,10 +105,9 @@ def shift_end(*, actor: User, note: str, now: datetime) -> int:
     held = Job.objects.select_for_update(of=("self",), no_key=True).filter(lease_holder=actor, state=JobState.LEASED)
     jobs = list(held)
     for job in jobs:
-        job_pass(job=job, actor=actor, now=now)
+        job_give_back(job=job, actor=actor, now=now)
         if note.strip():
             _leave(job, actor, note.strip(), now)
-        audit_write(actor=actor, action="job.released", object_type="job", object_key=job.key)
     was_at_work = Reviewer.objects.filter(user=actor, at_work_at__isnull=False).update(at_work_at=None)
     if jobs or was_at_work:
         audit_write(

@@ -4,9 +4,23 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 
+from moderation.audit.log import audit_write
+from moderation.decisions.locking import item_locked
 from moderation.exceptions import LeaseLost
-from moderation.models import Job, JobPass
+from moderation.models import Item, Job, JobPass
 from moderation.models.review import JobState
+
+
+def item_under_lease(job_key: str) -> Item:
+    """Lock the item of a job, which comes before the job itself.
+
+    Raises:
+        LeaseLost: there is no such job.
+    """
+    try:
+        return item_locked(jobs__key=job_key)
+    except Item.DoesNotExist:
+        raise LeaseLost("There is no such job.") from None
 
 
 def job_under_lease(job_key: str, actor: User, token: str, now: datetime) -> Job:
@@ -45,3 +59,9 @@ def job_pass(*, job: Job, actor: User, now: datetime) -> None:
     unlease(job, JobState.OPEN)
     job.save()
     JobPass.objects.update_or_create(job=job, person=actor, defaults={"passed_at": now})
+
+
+def job_give_back(*, job: Job, actor: User, now: datetime) -> None:
+    """Give a job back without a word: all that is written of it, whatever the reason was. Called as `job_pass` is."""
+    job_pass(job=job, actor=actor, now=now)
+    audit_write(actor=actor, action="job.released", object_type="job", object_key=job.key)

@@ -9,16 +9,14 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
 from moderation.audit.log import audit_write
-from moderation.decisions.locking import item_locked
 from moderation.decisions.record import PersonVerdict, decision_by_person
-from moderation.exceptions import LeaseLost
 from moderation.jobs.opening import job_close, job_escalate
 from moderation.jobs.questions import question_ask, questions_answer, questions_move
-from moderation.models import Decision, Item, Job
+from moderation.models import Decision, Job
 from moderation.models.decision import DecisionStage
 from moderation.models.review import JobState
 from moderation.review.drafts import drafts_settle
-from moderation.review.held import job_pass, job_under_lease, unlease
+from moderation.review.held import item_under_lease, job_give_back, job_under_lease, unlease
 from moderation.review.next_job import Seat, job_pick, seat_of
 from policies.choices import Outcome
 from policies.live import active_policy
@@ -82,8 +80,7 @@ def job_release(*, actor: User, job_key: str, lease_token: str, now: datetime) -
         LeaseLost: it is not the actor's any more.
     """
     job = job_under_lease(job_key, actor, lease_token, now)
-    job_pass(job=job, actor=actor, now=now)
-    audit_write(actor=actor, action="job.released", object_type="job", object_key=job.key)
+    job_give_back(job=job, actor=actor, now=now)
     return job
 
 
@@ -143,7 +140,7 @@ def job_decide(
     """
     if not actor.has_perm("moderation.review_jobs"):
         raise PermissionDenied("Only reviewers decide jobs.")
-    item = _item_of(job_key)
+    item = item_under_lease(job_key)
     job = job_under_lease(job_key, actor, lease_token, now)
     decision = decision_by_person(
         actor=actor,
@@ -175,13 +172,6 @@ def job_decide(
         item=item.external_id,
     )
     return decision
-
-
-def _item_of(job_key: str) -> Item:
-    try:
-        return item_locked(jobs__key=job_key)
-    except Item.DoesNotExist:
-        raise LeaseLost("There is no such job.") from None
 
 
 def _end(job: Job, decision: Decision, now: datetime) -> None:

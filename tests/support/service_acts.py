@@ -366,6 +366,7 @@ READS: dict[str, str] = {
     "review.drafts.draft_column": "reads one's own draft",
     "review.drafts.draft_in": "reads one's own draft",
     "review.held.job_under_lease": "locks the job that one holds",
+    "review.held.item_under_lease": "locks the item of a job",
     "review.held.unlease": "ends a lease in memory; whoever stores it writes the row",
     "review.next_job.seat_of": "reads what a claim goes by",
     "review.next_job.reviewers_at_work": "lists who is at work",

@@ -1,5 +1,7 @@
 """A job that is not decided by whoever has it: given back, skipped for a reason, asked about, handed over."""
 
+from collections.abc import Callable
+from functools import wraps
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,35 +18,46 @@ from moderation.models.job_note import SkipReason
 from moderation.review import giving_back, leases
 
 
+def _on_held_job(view: Callable[[HtmxRequest, UUID], HttpResponse]) -> Callable[[HtmxRequest, UUID], HttpResponse]:
+    """Ask whether the job is the person's before the view does anything, and tell them where it went if it is not any more."""
+
+    @wraps(view)
+    def answered(request: HtmxRequest, key: UUID) -> HttpResponse:
+        try:
+            job_mine(request.user, key)
+            return view(request, key)
+        except JobTaken as taken:
+            return answer_taken(request, taken.job)
+        except LeaseLost:
+            return answer_after_lost(request, key)
+
+    return answered
+
+
 def _token(request: HtmxRequest) -> str:
     return request.POST.get("lease_token", "")
 
 
 @require_POST
 @requires(REVIEW)
+@_on_held_job
 def job_release(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Give the job back undecided."""
-    try:
-        job_mine(request.user, key)
-        leases.job_release(actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now())
-    except JobTaken as taken:
-        return answer_taken(request, taken.job)
-    except LeaseLost:
-        return answer_after_lost(request, key)
+    leases.job_release(actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now())
     messages.info(request, "You gave the job back; it is open for the next reviewer.")
     return redirect_to(request, "queue_list")
 
 
 @require_POST
 @requires(REVIEW)
+@_on_held_job
 def job_skip(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Skip the job for a reason and go on to the next one."""
     form = SkipForm(request.POST)
+    if not form.is_valid():
+        return answer_again(request, key, skip=form)
+    reason, note = form.cleaned_data["reason"], form.cleaned_data["skip_note"]
     try:
-        job_mine(request.user, key)
-        if not form.is_valid():
-            return answer_again(request, key, skip=form)
-        reason, note = form.cleaned_data["reason"], form.cleaned_data["skip_note"]
         giving_back.job_skip(
             actor=request.user,
             job_key=str(key),
@@ -56,10 +69,6 @@ def job_skip(request: HtmxRequest, key: UUID) -> HttpResponse:
     except HandBackInvalid as error:
         form.add_error("skip_note" if error.field == "question" else None, str(error))
         return answer_again(request, key, skip=form)
-    except JobTaken as taken:
-        return answer_taken(request, taken.job)
-    except LeaseLost:
-        return answer_after_lost(request, key)
     messages.info(request, _SKIPPED[reason])
     return go_on(request)
 
@@ -74,23 +83,19 @@ _SKIPPED: dict[str, str] = {
 
 @require_POST
 @requires(REVIEW)
+@_on_held_job
 def job_ask(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Pass the job to the seniors with a question and go on to the next one."""
     form = AskForm(request.POST)
+    if not form.is_valid():
+        return answer_again(request, key, ask=form)
     try:
-        job_mine(request.user, key)
-        if not form.is_valid():
-            return answer_again(request, key, ask=form)
         giving_back.job_ask(
             actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now(), **form.cleaned_data
         )
     except HandBackInvalid as error:
         form.add_error(error.field, str(error))
         return answer_again(request, key, ask=form)
-    except JobTaken as taken:
-        return answer_taken(request, taken.job)
-    except LeaseLost:
-        return answer_after_lost(request, key)
     messages.info(request, _SKIPPED[SkipReason.ADVICE])
     return go_on(request)
 
