@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from console.demo.embedded import Servers, servers_in
+from tests.support.migrated import restore_schema
 from tests.support.owner import flush_as_owner
 from tests.support.places import DATA
 
@@ -25,14 +26,28 @@ def test_dir() -> Path:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[ExitStack]:
     """Make and remove the test database as its owner; in between, tests run as the application's role."""
+    from django.db.backends.postgresql.creation import DatabaseCreation
     from django.db.backends.postgresql.operations import DatabaseOperations
 
     from moderation.db.owner import as_owner
 
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(DatabaseOperations, "execute_sql_flush", flush_as_owner)
+        patch.setattr(DatabaseCreation, "_create_test_db", _with_schema(DatabaseCreation._create_test_db))
         stack.enter_context(as_owner())
         yield stack
+
+
+def _with_schema(create: Callable[..., str]) -> Callable[..., str]:
+    """Let a test database begin as the migrated schema; what is left to migrate, and to grant, is migrated after it."""
+
+    def create_filled(*arguments: object, **options: object) -> str:
+        name = create(*arguments, **options)
+        if owner_url := os.environ.get("DATABASE_OWNER_URL"):
+            restore_schema(owner_url, name)
+        return name
+
+    return create_filled
 
 
 @pytest.fixture(scope="session")

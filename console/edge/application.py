@@ -16,8 +16,8 @@ from django.http import HttpResponseBase
 from console.api.limits import DEFAULT_BODY_BYTES, REFUSAL, refusal_of
 from console.edge.answers import Answering, answer
 from console.edge.blocks import pipe_to
-from console.edge.bodies import Bodies, BodyAbandoned, BodyRefused, Receiving
-from console.edge.callers import caller_known
+from console.edge.bodies import MEMORY_BYTES, Bodies, BodyAbandoned, BodyRefused, Receiving
+from console.edge.callers import RecentCallers, caller_known
 from console.edge.environ import Environ, Scope, environ_of, with_body
 from console.edge.health import Health, is_health
 from console.edge.pool import Pool
@@ -41,6 +41,7 @@ class Edge:
         self._handler = handler
         self._pool = Pool("django", n_threads)
         self._health = Health(self._ask)
+        self._recent = RecentCallers()
         self._files = ThreadPoolExecutor(2, "files")
         self._bodies = Bodies(ThreadPoolExecutor(1, "bodies"), settings.FILE_UPLOAD_TEMP_DIR)
 
@@ -76,7 +77,7 @@ class Edge:
 
     async def _with_body(self, environ: Environ, protocol: HttpProtocol, length: int) -> None:
         try:
-            if length > DEFAULT_BODY_BYTES and not await self._is_known(environ):
+            if length > DEFAULT_BODY_BYTES and not await self._is_known(environ, length):
                 await self._turn_away(environ, protocol)
                 return
             async with self._bodies.receive(protocol, length) as body:
@@ -84,11 +85,16 @@ class Edge:
         except BodyRefused as refused:
             await self._refuse(environ, protocol, refused.status, refused.detail)
 
-    async def _is_known(self, environ: Environ) -> bool:
+    async def _is_known(self, environ: Environ, length: int) -> bool:
+        if length <= MEMORY_BYTES and self._recent.knows(environ):
+            return True
         try:
-            return await self._pool.run(partial(caller_known, environ))
+            is_known = await self._pool.run(partial(caller_known, environ))
         except DatabaseError as error:
             raise BodyRefused(503, "Who you are cannot be looked up now. Try again shortly.") from error
+        if is_known:
+            self._recent.note(environ)
+        return is_known
 
     async def _turn_away(self, environ: Environ, protocol: HttpProtocol) -> None:
         """Let REST framework say what is wrong with a key, which it does before it reads; a page takes little of strangers."""

@@ -20,6 +20,39 @@ from console.edge.environ import Environ
 from console.identity.second_factor import hold_at
 from console.identity.session_life import session_is_over
 
+#: For so long a process takes a caller for known without asking again, and so many of them.
+RECENT_SECONDS = 2.0
+_MOST_RECENT = 256
+
+
+class RecentCallers:
+    """The callers of the API that were known a moment ago, by key and address. Used from the event loop only.
+
+    Asking costs a thread and a look-up before the body is read, and the answer is the same from one upload to the next. What
+    is let in by it is a body that fits into memory, no more: whether its sender may do what they ask, and how often, is asked
+    of every request once it is whole.
+    """
+
+    def __init__(self) -> None:
+        """Know nobody."""
+        self._until: dict[tuple[str, str, str], float] = {}
+
+    def knows(self, environ: Environ) -> bool:
+        """Say whether this caller was found to be known within RECENT_SECONDS; somebody without a key never was."""
+        return "HTTP_AUTHORIZATION" in environ and time.monotonic() < self._until.get(_caller(environ), 0.0)
+
+    def note(self, environ: Environ) -> None:
+        """Remember a caller who was just found to be known."""
+        if "HTTP_AUTHORIZATION" not in environ:  # a session ends, and shows its second factor, between two requests
+            return
+        if len(self._until) >= _MOST_RECENT:
+            self._until.clear()
+        self._until[_caller(environ)] = time.monotonic() + RECENT_SECONDS
+
+
+def _caller(environ: Environ) -> tuple[str, str, str]:
+    return environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["HTTP_AUTHORIZATION"]
+
 
 def caller_known(environ: Environ) -> bool:
     """Return whether somebody may send more than anybody may, without reading any of it.

@@ -74,7 +74,7 @@ def asking(live: Live) -> Iterator[Asker]:
 
 def client_tool(name: str, *arguments: str) -> None:
     """Run one of PostgreSQL's own tools, as the runbook has it."""
-    command = [str(embedded._pg_bin() / name), *arguments]
+    command = [str(embedded.postgres_bin() / name), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
 

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
+from tests.support.migrated import restore_schema_once
 from tests.support.places import ROOT
 
 _START_SECONDS = 60
@@ -45,6 +47,8 @@ def prepare() -> None:
 
     from console.models import SCOPES, ApiKey
 
+    if owner_url := os.environ.get("DATABASE_OWNER_URL"):
+        restore_schema_once(owner_url, urlsplit(os.environ["DATABASE_URL"]).path.removeprefix("/"))
     call_command("migrate", verbosity=0)
     call_command("roles_sync", verbosity=0)
     call_command("policy_seed", verbosity=0)

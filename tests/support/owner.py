@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from tests.support.migrated import restore_schema
+
 #: A flush leaves it: a database without a history is one that nobody may serve from.
 _KEPT = "moderation_history"
 
@@ -46,7 +48,8 @@ def flush_as_owner(_operations: object, statements: Sequence[str]) -> None:
 
 
 def database_made(url: str, name: str) -> str:
-    """Create a database beside the one of `url` and return its address."""
+    """Create a database with the migrated schema beside the one of `url` and return its address."""
     with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
+    restore_schema(os.environ["DATABASE_OWNER_URL"], name)
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))

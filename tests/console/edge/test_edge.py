@@ -12,7 +12,8 @@ from django.conf import settings as configured
 from django.test import Client
 from pytest_django import Settings
 
-from console.edge.callers import caller_known
+from console.edge import callers
+from console.edge.callers import RECENT_SECONDS, RecentCallers, caller_known
 from console.edge.health import Health, is_health
 from tests.support import scenes
 from tests.support.sign_in import signed_in
@@ -108,3 +109,27 @@ def test_who_may_not_open_the_page_sends_no_large_bodies(editor: Client) -> None
     assert not may_send(signed_in(scenes.person("reviewer")))
     editor.logout()
     assert not may_send(signed_in(scenes.person("")))
+
+
+def test_a_caller_is_known_for_a_moment_at_one_address_and_by_a_key_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(callers.time, "monotonic", lambda: now)
+    recent = RecentCallers()
+    sent = asked(REQUEST_METHOD="POST", PATH_INFO="/api/v1/items", HTTP_AUTHORIZATION="Api-Key a.b")
+    assert not recent.knows(sent)
+    recent.note(sent)
+    assert recent.knows(sent)
+    for other in ({"HTTP_AUTHORIZATION": "Api-Key a.c"}, {"PATH_INFO": "/api/v1/events"}, {"REQUEST_METHOD": "PUT"}):
+        assert not recent.knows({**sent, **other})
+    now += RECENT_SECONDS
+    assert not recent.knows(sent)
+    page = asked(REQUEST_METHOD="POST", PATH_INFO="/policies/import", HTTP_COOKIE="sessionid=a")
+    recent.note(page)
+    assert not recent.knows(page)
+
+
+def test_it_remembers_only_so_many_callers() -> None:
+    recent = RecentCallers()
+    for n in range(10_000):
+        recent.note(asked(HTTP_AUTHORIZATION=f"Api-Key {n}"))
+    assert len(recent._until) <= 256
