@@ -11,7 +11,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from console.pages.evidence import clock, reason_words, rule_words, where_words
+from console.pages.titles import title_of
 from moderation.banks.lookup import differing
+from moderation.gate.media_urls import Part, reviewer_url
+from moderation.items.visibility import item_hides_media
+from moderation.models import Item
 from policies.choices import Outcome
 
 register = template.Library()
@@ -72,6 +76,19 @@ def state(item: Any) -> SafeString:
     if item.is_expired(timezone.now()):
         return format_html('<span class="badge late">{}</span>', "Expired")
     return format_html('<span class="badge s-{}">{}</span>', item.state, item.get_state_display())
+
+
+@register.filter
+def item_title(item: Item) -> str:
+    """Return what an item is called: its first words, never its id."""
+    return title_of(item)
+
+
+@register.filter
+def thumb_url(item: Item) -> str:
+    """Return where an item's thumbnail is; empty where it has no picture, or where nobody is shown any of it."""
+    has_picture = (item.media_id or item.cover_id) and not item_hides_media(item)
+    return reviewer_url(item.key, Part.THUMB) if has_picture else ""
 
 
 @register.filter

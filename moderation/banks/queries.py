@@ -1,24 +1,31 @@
 """Reads about hash banks for their pages. Nothing here changes anything."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from moderation.models import HashBank, HashEntry, HashMatch, MatchFeedback
+from moderation.items.visibility import Person, items_visible
+from moderation.models import HashBank, HashEntry, HashMatch, Item, MatchFeedback
 
 #: Matches are counted over so many days: the page shall cost the same after years.
 COUNT_DAYS = 30
 #: Entries that a bank's page lists of each sort.
 LISTED = 50
+#: Pictures that are shown of what an entry, or a bank, met lately.
+PICTURES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class BankRow:
-    """A bank with its numbers. Matches and judgements are of the last COUNT_DAYS days."""
+    """A bank with its numbers. Matches and judgements are of the last COUNT_DAYS days.
+
+    `met`: the newest items that matched it, as far as the reader may know of them.
+    """
 
     bank: HashBank
     n_matches: int
@@ -29,17 +36,19 @@ class BankRow:
     n_retired: int = 0
     n_flooded: int = 0
     n_asked: int = 0
+    met: Sequence[Item] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """An entry with its numbers, over the same days."""
+    """An entry with its numbers, over the same days, and the newest items that it met."""
 
     entry: HashEntry
     n_matches: int = 0
     n_creators: int = 0
     n_right: int = 0
     n_wrong: int = 0
+    met: Sequence[Item] = ()
 
     @property
     def is_waiting(self) -> bool:
@@ -55,8 +64,8 @@ class EntryLists:
     others: list[EntryRow]
 
 
-def bank_rows(banks: QuerySet[HashBank], now: datetime) -> list[BankRow]:
-    """Return the banks by title with their numbers, in two queries."""
+def bank_rows(reader: Person, banks: QuerySet[HashBank], now: datetime) -> list[BankRow]:
+    """Return the banks by title with their numbers and what they met, in four queries."""
     since = now - timedelta(days=COUNT_DAYS)
     matches = HashMatch.objects.filter(bank=OuterRef("pk"), found_at__gt=since)
     said = MatchFeedback.objects.filter(entry__bank=OuterRef("pk"), created_at__gt=since)
@@ -75,7 +84,23 @@ def bank_rows(banks: QuerySet[HashBank], now: datetime) -> list[BankRow]:
     )
     found = list(known)
     of_bank = _by(sizes.filter(bank__in=found), "bank_id")
-    return [BankRow(b, b.n_matches, b.n_right, b.n_wrong, **of_bank.get(b.pk, {})) for b in found]
+    met = items_met(reader, HashBank.objects.filter(pk__in=[b.pk for b in found]), "bank")
+    return [
+        BankRow(b, b.n_matches, b.n_right, b.n_wrong, **of_bank.get(b.pk, {}), met=met.get(b.pk, ())) for b in found
+    ]
+
+
+def items_met(reader: Person, rows: QuerySet[Any], by: str) -> dict[int, list[Item]]:
+    """Return the newest items that each of these banks or entries matched, as far as a person may know of them, in two queries.
+
+    Args:
+        by: what a match names the rows by: "bank" or "entry".
+    """
+    found = HashMatch.objects.filter(**{by: OuterRef("pk")}, item__in=items_visible(reader).values("pk"))
+    newest = ArraySubquery(found.order_by("-found_at").values("item_id")[:PICTURES])
+    of_row = dict(rows.order_by().annotate(newest=newest).values_list("pk", "newest"))
+    items = Item.objects.select_related("creator").in_bulk({pk for pks in of_row.values() for pk in pks})
+    return {row: [items[pk] for pk in pks] for row, pks in of_row.items()}
 
 
 def _by(rows: Iterable[Mapping[str, Any]], column: str) -> dict[int, dict[str, int]]:
@@ -89,22 +114,23 @@ def _count(rows: QuerySet[Any], by: str) -> Coalesce:
     return Coalesce(Subquery(count, output_field=IntegerField()), 0)
 
 
-def bank_entries(bank: HashBank, now: datetime) -> EntryLists:
-    """Return what waits for a person, and the entries in use that matched most or are disputed, in three queries."""
+def bank_entries(reader: Person, bank: HashBank, now: datetime) -> EntryLists:
+    """Return what waits for a person, and the entries in use that matched most or are disputed, in five queries."""
     since = now - timedelta(days=COUNT_DAYS)
     matched = HashMatch.objects.filter(bank=bank, found_at__gt=since).values("entry_id")
     busiest = matched.annotate(n=Count("pk")).order_by("-n", "entry_id").values("entry_id")[:LISTED]
     disputed = MatchFeedback.objects.filter(entry__bank=bank, created_at__gt=since, is_right=False)
     wanted = Q(pk__in=busiest) | Q(pk__in=disputed.order_by("-pk").values("entry_id")[:LISTED])
     waits = Q(flooded_at__isnull=False) | Q(retire_asked_at__isnull=False)
-    rows = entry_rows(_people(bank.entries.filter(wanted | waits, retired_at=None)).order_by("pk")[: 4 * LISTED], now)
+    entries = _people(bank.entries.filter(wanted | waits, retired_at=None)).order_by("pk")[: 4 * LISTED]
+    rows = entry_rows(reader, entries, now)
     return EntryLists([r for r in rows if r.is_waiting], [r for r in rows if not r.is_waiting])
 
 
-def entries_found(bank: HashBank, text: str, now: datetime) -> EntryLists:
+def entries_found(reader: Person, bank: HashBank, text: str, now: datetime) -> EntryLists:
     """Return the entries, retired ones too, whose value begins with some hexadecimal digits."""
     found = bank.entries.filter(value__startswith=text.strip().lower())
-    return EntryLists([], entry_rows(_people(found).order_by("pk")[:LISTED], now))
+    return EntryLists([], entry_rows(reader, _people(found).order_by("pk")[:LISTED], now))
 
 
 def entries_retired(bank: HashBank) -> QuerySet[HashEntry]:
@@ -116,8 +142,8 @@ def _people(entries: QuerySet[HashEntry]) -> QuerySet[HashEntry]:
     return entries.select_related("retire_asked_by", "retired_by")
 
 
-def entry_rows(entries: Iterable[HashEntry], now: datetime) -> list[EntryRow]:
-    """Return entries with their numbers, the most disputed and then the busiest first, in two queries besides theirs."""
+def entry_rows(reader: Person, entries: Iterable[HashEntry], now: datetime) -> list[EntryRow]:
+    """Return entries with their numbers and what they met, the most disputed and then the busiest first, in four queries more."""
     since = now - timedelta(days=COUNT_DAYS)
     known = list(entries)
     matches = HashMatch.objects.filter(entry__in=known, found_at__gt=since).values("entry_id")
@@ -127,5 +153,6 @@ def entry_rows(entries: Iterable[HashEntry], now: datetime) -> list[EntryRow]:
         words.annotate(n_right=Count("pk", filter=Q(is_right=True)), n_wrong=Count("pk", filter=Q(is_right=False))),
         "entry_id",
     )
-    rows = [EntryRow(entry, **met.get(entry.pk, {}), **said.get(entry.pk, {})) for entry in known]
+    seen = items_met(reader, HashEntry.objects.filter(pk__in=[entry.pk for entry in known]), "entry")
+    rows = [EntryRow(e, **met.get(e.pk, {}), **said.get(e.pk, {}), met=seen.get(e.pk, ())) for e in known]
     return sorted(rows, key=lambda row: (-row.n_wrong, -row.n_matches, row.entry.pk))
