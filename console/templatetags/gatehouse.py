@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from console.pages.evidence import clock, reason_words, rule_words, where_words
+from console.pages.labels import action_name, detector_name, language_label, rule_name
 from console.pages.titles import title_of
 from moderation.banks.lookup import differing
 from moderation.gate.media_urls import Part, reviewer_url
@@ -139,6 +140,30 @@ def because(rule: str, names: dict[str, str]) -> str:
 def reason(value: dict[str, Any], names: dict[str, str]) -> str:
     """Return one stored reason of a decision as a sentence."""
     return reason_words(value, names)
+
+
+@register.filter
+def decided(rule: str, names: dict[str, str]) -> str:
+    """Return what decided, or why somebody was asked, in a few words."""
+    return rule_name(rule, names)
+
+
+@register.filter
+def detector(slug: str) -> str:
+    """Return what people call a detector."""
+    return detector_name(slug)
+
+
+@register.filter
+def act(action: str) -> str:
+    """Return what was done, as the audit log names it, in words."""
+    return action_name(action)
+
+
+@register.filter
+def spoken(tag: str) -> str:
+    """Return the name of a language, with its tag."""
+    return language_label(tag)
 
 
 @register.filter
