@@ -193,10 +193,8 @@ def job_ages(now: datetime) -> dict[str, float]:
 
 
 def _backlog(promised: QuerySet[OutboxMessage], jobs: QuerySet[Job]) -> Backlog:
-    messages = promised.aggregate(
-        n_dead=Count("pk", filter=Q(state="dead")),
-        n_waiting=Count("pk", filter=Q(state__in=["pending", "sent"])),
-        oldest=Min("created_at", filter=Q(state__in=["pending", "sent"])),
-    )
+    # Each by its own small index: what was done once is by far the most, and is not looked at.
+    n_dead = promised.filter(state="dead").count()
+    waiting = promised.filter(state__in=["pending", "sent"]).aggregate(n=Count("pk"), oldest=Min("created_at"))
     n_jobs = jobs.filter(state__in=ACTIVE_JOB_STATES).count()
-    return Backlog(messages["n_dead"], messages["n_waiting"], messages["oldest"], n_jobs)
+    return Backlog(n_dead, waiting["n"], waiting["oldest"], n_jobs)
