@@ -8,7 +8,7 @@ what they may know of: the caller hands in the visible items.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import BooleanField, DateTimeField, Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Left
 
 from moderation.db.statements import run
@@ -21,10 +21,12 @@ MAX_WORDS = 8
 #: So many matches are taken by primary key and put in order. More are so frequent that the newest few are soon found by going
 #: through the newest items.
 _FEW = 3_000
+#: Newest first as well, but not by the index of moments: going through all items by it is the wrong way to few of them.
+_BY_TIME = Func(F("created_at"), template="(%(expressions)s + interval '0')", output_field=DateTimeField()).desc()
 #: Of a longer text only the beginning is shown to a person who searched.
 _TOLD_LETTERS = 10_000
 
-_MATCHES = "SELECT item_id FROM moderation_itemtext WHERE words @@ gatehouse_search_query(%s, %s) LIMIT %s"
+_MATCHES = "SELECT * FROM gatehouse_items_with(%s, %s, %s)"
 # One step through the index for each language, not one for each item.
 _LANGUAGES = """
     WITH RECURSIVE used AS (
@@ -33,7 +35,8 @@ _LANGUAGES = """
         UNION ALL
         SELECT (SELECT coalesce(nullif(language_detected, ''), split_part(lower(language_claimed), '-', 1))
                 FROM moderation_item
-                WHERE (%(all)s OR NOT is_restricted) AND coalesce(nullif(language_detected, ''), split_part(lower(language_claimed), '-', 1)) > used.language
+                WHERE coalesce(nullif(language_detected, ''), split_part(lower(language_claimed), '-', 1)) > used.language
+                    AND (%(all)s OR NOT is_restricted)
                 ORDER BY 1 LIMIT 1)
         FROM used WHERE used.language IS NOT NULL
     ) SELECT language FROM used WHERE language <> ''
@@ -74,7 +77,7 @@ def items_matching(items: QuerySet[Item], text: str, place: str = "") -> QuerySe
     if not place:
         creators = Creator.objects.filter(external_id=text).values_list("pk", flat=True)
         condition |= Q(external_id=text) | Q(creator__in=list(creators))
-    return items.filter(condition)
+    return items.filter(condition).order_by(_BY_TIME, "-pk")
 
 
 def _holds(text: str, weights: str) -> Func:
