@@ -76,7 +76,9 @@ def _before(cursor: str) -> Q | None:
         return None
     if row is None:
         return None
-    return Q(created_at__lt=row["created_at"]) | Q(created_at=row["created_at"], pk__lt=row["pk"])
+    # The first condition says nothing more, but it is what the index can begin at.
+    is_older = Q(created_at__lt=row["created_at"]) | Q(created_at=row["created_at"], pk__lt=row["pk"])
+    return Q(created_at__lte=row["created_at"]) & is_older
 
 
 @require_GET
