@@ -41,7 +41,8 @@ def run() -> Rows:
             done = subprocess.run(
                 [sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE
             )
-            return json.loads(done.stdout.splitlines()[-1])
+            rows: Rows = json.loads(done.stdout.splitlines()[-1])
+            return rows
         finally:
             servers.stop()
 
@@ -68,6 +69,7 @@ def _prepare() -> tuple[Any, Any]:
     from console.identity.session_life import session_begin
     from moderation.banks.service import bank_upsert
     from moderation.review.leases import job_claim
+    from policies.choices import Outcome
     from policies.models import PolicyVersion
     from policies.services.drafts import version_copy
     from tests.support.fill_pages import fill_pages
@@ -79,8 +81,8 @@ def _prepare() -> tuple[Any, Any]:
     print(f"filled {N_ITEMS:,} items in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     person = User.objects.create_user("bench-admin")
     person.groups.add(Group.objects.get(name="admin"))
-    bank_upsert(actor=person, slug="bench", category="violence", outcome=4)
-    version_copy(actor=person, version=PolicyVersion.objects.order_by("number").first())
+    bank_upsert(actor=person, slug="bench", category="violence", outcome=Outcome.BLOCK)
+    version_copy(actor=person, version=PolicyVersion.objects.get(number=1))
     job_claim(actor=person, now=timezone.now())
     client = Client()
     client.force_login(person)

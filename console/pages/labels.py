@@ -3,6 +3,7 @@
 The one place for such words; docs/glossary.md explains the ones that need it. A name that is not here is written as words.
 """
 
+import re
 from collections.abc import Mapping
 
 from policies.document.place_names import language_name
@@ -76,7 +77,10 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
     "canary": {"adjusted": "Canary’s share changed", "rolled_back": "Canary taken back by its guard"},
     "rollback": {"acknowledged": "Notice of a rollback read"},
     "activation": {"started": "Activation begun", "done": "Activation done"},
+    "clearance": {"expired": "Clearance ran out"},
     "clearances": {"expired": "Clearances ran out"},
+    "seat": {"saved": "Seat changed", "trained": "Reviewer trained for queues"},
+    "shift": {"ended": "Shift ended"},
     "simulation": {"started": "Simulation begun", "cancelled": "Simulation cancelled"},
     "prompts": {
         "drafted": "Prompts drafted", "written": "Prompts written", "published": "Prompts put in force", "discarded": "Prompts thrown away"
@@ -100,8 +104,11 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
 _SUBJECTS: Mapping[str, str] = {
     "api_key": "API keys", "history": "the database", "message": "background work", "version": "policies", "entry": "hashes",
     "user": "accounts", "rerun": "repeated detector runs", "emergency": "emergency terms", "clearances": "clearances",
-    "prompts": "prompts", "media": "media", "history.": "the database", "match": "matches of banks",
+    "prompts": "prompts", "media": "media", "match": "matches of banks",
 }  # fmt: skip
+
+
+_ACT = re.compile(r"[a-z_]{1,40}\.[a-z_]{0,40}")
 
 
 def detector_name(slug: str) -> str:
@@ -134,12 +141,18 @@ def action_name(action: str) -> str:
     return known or f"{subject.replace('_', ' ').capitalize()} {verb.replace('_', ' ')}".strip()
 
 
-def action_choices() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return what the audit log can be asked for, by what it was done to: anything, or one act."""
-    return [
-        (_subject(s).capitalize(), _acts_on(s, verbs))
-        for s, verbs in sorted(ACTIONS.items(), key=lambda x: _subject(x[0]))
-    ]
+def action_choices(asked: str = "") -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return what the audit log can be asked for, by what it was done to: anything, or one act.
+
+    Args:
+        asked: what somebody asks for by its address; an act that nobody listed here is offered as well.
+    """
+    groups = sorted(ACTIONS.items(), key=lambda group: _subject(group[0]))
+    offered = [(_subject(subject).capitalize(), _acts_on(subject, verbs)) for subject, verbs in groups]
+    is_listed = any(asked == value for _, acts in offered for value, _ in acts)
+    if not is_listed and _ACT.fullmatch(asked):
+        offered.append(("Others", [(asked, action_name(asked))]))
+    return offered
 
 
 def _acts_on(subject: str, verbs: Mapping[str, str]) -> list[tuple[str, str]]:

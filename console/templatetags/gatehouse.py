@@ -185,6 +185,12 @@ def answer_about(words: dict[str, bool], entry: str) -> bool | None:
 
 
 @register.filter
+def of_entry(items: dict[str, list[Item]], entry: str) -> list[Item]:
+    """Return the items that an entry of a bank met, out of those of all."""
+    return items.get(str(entry), [])
+
+
+@register.filter
 def bits(value: str) -> str:
     """Return the set bits of a 256-bit hash as the path of a 16 x 16 drawing, row by row from the top left."""
     on = (i for i, bit in enumerate(f"{int(value, 16):0256b}") if bit == "1")

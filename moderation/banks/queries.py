@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, JSONObject
 
 from moderation.items.visibility import Person, items_visible
 from moderation.models import HashBank, HashEntry, HashMatch, Item, MatchFeedback
@@ -18,6 +18,8 @@ COUNT_DAYS = 30
 LISTED = 50
 #: Pictures that are shown of what an entry, or a bank, met lately.
 PICTURES = 4
+#: What is read of an item to show its picture and its title.
+_TOLD = ("id", "key", "external_id", "kind", "caption", "media_id", "cover_id", "is_restricted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class EntryLists:
 
 
 def bank_rows(reader: Person, banks: QuerySet[HashBank], now: datetime) -> list[BankRow]:
-    """Return the banks by title with their numbers and what they met, in four queries."""
+    """Return the banks by title with their numbers and what they met, in two queries."""
     since = now - timedelta(days=COUNT_DAYS)
     matches = HashMatch.objects.filter(bank=OuterRef("pk"), found_at__gt=since)
     said = MatchFeedback.objects.filter(entry__bank=OuterRef("pk"), created_at__gt=since)
@@ -73,6 +75,7 @@ def bank_rows(reader: Person, banks: QuerySet[HashBank], now: datetime) -> list[
         n_matches=_count(matches, "bank"),
         n_right=_count(said.filter(is_right=True), "entry__bank"),
         n_wrong=_count(said.filter(is_right=False), "entry__bank"),
+        newest_met=met_column(reader, "bank"),
     ).order_by("title")
     in_use = Q(retired_at=None)
     sizes = HashEntry.objects.values("bank_id").annotate(
@@ -84,23 +87,26 @@ def bank_rows(reader: Person, banks: QuerySet[HashBank], now: datetime) -> list[
     )
     found = list(known)
     of_bank = _by(sizes.filter(bank__in=found), "bank_id")
-    met = items_met(reader, HashBank.objects.filter(pk__in=[b.pk for b in found]), "bank")
     return [
-        BankRow(b, b.n_matches, b.n_right, b.n_wrong, **of_bank.get(b.pk, {}), met=met.get(b.pk, ())) for b in found
+        BankRow(b, b.n_matches, b.n_right, b.n_wrong, **of_bank.get(b.pk, {}), met=items_in(b.newest_met))
+        for b in found
     ]
 
 
-def items_met(reader: Person, rows: QuerySet[Any], by: str) -> dict[int, list[Item]]:
-    """Return the newest items that each of these banks or entries matched, as far as a person may know of them, in two queries.
+def met_column(reader: Person, by: str) -> ArraySubquery:
+    """Return the newest items that a bank or an entry matched, as far as a person may know of them, as a column for `items_in`.
 
     Args:
-        by: what a match names the rows by: "bank" or "entry".
+        by: what a match names the row by: "bank" or "entry".
     """
     found = HashMatch.objects.filter(**{by: OuterRef("pk")}, item__in=items_visible(reader).values("pk"))
-    newest = ArraySubquery(found.order_by("-found_at").values("item_id")[:PICTURES])
-    of_row = dict(rows.order_by().annotate(newest=newest).values_list("pk", "newest"))
-    items = Item.objects.select_related("creator").in_bulk({pk for pks in of_row.values() for pk in pks})
-    return {row: [items[pk] for pk in pks] for row, pks in of_row.items()}
+    told = JSONObject(**{name: f"item__{name}" for name in _TOLD})
+    return ArraySubquery(found.order_by("-found_at").values_list(told)[:PICTURES])
+
+
+def items_in(column: Iterable[Mapping[str, Any]]) -> list[Item]:
+    """Return the items of such a column: enough of each for its picture, its title and its address."""
+    return [Item(**row) for row in column]
 
 
 def _by(rows: Iterable[Mapping[str, Any]], column: str) -> dict[int, dict[str, int]]:
@@ -115,22 +121,24 @@ def _count(rows: QuerySet[Any], by: str) -> Coalesce:
 
 
 def bank_entries(reader: Person, bank: HashBank, now: datetime) -> EntryLists:
-    """Return what waits for a person, and the entries in use that matched most or are disputed, in five queries."""
+    """Return what waits for a person, and the entries in use that matched most or are disputed, in three queries."""
     since = now - timedelta(days=COUNT_DAYS)
     matched = HashMatch.objects.filter(bank=bank, found_at__gt=since).values("entry_id")
     busiest = matched.annotate(n=Count("pk")).order_by("-n", "entry_id").values("entry_id")[:LISTED]
     disputed = MatchFeedback.objects.filter(entry__bank=bank, created_at__gt=since, is_right=False)
     wanted = Q(pk__in=busiest) | Q(pk__in=disputed.order_by("-pk").values("entry_id")[:LISTED])
     waits = Q(flooded_at__isnull=False) | Q(retire_asked_at__isnull=False)
-    entries = _people(bank.entries.filter(wanted | waits, retired_at=None)).order_by("pk")[: 4 * LISTED]
-    rows = entry_rows(reader, entries, now)
+    entries = _people(bank.entries.filter(wanted | waits, retired_at=None)).annotate(
+        newest_met=met_column(reader, "entry")
+    )
+    rows = entry_rows(entries.order_by("pk")[: 4 * LISTED], now)
     return EntryLists([r for r in rows if r.is_waiting], [r for r in rows if not r.is_waiting])
 
 
 def entries_found(reader: Person, bank: HashBank, text: str, now: datetime) -> EntryLists:
     """Return the entries, retired ones too, whose value begins with some hexadecimal digits."""
-    found = bank.entries.filter(value__startswith=text.strip().lower())
-    return EntryLists([], entry_rows(reader, _people(found).order_by("pk")[:LISTED], now))
+    found = bank.entries.filter(value__startswith=text.strip().lower()).annotate(newest_met=met_column(reader, "entry"))
+    return EntryLists([], entry_rows(_people(found).order_by("pk")[:LISTED], now))
 
 
 def entries_retired(bank: HashBank) -> QuerySet[HashEntry]:
@@ -142,8 +150,8 @@ def _people(entries: QuerySet[HashEntry]) -> QuerySet[HashEntry]:
     return entries.select_related("retire_asked_by", "retired_by")
 
 
-def entry_rows(reader: Person, entries: Iterable[HashEntry], now: datetime) -> list[EntryRow]:
-    """Return entries with their numbers and what they met, the most disputed and then the busiest first, in four queries more."""
+def entry_rows(entries: Iterable[HashEntry], now: datetime) -> list[EntryRow]:
+    """Return entries with their numbers and what they met, the most disputed and then the busiest first, in two queries besides theirs."""
     since = now - timedelta(days=COUNT_DAYS)
     known = list(entries)
     matches = HashMatch.objects.filter(entry__in=known, found_at__gt=since).values("entry_id")
@@ -153,6 +161,8 @@ def entry_rows(reader: Person, entries: Iterable[HashEntry], now: datetime) -> l
         words.annotate(n_right=Count("pk", filter=Q(is_right=True)), n_wrong=Count("pk", filter=Q(is_right=False))),
         "entry_id",
     )
-    seen = items_met(reader, HashEntry.objects.filter(pk__in=[entry.pk for entry in known]), "entry")
-    rows = [EntryRow(e, **met.get(e.pk, {}), **said.get(e.pk, {}), met=seen.get(e.pk, ())) for e in known]
+    rows = [
+        EntryRow(e, **met.get(e.pk, {}), **said.get(e.pk, {}), met=items_in(getattr(e, "newest_met", ())))
+        for e in known
+    ]
     return sorted(rows, key=lambda row: (-row.n_wrong, -row.n_matches, row.entry.pk))

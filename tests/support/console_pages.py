@@ -24,7 +24,9 @@ def page_addresses(person: User, role: str) -> Iterator[tuple[str, str]]:
             continue
         if status == 200 and (2 not in args or draft):
             yield name, reverse(name, args=[draft if arg == 2 else arg for arg in args])
-    yield from _of_objects(person)
+    for name, url in _of_objects(person):
+        if role in TABLE[name.partition(" ")[0]][3]:
+            yield name, url
     if role in TABLE["audit_list"][3]:
         yield "audit_list by act", reverse("audit_list") + "?action=job.claimed"
         yield "audit_list by person", reverse("audit_list") + "?actor=reviewer-1"
@@ -49,6 +51,6 @@ def _of_objects(person: User) -> Iterator[tuple[str, str]]:
         if found:
             named = getattr(found, "slug", None) or (found.number if isinstance(found, PromptSet) else found.key)
             yield name, reverse(name, args=[named])
-    term = Term.objects.filter(version__state="draft").select_related("version").first()
+    term = Term.objects.filter(list__version__state="draft").select_related("list__version").first()
     if term:
-        yield "term_page", reverse("term_page", args=[term.version.number, term.key])
+        yield "term_page", reverse("term_page", args=[term.list.version.number, term.key])

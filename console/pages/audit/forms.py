@@ -16,7 +16,7 @@ class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     actor = django_filters.CharFilter(field_name="actor_name", lookup_expr="iexact", label="Who", max_length=150)
     action = django_filters.ChoiceFilter(
-        method="did", empty_label="Anything", label="Did", error_messages=choice_error("act"), choices=action_choices
+        method="did", empty_label="Anything", label="Did", error_messages=choice_error("act")
     )
     object_type = django_filters.ChoiceFilter(
         empty_label="Any", label="Kind of object", error_messages=choice_error("kind of object")
@@ -33,6 +33,7 @@ class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
     def __init__(self, *args: Any, kinds: Iterable[str], **kwargs: Any) -> None:
         """Take the kinds of objects to choose from."""
         super().__init__(*args, **kwargs)
+        self.filters["action"].extra["choices"] = action_choices(str(self.data.get("action", "")))
         self.filters["object_type"].extra["choices"] = [(kind, kind.replace("_", " ")) for kind in sorted(kinds)]
 
     def did(self, events: "QuerySet[AuditEvent]", name: str, value: str) -> "QuerySet[AuditEvent]":

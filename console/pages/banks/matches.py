@@ -60,11 +60,17 @@ def _look(request: HtmxRequest, form: LookForm) -> dict[str, Any]:
     titles = dict(banks_visible(request.user).values_list("slug", "title"))
     found = lookup.nearest(asked, bank_index(active_policy()), frozenset(titles))
     entries = HashEntry.objects.filter(key__in=[near.match.entry.entry_key for near in found])
-    met = bank_queries.items_met(request.user, entries, "entry")
+    columns = entries.annotate(met=bank_queries.met_column(request.user, "entry")).values_list("key", "met")
+    met = {str(key): bank_queries.items_in(column) for key, column in columns}
     items_looked(request.user, [item for items in met.values() for item in items])
-    by_key = {str(key): met[pk] for pk, key in entries.values_list("pk", "key")}
-    shown = [(near, by_key.get(str(near.match.entry.entry_key), [])) for near in found]
-    return {"asked": asked, "found": shown, "titles": titles, "names": category_names(), "is_hash": not file}
+    return {
+        "asked": asked,
+        "found": found,
+        "met": met,
+        "titles": titles,
+        "names": category_names(),
+        "is_hash": not file,
+    }
 
 
 @require_POST

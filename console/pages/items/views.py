@@ -160,7 +160,8 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
         "trail": shown,
         "new_rows": [row for row in shown[0][1] if row.is_new] if shown else [],
         "revisions": queries.clearance_revisions(item),
-        "reports": report_queries.item_reports(request.user, item),
+        # The item was read with how many there are.
+        "reports": report_queries.item_reports(request.user, item) if getattr(item, "n_reports", 1) else (),
         "jobs": jobs,
         "audit": queries.audit_of(request.user, "item", item.external_id)[:50]
         if may(request.user, READ_AUDIT)
