@@ -64,14 +64,14 @@ _WEIGHTS = {place.slug: place.weights for place in PLACES}
 def items_matching(items: QuerySet[Item], text: str, place: str = "") -> QuerySet[Item]:
     """Return those of some items that hold every word of a text, that have it as their id, or whose creator has.
 
-    Where the words stand in more than _FEW items, they alone count: an id is no such word.
+    Where the words stand in more than _FEW items, or in many of the newest, they alone count: an id is no such word.
 
     Args:
         place: the slug of one of PLACES; another than "" asks for words only.
     """
     weights = _WEIGHTS[place]
     found = [pk for (pk,) in run(_MATCHES, [text, weights, _FEW + 1]).fetchall()]
-    if len(found) > _FEW:
+    if len(found) > _FEW or None in found:
         return items.filter(Exists(ItemText.objects.filter(_holds(text, weights), item=OuterRef("pk"))))
     condition = Q(pk__in=found)
     if not place:
