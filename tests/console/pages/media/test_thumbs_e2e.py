@@ -84,3 +84,35 @@ def test_a_thumbnail_is_shown_while_it_is_held_and_veiled_again(page: Any) -> No
     page.wait_for_selector("mark:text-is('pills')")
     assert page.locator(".show-sharp").is_checked()
     shoot(page, "items-searched")
+
+
+def test_a_long_press_looks_on_a_phone_and_nothing_runs_out_of_the_window(page: Any) -> None:
+    scenes.policy_ready()
+    admin = scenes.person("admin")
+    items()
+    _sign_in(page, admin.username)
+    for width, scheme in ((390, "light"), (390, "dark"), (1440, "dark")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        for name, url in (
+            ("items", "/items/?q=pills"),
+            ("wrong", "/items/?language=xx&since=never"),
+            ("audit", "/audit/"),
+        ):
+            page.goto(url)
+            shoot(page, f"{name}-{width}-{scheme}")
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{name} is {wide} wide at {width}"
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto("/items/?q=harbour")
+    page.wait_for_function("() => document.querySelector('.thumb img').naturalWidth > 0")
+    at = page.locator(THUMB).first.bounding_box()
+    press = {"pointerType": "touch", "isPrimary": True, "button": 0, "bubbles": True, "clientX": at["x"] + 9}
+    page.locator(THUMB).first.dispatch_event("pointerdown", press)
+    page.wait_for_function(f"() => {_GLASS}")
+    shoot(page, "items-390-peeked")
+    box = page.locator(".peek-glass").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    page.locator(THUMB).first.dispatch_event("pointercancel", press)
+    page.wait_for_function(f"() => !{_GLASS}")
