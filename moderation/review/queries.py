@@ -74,7 +74,7 @@ def _count_waiting(now: datetime) -> dict[int, dict[str, Any]]:
         n_overdue=Count(Value(1), filter=Q(due_at__lt=now)),
         oldest=Min("created_at", filter=Q(state=JobState.OPEN)),
     )
-    return {row["queue_id"]: row for row in counts}
+    return {row["queue_id"]: dict(row) for row in counts}
 
 
 def _depth(queue: Queue, facts: QueueFacts | None, row: Mapping[str, Any], now: datetime) -> QueueDepth:
@@ -221,4 +221,5 @@ def _backlog(promised: QuerySet[OutboxMessage], jobs: QuerySet[Job]) -> Backlog:
 def _counted(what: str, rows: QuerySet[Any]) -> QuerySet[Any, Any]:
     """Return one row: what was counted, how many there are, and when the oldest was made; none where there are none."""
     named = rows.order_by().annotate(what=Value(what)).values("what")
-    return named.annotate(n=Count("*"), oldest=Min("created_at")).values_list("what", "n", "oldest")
+    counted: QuerySet[Any, Any] = named.annotate(n=Count("*"), oldest=Min("created_at"))
+    return counted.values_list("what", "n", "oldest")
