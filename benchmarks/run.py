@@ -29,6 +29,7 @@ NAMES = (
     "claim",
     "simulate",
     "slider_page",
+    "pages",
     "canary",
     "activation",
     "deep",

@@ -1,17 +1,14 @@
-"""What people may type: decisions and the filters of lists. Services check again; forms say it kindly and in place."""
+"""What people may type: decisions, and what the filters of lists share. Services check again; forms say it kindly and in place."""
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Model, QuerySet
 
 from console.pages.changed import read_typed
-from moderation.models import AuditEvent, Item
-from moderation.models.item import ItemState
-from policies.choices import ItemKind, Outcome
+from policies.choices import Outcome
 from policies.models import Category
 
 AGES = ((13, "13 and over"), (16, "16 and over"), (18, "18 and over"))
@@ -136,69 +133,53 @@ class RatioForm(forms.Form):
         return dict(self.choices)[self.cleaned_data["ratio"]]
 
 
-class ItemFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """The filters of the items explorer."""
+class FilterForm(forms.Form):
+    """The form of a list's filters: what makes no sense is said with what was typed, since a list of choices cannot show it."""
 
-    q = django_filters.CharFilter(method="search", label="Search")
-    state = django_filters.ChoiceFilter(choices=ItemState.choices, empty_label="Any", label="State")
-    outcome = django_filters.ChoiceFilter(
-        choices=Outcome.choices, field_name="current_decision__outcome", empty_label="Any", label="Outcome"
-    )
-    kind = django_filters.ChoiceFilter(choices=ItemKind.choices, empty_label="Any", label="Kind")
-    category = django_filters.ChoiceFilter(field_name="current_decision__category", empty_label="Any", label="Category")
-    language = django_filters.CharFilter(method="in_language", label="Language")
-    since = django_filters.DateFilter(
-        field_name="created_at", lookup_expr="date__gte", label="From", widget=forms.DateInput({"type": "date"})
-    )
-    until = django_filters.DateFilter(
-        field_name="created_at", lookup_expr="date__lte", label="To", widget=forms.DateInput({"type": "date"})
-    )
+    def clean(self) -> dict[str, Any]:
+        """Check that the days are in order."""
+        data = super().clean() or {}
+        since, until = data.get("since"), data.get("until")
+        if since and until and since > until:
+            self.add_error("until", f"{until} is before {since}: no day is in between.")
+        return data
 
-    class Meta:
-        model = Item
-        fields: tuple[str, ...] = ()
-
-    def __init__(self, *args: Any, names: dict[str, str], **kwargs: Any) -> None:
-        """Take the categories to choose from as slug -> name."""
-        super().__init__(*args, **kwargs)
-        self.filters["category"].extra["choices"] = list(names.items())
-
-    def search(self, items: "QuerySet[Item]", name: str, value: str) -> "QuerySet[Item]":
-        """Find an external id, a creator, or captions that hold every word."""
-        words = Q()
-        for word in value.split()[:8]:
-            words &= Q(caption__icontains=word)
-        return items.filter(Q(external_id=value) | Q(creator__external_id=value) | words)
-
-    def in_language(self, items: "QuerySet[Item]", name: str, value: str) -> "QuerySet[Item]":
-        """Match the language that detectors were asked for: the detected one, else the claim."""
-        code = value.strip().lower()
-        return items.filter(Q(language_detected=code) | Q(language_detected="", language_claimed__istartswith=code))
+    @property
+    def problems(self) -> list[tuple[str, str, str]]:
+        """The label of each field that makes no sense, what was typed, and what is wrong with it."""
+        return [
+            (str(self[name].label), str(self.data.get(name, "")), " ".join(map(str, errors)))
+            for name, errors in self.errors.items()
+        ]
 
 
-class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """The filters of the audit log."""
+class DayFilter(django_filters.DateFilter):  # type: ignore[misc]
+    """A day (UTC), as a range of moments: an index is of moments, not of days.
 
-    actor = django_filters.CharFilter(field_name="actor_name", lookup_expr="iexact", label="Who")
-    action = django_filters.CharFilter(lookup_expr="startswith", label="Action")
-    object_type = django_filters.ChoiceFilter(empty_label="Any", label="Kind of object")
-    object_key = django_filters.CharFilter(lookup_expr="exact", label="Object")
-    since = django_filters.DateFilter(method="since_day", label="From", widget=forms.DateInput({"type": "date"}))
-    until = django_filters.DateFilter(method="until_day", label="To", widget=forms.DateInput({"type": "date"}))
+    Args:
+        is_last: keep what is of that day or before, not of that day or after.
+    """
 
-    class Meta:
-        model = AuditEvent
-        fields: tuple[str, ...] = ()
+    def __init__(self, column: str, *, is_last: bool = False, **kwargs: Any) -> None:
+        """Take the column of moments."""
+        kwargs.setdefault("widget", forms.DateInput({"type": "date"}))
+        super().__init__(
+            field_name=column,
+            error_messages={"invalid": "Write a day as year-month-day, such as 2026-05-31."},
+            **kwargs,
+        )
+        self.is_last = is_last
 
-    def __init__(self, *args: Any, kinds: Iterable[str], **kwargs: Any) -> None:
-        """Take the kinds of objects to choose from."""
-        super().__init__(*args, **kwargs)
-        self.filters["object_type"].extra["choices"] = [(kind, kind.replace("_", " ")) for kind in sorted(kinds)]
+    def filter(self, rows: "QuerySet[Model]", value: date | None) -> "QuerySet[Model]":
+        """Keep the rows of those days."""
+        if value is None:
+            return rows
+        begins = datetime.combine(value, time.min, UTC)
+        if self.is_last:
+            return rows.filter(**{f"{self.field_name}__lt": begins + timedelta(days=1)})
+        return rows.filter(**{f"{self.field_name}__gte": begins})
 
-    def since_day(self, events: "QuerySet[AuditEvent]", name: str, value: date) -> "QuerySet[AuditEvent]":
-        """Keep what happened on a day (UTC) or after; a range, since the index is of moments, not of days."""
-        return events.filter(at__gte=datetime.combine(value, time.min, UTC))
 
-    def until_day(self, events: "QuerySet[AuditEvent]", name: str, value: date) -> "QuerySet[AuditEvent]":
-        """Keep what happened on a day (UTC) or before."""
-        return events.filter(at__lte=datetime.combine(value, time.max, UTC))
+def choice_error(what: str) -> dict[str, str]:
+    """Return what is said of a choice that is not there."""
+    return {"invalid_choice": f"There is no such {what}. Choose one from the list."}

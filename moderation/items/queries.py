@@ -23,7 +23,7 @@ from moderation.items.visibility import (
     reports_visible,
 )
 from moderation.items.visibility import items_restricted as items_restricted  # the feed and the bytes ask here
-from moderation.models import AuditEvent, Decision, Finding, Item
+from moderation.models import AuditEvent, Decision, DerivedFile, Finding, Item
 from moderation.models.clearance import ClearanceRevision
 from moderation.models.item import ItemState
 from policies.choices import Outcome
@@ -159,10 +159,19 @@ def items_search(user: AbstractUser) -> QuerySet[Item]:
 
 
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
-    """Return an item that the person may open, with what they said of its matches as `own_words`."""
+    """Return an item that the person may open, with what they said of its matches as `own_words`, what was made of its
+    media as `made`, and the changes of its clearance as `told_revisions`."""
     found = items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance")
-    found = found.select_related(*BASIS_RELATIONS).annotate(**basis_columns(user))
+    found = found.select_related(*BASIS_RELATIONS).annotate(
+        **basis_columns(user), made=made_column(), told_revisions=revisions_column()
+    )
     return found.annotate(own_words=own_words_column(user.pk)).first()
+
+
+def made_column() -> ArraySubquery:
+    """Return what was made of an item's media for people, as a column: kind and data of each, the newest last."""
+    made = DerivedFile.objects.filter(file=OuterRef("media")).exclude(kind=DerivedFile.Kind.SAMPLES).order_by("pk")
+    return ArraySubquery(made.values_list(JSONObject(kind="kind", data="data")))
 
 
 def basis_columns(reader: Person, item: str = "pk") -> dict[str, Any]:
@@ -187,9 +196,17 @@ def n_reports_column(reader: Person, item: str = "pk") -> Coalesce:
     return Coalesce(Subquery(reports.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
 
 
-def clearance_revisions(item: Item) -> QuerySet[ClearanceRevision]:
-    """Return the changes of an item's clearance, newest first."""
-    return ClearanceRevision.objects.filter(item=item).select_related("policy_version").order_by("-revision")
+def revisions_column() -> ArraySubquery:
+    """Return the changes of an item's clearance, newest first, as a column for `clearance_revisions`."""
+    changes = ClearanceRevision.objects.filter(item=OuterRef("pk")).order_by("-revision")
+    told = JSONObject(revision="revision", is_granted="is_granted", min_age="min_age", changed_at="changed_at")
+    return ArraySubquery(changes.values_list(told))
+
+
+def clearance_revisions(item: Item) -> list[ClearanceRevision]:
+    """Return the changes of an item's clearance, newest first; of an item that was read by `item_page`, without a query."""
+    rows: list[dict[str, Any]] = getattr(item, "told_revisions", [])
+    return [ClearanceRevision(**{**row, "changed_at": datetime.fromisoformat(row["changed_at"])}) for row in rows]
 
 
 def audit_of(user: AbstractUser, object_type: str, object_key: str) -> QuerySet[AuditEvent]:

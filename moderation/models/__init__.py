@@ -23,6 +23,7 @@ from moderation.models.rerun import DetectorRerun
 from moderation.models.review import Job, Queue
 from moderation.models.reviewer import JobPass, Reviewer
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
+from moderation.models.search import ItemText
 from moderation.models.simulation import SimulationRun
 from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
 
@@ -53,6 +54,7 @@ __all__ = [
     "History",
     "Item",
     "ItemEvidence",
+    "ItemText",
     "Job",
     "JobNote",
     "JobPass",

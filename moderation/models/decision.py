@@ -132,6 +132,10 @@ class Decision(PublicKeyModel):
             ),
             # labels of simulations: what people decided in a period
             models.Index(fields=["created_at"], name="moderation_decision_people", condition=Q(actor__isnull=False)),
+            # items explorer: what is rare in a category
+            models.Index(
+                fields=["category", "-created_at"], name="moderation_decision_category", condition=~Q(category="")
+            ),
         ]
         triggers = [
             append_only(),

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Count, Min, Q, QuerySet, Window
+from django.db.models import Count, Min, Q, QuerySet, Value, Window
 
 from moderation.items.match_words import own_words_column
 from moderation.items.queries import BASIS_RELATIONS, basis_columns, decision_trail, items_search, latest_findings
 from moderation.items.visibility import (
     jobs_visible,
+    may_know,
     messages_visible,
     queues_visible,
     reports_visible,
@@ -31,6 +32,7 @@ from moderation.models import (
 )
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
 from moderation.review.drafts import draft_column, draft_in
+from moderation.review.kept_counts import count_kept
 from moderation.verdict.routing import QueueFacts, queue_facts
 from policies.live import active_policy
 
@@ -55,17 +57,24 @@ def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
 
     Severity and time to decide are those of the version in force; a queue that it does not name keeps what it was made with.
     """
-    waiting = Job.objects.filter(state__in=ACTIVE_JOB_STATES).values("queue_id")
-    counts = waiting.annotate(
-        n_open=Count("pk", filter=Q(state=JobState.OPEN)),
-        n_leased=Count("pk", filter=Q(state=JobState.LEASED)),
-        n_overdue=Count("pk", filter=Q(due_at__lt=now)),
-        oldest=Min("created_at", filter=Q(state=JobState.OPEN)),
+    by_queue = count_kept(
+        "depths", lambda: _count_waiting(now), lambda rows: sum(row["n_open"] for row in rows.values())
     )
-    by_queue = {row["queue_id"]: row for row in counts}
     facts = queue_facts(active_policy())
     depths = [_depth(queue, facts.get(queue.slug), by_queue.get(queue.pk, {}), now) for queue in queues_visible(user)]
     return sorted(depths, key=lambda depth: (-depth.severity, depth.slug))
+
+
+def _count_waiting(now: datetime) -> dict[int, dict[str, Any]]:
+    """Return what waits by queue, from an index alone: rows are counted, not their keys."""
+    waiting = Job.objects.filter(state__in=ACTIVE_JOB_STATES).values("queue_id")
+    counts = waiting.annotate(
+        n_open=Count(Value(1), filter=Q(state=JobState.OPEN)),
+        n_leased=Count(Value(1), filter=Q(state=JobState.LEASED)),
+        n_overdue=Count(Value(1), filter=Q(due_at__lt=now)),
+        oldest=Min("created_at", filter=Q(state=JobState.OPEN)),
+    )
+    return {row["queue_id"]: dict(row) for row in counts}
 
 
 def _depth(queue: Queue, facts: QueueFacts | None, row: Mapping[str, Any], now: datetime) -> QueueDepth:
@@ -183,7 +192,11 @@ def backlog() -> Backlog:
 
 def backlog_visible(user: AbstractUser) -> Backlog:
     """Return the same as far as a person may count it: without what is of items that they may not know of."""
-    return _backlog(messages_visible(user), jobs_visible(user))
+    return count_kept(
+        ("backlog", may_know(user)),
+        lambda: _backlog(messages_visible(user), jobs_visible(user)),
+        lambda waits: waits.n_active_jobs + waits.n_waiting + waits.n_dead,
+    )
 
 
 def job_ages(now: datetime) -> dict[str, float]:
@@ -193,10 +206,20 @@ def job_ages(now: datetime) -> dict[str, float]:
 
 
 def _backlog(promised: QuerySet[OutboxMessage], jobs: QuerySet[Job]) -> Backlog:
-    messages = promised.aggregate(
-        n_dead=Count("pk", filter=Q(state="dead")),
-        n_waiting=Count("pk", filter=Q(state__in=["pending", "sent"])),
-        oldest=Min("created_at", filter=Q(state__in=["pending", "sent"])),
+    # Each by its own small index: what was done once is by far the most, and is not looked at.
+    parts = (
+        _counted("dead", promised.filter(state="dead")),
+        _counted("waiting", promised.filter(state__in=["pending", "sent"])),
+        _counted("jobs", jobs.filter(state__in=ACTIVE_JOB_STATES)),
     )
-    n_jobs = jobs.filter(state__in=ACTIVE_JOB_STATES).count()
-    return Backlog(messages["n_dead"], messages["n_waiting"], messages["oldest"], n_jobs)
+    counts = {what: (n, oldest) for what, n, oldest in parts[0].union(*parts[1:], all=True)}
+    nothing = (0, None)
+    n_waiting, oldest = counts.get("waiting", nothing)
+    return Backlog(counts.get("dead", nothing)[0], n_waiting, oldest, counts.get("jobs", nothing)[0])
+
+
+def _counted(what: str, rows: QuerySet[Any]) -> QuerySet[Any, Any]:
+    """Return one row: what was counted, how many there are, and when the oldest was made; none where there are none."""
+    named = rows.order_by().annotate(what=Value(what)).values("what")
+    counted: QuerySet[Any, Any] = named.annotate(n=Count("*"), oldest=Min("created_at"))
+    return counted.values_list("what", "n", "oldest")

@@ -16,7 +16,7 @@ APPROVERS = ("policy-approver", "admin")
 
 #: Name -> (method, arguments, status for those who may, who may). Everybody else signed in gets 403, strangers are sent
 #: to sign in. Keys that name nothing give 404 to those who may.
-NOBODY_KEY = [uuid.UUID(int=7)]
+NOBODY_KEY: list[object] = [uuid.UUID(int=7)]
 
 
 TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {

@@ -15,6 +15,7 @@ from console.api.limits import form_bytes, takes_body
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages.banks.forms import IMPORT_MAX_BYTES, IMPORT_MAX_ROWS, FormForm, ImportForm, ReasonForm
 from console.pages.forms import RatioForm, category_names
+from console.pages.looks import items_looked
 from moderation.banks import exchange
 from moderation.banks import queries as bank_queries
 from moderation.banks import service as banks
@@ -28,7 +29,8 @@ from moderation.models import HashBank, HashEntry
 @requires(MANAGE_BANKS)
 def bank_list(request: HtmxRequest) -> HttpResponse:
     """List banks with their size, what they met lately, and the share that is in force."""
-    rows = bank_queries.bank_rows(banks_visible(request.user), timezone.now())
+    rows = bank_queries.bank_rows(request.user, banks_visible(request.user), timezone.now())
+    items_looked(request.user, [item for row in rows for item in row.met])
     context = {"rows": rows, "names": category_names(), "ratios": RatioForm.choices, "days": bank_queries.COUNT_DAYS}
     return render_page(request, "banks/list.html", context)
 
@@ -42,8 +44,12 @@ def bank_page(request: HtmxRequest, slug: str) -> HttpResponse:
 
 def _page(request: HtmxRequest, bank: HashBank, problems: list[str] | None = None, status: int = 200) -> HttpResponse:
     now, text = timezone.now(), request.GET.get("q", "")
-    [numbers] = bank_queries.bank_rows(HashBank.objects.filter(pk=bank.pk), now)
-    found = bank_queries.entries_found(bank, text, now) if text else bank_queries.bank_entries(bank, now)
+    reader = request.user
+    [numbers] = bank_queries.bank_rows(reader, HashBank.objects.filter(pk=bank.pk), now)
+    found = (
+        bank_queries.entries_found(reader, bank, text, now) if text else bank_queries.bank_entries(reader, bank, now)
+    )
+    items_looked(reader, [item for row in (*found.waiting, *found.others) for item in row.met])
     context = {
         "bank": bank,
         "numbers": numbers,

@@ -13,7 +13,9 @@ from console.access import EXPLORE, OVERTURN, READ_AUDIT, item_visible, may, pac
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages import evidence, timeline
 from console.pages.changed import Changed, describe_changes
-from console.pages.forms import ItemFilter, OverturnForm, category_names
+from console.pages.forms import OverturnForm, category_names
+from console.pages.items.forms import ItemFilter
+from console.pages.items.snippets import Snippet, find_snippet
 from console.pages.looks import item_looked, items_looked
 from console.pages.media.panel import media_panel
 from console.pages.paging import page_after
@@ -23,6 +25,7 @@ from moderation.decisions.basis import Basis, basis_from
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.items import queries
 from moderation.items.match_words import words_in
+from moderation.items.search import languages_used, texts_of
 from moderation.items.timeline import timeline as moments_of
 from moderation.items.visibility import item_hides_media
 from moderation.models import Decision, Item
@@ -38,11 +41,31 @@ _PAGE_SIZE = 50
 def item_list(request: HtmxRequest) -> HttpResponse:
     """List items, newest first, as the filters say."""
     names = category_names()
-    found = ItemFilter(request.GET, queryset=queries.items_search(request.user), names=names)
-    page = page_after(found.qs, request.GET, size=_PAGE_SIZE, before=_before, cursor=lambda item: item.key)
+    asked, languages = queries.items_search(request.user), languages_used(request.user)
+    found = ItemFilter(request.GET, queryset=asked, names=names, languages=languages)
+    rows = found.qs if found.is_valid() else asked.none()
+    page = page_after(rows, request.GET, size=_PAGE_SIZE, before=_before, cursor=lambda item: item.key)
     items_looked(request.user, page.rows)
-    context = {"filter": found, "page": page, "names": names, "is_filtered": any(request.GET.values())}
+    context = {
+        "filter": found,
+        "page": page,
+        "names": names,
+        "rows": list(zip(page.rows, _snippets(page.rows, found.form.cleaned_data.get("q", "")), strict=True)),
+        "is_filtered": any(request.GET.values()),
+    }
     return render_page(request, "items/list.html", context, fragment="results", status=200 if found.is_valid() else 422)
+
+
+def _snippets(items: list[Item], text: str) -> list[Snippet | None]:
+    """Return, for each item, where what was searched for stands; nothing where nothing was searched."""
+    if not text:
+        return [None] * len(items)
+    texts = texts_of(items)
+    places = [
+        (("Caption", item.caption), *zip(("Picture", "Sound"), texts.get(item.pk, ("", "")), strict=True))
+        for item in items
+    ]
+    return [find_snippet(text, of_item) for of_item in places]
 
 
 def _before(cursor: str) -> Q | None:
@@ -53,7 +76,9 @@ def _before(cursor: str) -> Q | None:
         return None
     if row is None:
         return None
-    return Q(created_at__lt=row["created_at"]) | Q(created_at=row["created_at"], pk__lt=row["pk"])
+    # The first condition says nothing more, but it is what the index can begin at.
+    is_older = Q(created_at__lt=row["created_at"]) | Q(created_at=row["created_at"], pk__lt=row["pk"])
+    return Q(created_at__lte=row["created_at"]) & is_older
 
 
 @require_GET
@@ -135,7 +160,8 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
         "trail": shown,
         "new_rows": [row for row in shown[0][1] if row.is_new] if shown else [],
         "revisions": queries.clearance_revisions(item),
-        "reports": report_queries.item_reports(request.user, item),
+        # The item was read with how many there are.
+        "reports": report_queries.item_reports(request.user, item) if getattr(item, "n_reports", 1) else (),
         "jobs": jobs,
         "audit": queries.audit_of(request.user, "item", item.external_id)[:50]
         if may(request.user, READ_AUDIT)

@@ -38,7 +38,7 @@ def media_panel(item: Item, *, is_shown: bool, at: int | None = None) -> dict[st
     """
     if not is_shown:
         return {"is_restricted": True, "file": item.media, "url": "", "cover_url": ""}
-    made = {d.kind: d for d in item.media.derived.exclude(kind=Kind.SAMPLES)} if item.media else {}
+    made = _made_of(item)
     preview = made.get(Kind.PREVIEW)
     url = reviewer_url(item.key, Part.PREVIEW if preview else Part.MEDIA) if item.media else ""
     return {
@@ -51,6 +51,15 @@ def media_panel(item: Item, *, is_shown: bool, at: int | None = None) -> dict[st
         "sheet": _sheet(item, made.get(Kind.SHEET)),
         "waveform": _waveform(made.get(Kind.WAVEFORM)),
     }
+
+
+def _made_of(item: Item) -> dict[str, DerivedFile]:
+    """Return what was made of an item's media by kind; without a query where the item was read with it (`made`)."""
+    if item.media is None:
+        return {}
+    rows = getattr(item, "made", None)
+    found = item.media.derived.exclude(kind=Kind.SAMPLES) if rows is None else [DerivedFile(**row) for row in rows]
+    return {made.kind: made for made in found}
 
 
 def _sheet(item: Item, made: DerivedFile | None) -> Sheet | None:
