@@ -158,6 +158,12 @@ def items_search(user: AbstractUser) -> QuerySet[Item]:
     return items.order_by("-created_at", "-pk")
 
 
+def items_of_file(user: AbstractUser, item: Item) -> QuerySet[Item]:
+    """Return the other items of the same file that a person may find, newest first; none where there is no file."""
+    same = items_search(user).filter(media__isnull=False, media=item.media).exclude(pk=item.pk)
+    return same if item.media else same.none()
+
+
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
     """Return an item that the person may open, with what they said of its matches as `own_words`."""
     found = items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance")

@@ -24,6 +24,7 @@ from moderation.models.review import Job, Queue
 from moderation.models.reviewer import JobPass, Reviewer
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
 from moderation.models.simulation import SimulationRun
+from moderation.models.viewing import ViewingChoice
 from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
 
 __all__ = [
@@ -73,4 +74,5 @@ __all__ = [
     "ScoreWeek",
     "ShadowVerdict",
     "SimulationRun",
+    "ViewingChoice",
 ]
