@@ -113,6 +113,7 @@ def _history_row(decision: Decision) -> dict[str, Any]:
         "category": decision.category,
         "min_age": decision.min_age,
         "territories_blocked": decision.territories_blocked,
+        "span_ms": decision.span_ms,
         "reasons": decision.reasons,
         "evidence": decision.evidence,
         "findings": [_finding_row(f) for f in decision.findings.all()],

@@ -86,7 +86,9 @@ def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
     if not form.is_valid():
         return _again(request, basis, item, form)
     try:
-        decisions.item_overturn(actor=request.user, item_key=str(key), now=timezone.now(), **form.verdict())
+        decisions.item_overturn(
+            actor=request.user, item_key=str(key), now=timezone.now(), span=form.span, **form.verdict()
+        )
     except (DecisionInvalid, ItemNotOpen) as error:
         form.add_error(form.field_of(error), str(error))
         return _again(request, basis, item, form)
@@ -129,7 +131,9 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
     return {
         "item": item,
         "media": media_panel(item, is_shown=is_shown, at=timeline.moment_asked(request.GET.get("at"), item.lasts_ms)),
-        "chart": timeline.chart_of(moments_of(findings), item.lasts_ms, levels_of(current, policy_of(current)), names),
+        "chart": timeline.chart_of(
+            moments_of(findings), item.lasts_ms, levels_of(current, policy_of(current)), names, timeline.spans_of(told)
+        ),
         "worst_ms": worst_moment(findings),
         "viewing": viewing_of(request.user, current.category if current else ""),
         "may_find_alike": item.media is not None and is_shown,

@@ -13,6 +13,7 @@ urlpatterns = [
     path("jobs/<uuid:key>/skip", giving_back.job_skip, name="job_skip"),
     path("jobs/<uuid:key>/ask", giving_back.job_ask, name="job_ask"),
     path("jobs/<uuid:key>/similar", beside.job_similar, name="job_similar"),
+    path("jobs/<uuid:key>/matches/<uuid:entry>", beside.job_match, name="job_match"),
     path("jobs/<uuid:key>/heartbeat", views.job_heartbeat, name="job_heartbeat"),
     path("jobs/<uuid:key>/draft/", drafts.job_draft, name="job_draft"),
     path("jobs/<uuid:key>/draft/discard", drafts.job_draft_discard, name="job_draft_discard"),

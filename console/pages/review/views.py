@@ -69,7 +69,8 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
             return _again(request, basis, page, form)
         leases.job_decide(
             actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now(),
-            answer=request.POST.get("answer", "").strip()[:2_000], **form.verdict(),
+            answer=request.POST.get("answer", "").strip()[:2_000], span=form.span,
+            **form.verdict(),
         )  # fmt: skip
     except (DecisionInvalid, ItemNotOpen) as error:
         form.add_error(form.field_of(error), str(error))
@@ -239,7 +240,9 @@ def job_context(
         "job": page.job,
         "item": page.item,
         "media": media_panel(page.item, is_shown=not job_hides_media(page.job), at=at),
-        "chart": timeline.chart_of(moments_of(page.findings), page.item.lasts_ms, levels, names),
+        "chart": timeline.chart_of(
+            moments_of(page.findings), page.item.lasts_ms, levels, names, timeline.spans_of(page.decisions)
+        ),
         "words": words_in(getattr(page.job, "own_words", ())),
         "decision": current,
         "parts": evidence.caption_parts(page.item.caption, page.findings, names),

@@ -136,7 +136,7 @@
 
   // --- drafts: what is typed on a job is kept by the server; in this tab as well until the server has it ------------
   const DRAFT_MS = 1500;
-  const DRAFTED = ["outcome", "category", "note", "min_age", "territories", "answer", "skip_note", "question", "reason"];
+  const DRAFTED = ["outcome", "category", "note", "min_age", "territories", "answer", "span_from", "span_until", "skip_note", "question", "reason"];
   const draftForm = () => document.querySelector("form[data-draft]");
   const draftKey = (form) => `draft:${form.dataset.draft}`;
   let draftTimer = 0;

@@ -148,7 +148,6 @@
 
   // --- the veils: a tap of `v` lifts the blur, holding it peeks ------------------------------------------------------
   const HOLD_MS = 300;
-  const panel = () => one(".media");
   let heldSince = 0;
   const peek = (is) => document.body.classList.toggle("peeking", is);
   document.addEventListener("keydown", (event) => {
@@ -176,8 +175,8 @@
     const form = one("[data-viewing]");
     if (!form) return;
     const of = (name) => form.elements[name]?.value;
-    panel().style.setProperty("--blur", `${of("blur")}px`);
-    panel().style.setProperty("--grey", `${of("grey")}%`);
+    document.documentElement.style.setProperty("--blur", `${of("blur")}px`);
+    document.documentElement.style.setProperty("--grey", `${of("grey")}%`);
     const video = player();
     if (!video) return;
     video.volume = Number(of("volume")) / 100;
