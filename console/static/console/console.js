@@ -14,6 +14,7 @@
   const SAID_MS = 8000;
   let saidUntil = 0;
   const say = (text) => { tell("said", text); saidUntil = Date.now() + SAID_MS; };
+  document.addEventListener("said", (event) => say(event.detail)); // by a page's own script
   const readOut = (text) => tell("live", text);
   setInterval(() => { if (saidUntil && Date.now() > saidUntil) { saidUntil = 0; tell("said", ""); } }, 1000);
 

@@ -7,7 +7,7 @@
   const player = () => one(".media .veil video");
   const typing = (el) => el.isContentEditable || /^(TEXTAREA|SELECT)$/.test(el.tagName)
     || (el.tagName === "INPUT" && !/^(radio|checkbox|button|submit|range)$/.test(el.type));
-  const say = (text) => { const place = document.getElementById("said"); if (place) place.textContent = text; };
+  const say = (text) => document.dispatchEvent(new CustomEvent("said", { detail: text }));
   const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}.${Math.floor((s * 10) % 10)}`;
 
   // --- playing ----------------------------------------------------------------------------------------------------
