@@ -1,9 +1,12 @@
-"""What is said in a clip, as the newest speech model heard it; one query."""
+"""What is said in a clip, as the newest speech model heard it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from moderation.models import DetectorResult, Item
+from django.db.models import OuterRef, Subquery
+
+from moderation.models import DetectorResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,18 @@ class Transcript:
     lines: Sequence[Line]
 
 
-def transcript_of(item: Item) -> Transcript | None:
-    """Return what is said in an item; None where no model has listened to it, or where nothing is said."""
-    if item.media is None:
-        return None
-    heard = DetectorResult.objects.filter(sha256=item.media.sha256, detector="speech", status="ok").order_by("-pk")
-    payload = heard.values_list("payload", flat=True).first() or {}
-    lines = [Line(s["start_ms"], s["end_ms"], s["text"]) for s in payload.get("segments", ())]
-    return Transcript(payload.get("language", "und"), lines) if lines else None
+def transcript_column(sha256: str) -> Subquery:
+    """Return what was heard in a file as a column, for pages whose queries are counted; `transcript_in` reads it.
+
+    Args:
+        sha256: where the row has the hash of its file.
+    """
+    heard = DetectorResult.objects.filter(sha256=OuterRef(sha256), detector="speech", status="ok").order_by("-pk")
+    return Subquery(heard.values("payload")[:1])
+
+
+def transcript_in(column: Mapping[str, Any] | None) -> Transcript | None:
+    """Return what `transcript_column` found; None where no model has listened, or where nothing is said."""
+    heard = column or {}
+    lines = [Line(s["start_ms"], s["end_ms"], s["text"]) for s in heard.get("segments", ())]
+    return Transcript(heard.get("language", "und"), lines) if lines else None

@@ -126,6 +126,7 @@ class Decision(PublicKeyModel):
                 condition=Q(span_from_ms__isnull=True, span_until_ms__isnull=True)
                 | Q(
                     span_from_ms__isnull=False,
+                    span_until_ms__isnull=False,  # or the comparison would be unknown, which a check lets through
                     span_until_ms__gt=F("span_from_ms"),
                     stage__in=PERSON_STAGES,
                     outcome__gt=Outcome.CLEAR,

@@ -27,14 +27,12 @@ from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen,
 from moderation.items.match_words import words_in
 from moderation.items.timeline import timeline as moments_of
 from moderation.items.timeline import worst_moment
-from moderation.items.transcript import transcript_of
 from moderation.items.visibility import category_visible, job_hides_media
 from moderation.models import Decision, Item, Job
 from moderation.models.job_note import NoteKind, SkipReason
 from moderation.review import leases
 from moderation.review import queries as review_queries
 from moderation.review.queries import JobPage, severity_of
-from moderation.review.viewing import viewing_of
 from policies.choices import ItemKind
 from policies.decision.compiled import CompiledPolicy
 from policies.errors import PolicyUnavailable
@@ -248,11 +246,11 @@ def job_context(
         "parts": evidence.caption_parts(page.item.caption, page.findings, names),
         "reason": reason,
         "worst_ms": worst_of(reason, page),
-        "viewing": viewing_of(request.user, page.job.category),
+        "viewing": page.viewing,
         "over": over,
         "under": under,
         "is_still": is_still(page.item),
-        "transcript": None if job_hides_media(page.job) else transcript_of(page.item),
+        "transcript": page.transcript,
         "new_rows": [row for row in rows if row.is_new],
         "missing": evidence.missing_words(current, policy),
         "names": names,
