@@ -29,6 +29,7 @@ NAMES = (
     "claim",
     "simulate",
     "slider_page",
+    "job_page",
     "canary",
     "activation",
     "deep",

@@ -31,6 +31,7 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "job_draft_discard": ("post", NOBODY_KEY, 404, REVIEWERS),
     "job_similar": ("get", NOBODY_KEY, 404, REVIEWERS),
     "job_match": ("get", [*NOBODY_KEY, *NOBODY_KEY], 404, REVIEWERS),
+    "item_translation": ("get", NOBODY_KEY, 404, EXPLORERS),
     "viewing_save": ("post", [], 422, EXPLORERS),
     "job_skip": ("post", NOBODY_KEY, 404, REVIEWERS),
     "job_ask": ("post", NOBODY_KEY, 404, REVIEWERS),
