@@ -86,7 +86,7 @@ def say_reason(
     return Reason(_other(rule, names))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Found:
     """A finding without the times that a still has not."""
 

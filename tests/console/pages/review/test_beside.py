@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -82,7 +81,7 @@ def _bank(**fields: Any) -> HashBank:
     )
 
 
-def _match(browser: Client, job: Job, entry: HashEntry) -> HttpResponse:
+def _match(browser: Client, job: Job, entry: HashEntry) -> Any:
     return browser.get(reverse("job_match", args=[job.key, entry.key]), headers={"HX-Request": "true"})
 
 
@@ -126,7 +125,7 @@ def test_what_did_not_match_and_what_is_not_held_is_not_there(browser: Client, r
     assert _match(other, job, entry).status_code == 404
 
 
-def _decide(browser: Client, job: Job, **fields: Any) -> HttpResponse:
+def _decide(browser: Client, job: Job, **fields: Any) -> Any:
     data = {
         "lease_token": str(job.lease_token), "expected_decision": seen(job.item), "outcome": "4", "category": "harassment",
         "note": "Aimed at a private person.", **fields,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +26,8 @@ class Found:
     detector: str
     category: str
     score: float
-    where: dict[str, Any] = field(default_factory=dict)
-    hard: int | None = None
+    where: Mapping[str, Any] = field(default_factory=dict)
+    hard: Any = None
 
 
 @dataclass
