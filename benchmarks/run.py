@@ -30,6 +30,7 @@ NAMES = (
     "simulate",
     "slider_page",
     "pages",
+    "job_page",
     "canary",
     "activation",
     "deep",

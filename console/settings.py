@@ -436,6 +436,8 @@ WHISPER_DEVICE = env_str("WHISPER_DEVICE", "auto")  # cpu, cuda, or auto: CUDA w
 VISION_MODEL_PATH = env_str("VISION_MODEL_PATH")
 #: Empty for the shipped classifier, a folder, or hub:owner/name@REVISION#SHA256; see docs/detectors.md.
 TEXT_MODEL_PATH = env_str("TEXT_MODEL_PATH")
+#: Dotted path of a callable (text, language) -> translated text; empty: reviewers see the original, and its language named.
+TRANSLATION_SERVICE = env_str("TRANSLATION_SERVICE")
 MODELS_FOLDER = env_str("MODELS_FOLDER", str(VAR_DIR / "models"))
 
 # --- seeing inside -----------------------------------------------------------------------------------------------

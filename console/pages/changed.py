@@ -172,6 +172,8 @@ def read_typed(data: Mapping[str, str], outcomes: Mapping[str, str], names: Mapp
         ("Policy", names.get(data.get("category", ""), "")),
         ("Only for", f"{age} and over" if (age := data.get("min_age", "")) in {"13", "16", "18"} else ""),
         ("Not in", data.get("territories", "").strip()[:800]),
+        ("Breaks the rule from", data.get("span_from", "").strip()[:12]),
+        ("until", data.get("span_until", "").strip()[:12]),
         ("Why", data.get("note", "").strip()[:2_000]),
         ("Your answer", data.get("answer", "").strip()[:2_000]),
         ("Your question", data.get("question", "").strip()[:2_000]),

@@ -110,6 +110,15 @@ def rows_of(
     return [_row(f, levels, names, known is not None and mark_of(f) not in known) for f in ordered]
 
 
+def split_at_lines(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
+    """Return the findings that reached a line, and the others; what is new since an earlier page is never among the others."""
+    over: list[Row] = []
+    under: list[Row] = []
+    for row in rows:
+        (over if row.bar.is_over or row.hard or row.is_new else under).append(row)
+    return over, under
+
+
 def _row(finding: Finding, levels: Levels, names: Mapping[str, str], is_new: bool) -> Row:
     return Row(
         category=names.get(finding.category, finding.category),

@@ -1,5 +1,6 @@
 """What people may type: decisions, and what the filters of lists share. Services check again; forms say it kindly and in place."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from console.pages.changed import read_typed
 from policies.choices import Outcome
 from policies.models import Category
 
+_PLACE = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,6}(?:[.][0-9]{1,3})?)", re.ASCII)
 AGES = ((13, "13 and over"), (16, "16 and over"), (18, "18 and over"))
 
 
@@ -38,6 +40,9 @@ class DecisionForm(forms.Form):
     min_age = forms.TypedChoiceField(choices=AGES, coerce=int, required=False, empty_value=None)
     territories = forms.CharField(required=False, max_length=800)
     note = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea)
+    #: The part of a clip that breaks the rule: in seconds, or as players write it, m:ss.
+    span_from = forms.CharField(required=False, max_length=12)
+    span_until = forms.CharField(required=False, max_length=12)
     lease_token = forms.UUIDField(required=False, widget=forms.HiddenInput)
     #: What the page showed; services refuse what is missing or overtaken, and the page says what changed.
     expected_decision = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
@@ -56,12 +61,30 @@ class DecisionForm(forms.Form):
             raise forms.ValidationError(f"“{wrong[0]}” is not a country code; write two letters each, such as DE, FR.")
         return sorted(set(codes))
 
+    def clean_span_from(self) -> int | None:
+        """Return where the part begins, in ms."""
+        return self._place("span_from")
+
+    def clean_span_until(self) -> int | None:
+        """Return where the part ends, in ms."""
+        return self._place("span_until")
+
+    def _place(self, name: str) -> int | None:
+        text = self.cleaned_data[name].strip().replace(",", ".")
+        match = _PLACE.fullmatch(text)
+        if text and match is None:
+            raise forms.ValidationError(
+                f"“{text}” is no time of a clip; write seconds, or minutes and seconds as 1:05."
+            )
+        return round(60_000 * int(match[1] or 0) + 1_000 * float(match[2])) if match else None
+
     def clean(self) -> dict[str, Any]:
         """Check what depends on the outcome."""
         data = self.cleaned_data
         outcome = data.get("outcome")
         if outcome is None:
             return data
+        self._check_span(data)
         if outcome != Outcome.RESTRICT:
             data["min_age"], data["territories"] = 0, []
         elif not (data.get("min_age") or data.get("territories") or "territories" in self.errors):
@@ -69,6 +92,24 @@ class DecisionForm(forms.Form):
         if outcome != Outcome.CLEAR:
             self._require_reason(data)
         return data
+
+    def _check_span(self, data: dict[str, Any]) -> None:
+        """Check that both ends are marked or neither; what is cleared breaks no rule, so nothing of it is."""
+        if {"span_from", "span_until"} & set(self.errors):
+            return
+        if data["outcome"] == Outcome.CLEAR:
+            data["span_from"] = data["span_until"] = None
+        elif (data["span_from"] is None) != (data["span_until"] is None):
+            name = "span_from" if data["span_from"] is None else "span_until"
+            self.add_error(name, "Mark both ends of the part, or neither.")
+        elif data["span_from"] is not None and data["span_from"] >= data["span_until"]:
+            self.add_error("span_until", "The part ends before it begins; mark its end again.")
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The part of the clip that breaks the rule, in ms; None where none is marked."""
+        begins, ends = self.cleaned_data["span_from"], self.cleaned_data["span_until"]
+        return None if begins is None or ends is None else (begins, ends)
 
     def _require_reason(self, data: dict[str, Any]) -> None:
         if not data.get("category"):

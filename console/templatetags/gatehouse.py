@@ -113,6 +113,12 @@ def duration(milliseconds: int | None) -> str:
 
 
 @register.filter
+def seconds(milliseconds: int) -> str:
+    """Return a place in a clip in seconds, as players and scripts read it."""
+    return f"{milliseconds / 1_000:.3f}".rstrip("0").rstrip(".")
+
+
+@register.filter
 def where(value: dict[str, Any]) -> str:
     """Return where something was found, in words."""
     return where_words(value or {})

@@ -62,6 +62,8 @@ class PersonVerdict:
     note: str = ""
     min_age: int = 0
     territories: Sequence[str] = field(default_factory=tuple)
+    #: The part of the clip that breaks the rule: where it begins and ends, in ms.
+    span: tuple[int, int] | None = None
 
     def check(self, policy: CompiledPolicy) -> None:
         """Raise DecisionInvalid where something is missing or contradicts itself."""
@@ -79,6 +81,21 @@ class PersonVerdict:
             raise DecisionInvalid("min_age", "Choose a minimum age or a territory to restrict to.")
         if self.outcome != Outcome.RESTRICT and (self.min_age or self.territories):
             raise DecisionInvalid("min_age", "Ages and territories belong to the outcome Restrict only.")
+
+    def check_span(self, item: Item) -> None:
+        """Raise DecisionInvalid where the part that was marked is no part of the item."""
+        if self.span is None:
+            return
+        begins, ends = self.span
+        if self.outcome == Outcome.CLEAR:
+            raise DecisionInvalid("span_from", "What is cleared breaks no rule, so no part of it is marked.")
+        if item.media is not None and not item.media.is_video:
+            raise DecisionInvalid("span_from", "A still has no time; only parts of clips are marked.")
+        if not 0 <= begins < ends:
+            raise DecisionInvalid("span_until", "The part ends before it begins; mark its end again.")
+        if item.lasts_ms is not None and ends > item.lasts_ms:
+            lasts = f"{item.lasts_ms / 1_000:.1f}"
+            raise DecisionInvalid("span_until", f"The part ends after the clip, which lasts {lasts} seconds.")
 
 
 @transaction.atomic
@@ -466,6 +483,7 @@ def decision_by_person(
         raise DecisionChanged
     policy = active_policy()
     verdict.check(policy)
+    verdict.check_span(item)
     if item.withdrawn_at:
         raise ItemNotOpen("The creator has withdrawn this item; there is nothing left to decide.")
     before = item.current_decision
@@ -479,6 +497,8 @@ def decision_by_person(
         decided_by=f"person.{stage}",
         category=verdict.category,
         note=verdict.note.strip(),
+        span_from_ms=verdict.span[0] if verdict.span else None,
+        span_until_ms=verdict.span[1] if verdict.span else None,
         reasons=[{"rule": f"person.{stage}", "category": verdict.category, "detail": verdict.note.strip()}],
         evidence=evidence,
         evidence_digest=digest_of(evidence),
@@ -503,6 +523,7 @@ def item_overturn(
     territories: Sequence[str],
     now: datetime,
     expected_decision: str,
+    span: tuple[int, int] | None = None,
 ) -> Decision:
     """Decide an item over an earlier decision: a senior takes down, restores or restricts.
 
@@ -511,6 +532,7 @@ def item_overturn(
 
     Args:
         expected_decision: token of the `Basis` that the senior's page was made from.
+        span: the part of the clip that breaks the rule, in ms.
 
     Raises:
         PermissionDenied, DecisionInvalid, DecisionChanged, ItemNotOpen.
@@ -522,7 +544,7 @@ def item_overturn(
         actor=actor,
         item=item,
         expected_decision=expected_decision,
-        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories)),
+        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories), span),
         stage=DecisionStage.SENIOR,
         now=now,
     )

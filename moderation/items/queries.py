@@ -113,6 +113,7 @@ def _history_row(decision: Decision) -> dict[str, Any]:
         "category": decision.category,
         "min_age": decision.min_age,
         "territories_blocked": decision.territories_blocked,
+        "span_ms": decision.span_ms,
         "reasons": decision.reasons,
         "evidence": decision.evidence,
         "findings": [_finding_row(f) for f in decision.findings.all()],
@@ -156,6 +157,12 @@ def items_search(user: AbstractUser) -> QuerySet[Item]:
     """Return the items a person may find, newest first; what waits in the restricted partition only with permission."""
     items = items_visible(user).select_related("creator", "media", "cover", "current_decision", "clearance")
     return items.order_by("-created_at", "-pk")
+
+
+def items_of_file(user: AbstractUser, item: Item) -> QuerySet[Item]:
+    """Return the other items of the same file that a person may find, newest first; none where there is no file."""
+    same = items_search(user).filter(media__isnull=False, media=item.media).exclude(pk=item.pk)
+    return same if item.media else same.none()
 
 
 def item_page(user: AbstractUser, item_key: str) -> Item | None:

@@ -25,6 +25,7 @@ from moderation.models.reviewer import JobPass, Reviewer
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
 from moderation.models.search import ItemText
 from moderation.models.simulation import SimulationRun
+from moderation.models.viewing import ViewingChoice
 from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
 
 __all__ = [
@@ -75,4 +76,5 @@ __all__ = [
     "ScoreWeek",
     "ShadowVerdict",
     "SimulationRun",
+    "ViewingChoice",
 ]

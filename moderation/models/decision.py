@@ -3,7 +3,7 @@
 import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, territories_field
 from policies.choices import Outcome
@@ -103,6 +103,8 @@ class Decision(PublicKeyModel):
     policy_version = models.ForeignKey("policies.PolicyVersion", on_delete=models.PROTECT, related_name="+")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="decisions")
     note = models.TextField(blank=True)
+    span_from_ms = models.PositiveIntegerField(null=True, help_text="Where the part that breaks the rule begins.")
+    span_until_ms = models.PositiveIntegerField(null=True, help_text="Where it ends; after it begins.")
     supersedes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="superseded_by")
 
     class Meta:
@@ -117,6 +119,18 @@ class Decision(PublicKeyModel):
                 name="moderation_decision_person_named",
                 condition=Q(stage__in=PERSON_STAGES, actor__isnull=False)
                 | Q(~Q(stage__in=PERSON_STAGES), actor__isnull=True),
+            ),
+            # Both ends or neither, in order; what a machine decides or what is cleared marks nothing.
+            models.CheckConstraint(
+                name="moderation_decision_span_whole",
+                condition=Q(span_from_ms__isnull=True, span_until_ms__isnull=True)
+                | Q(
+                    span_from_ms__isnull=False,
+                    span_until_ms__isnull=False,  # or the comparison would be unknown, which a check lets through
+                    span_until_ms__gt=F("span_from_ms"),
+                    stage__in=PERSON_STAGES,
+                    outcome__gt=Outcome.CLEAR,
+                ),
             ),
             # A chain, never a tree, with one beginning.
             models.UniqueConstraint(
@@ -174,6 +188,13 @@ class Decision(PublicKeyModel):
 
     def __str__(self) -> str:
         return f"{self.get_outcome_display()} by {self.decided_by}"
+
+    @property
+    def span_ms(self) -> tuple[int, int] | None:
+        """The part of the clip that breaks the rule (ms); None where nobody marked one."""
+        if self.span_from_ms is None or self.span_until_ms is None:
+            return None
+        return self.span_from_ms, self.span_until_ms
 
     @property
     def is_by_person(self) -> bool:

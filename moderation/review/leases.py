@@ -119,6 +119,7 @@ def job_decide(
     territories: Sequence[str],
     now: datetime,
     answer: str = "",
+    span: tuple[int, int] | None = None,
 ) -> Decision:
     """Decide the item of a job that the actor holds.
 
@@ -134,6 +135,7 @@ def job_decide(
         outcome: CLEAR, RESTRICT, BLOCK, or ESCALATE to a senior.
         category: slug of the policy it rests on; required but for CLEAR, as is the note.
         answer: to whoever asked about the job; without one they are told the note.
+        span: the part of the clip that breaks the rule, in ms.
 
     Raises:
         PermissionDenied, LeaseLost, DecisionChanged, DecisionInvalid, ItemNotOpen.
@@ -146,7 +148,7 @@ def job_decide(
         actor=actor,
         item=item,
         expected_decision=expected_decision,
-        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories)),
+        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories), span),
         stage=DecisionStage.REVIEW,
         now=now,
     )

@@ -10,7 +10,9 @@ from django.db.models import Count, Min, Q, QuerySet, Value, Window
 
 from moderation.items.match_words import own_words_column
 from moderation.items.queries import BASIS_RELATIONS, basis_columns, decision_trail, items_search, latest_findings
+from moderation.items.transcript import Transcript, transcript_column, transcript_in
 from moderation.items.visibility import (
+    job_hides_media,
     jobs_visible,
     may_know,
     messages_visible,
@@ -29,10 +31,12 @@ from moderation.models import (
     Queue,
     Report,
     Reviewer,
+    ViewingChoice,
 )
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
 from moderation.review.drafts import draft_column, draft_in
 from moderation.review.kept_counts import count_kept
+from moderation.review.viewing import viewing_column, viewing_in
 from moderation.verdict.routing import QueueFacts, queue_facts
 from policies.live import active_policy
 
@@ -103,13 +107,15 @@ class JobPage:
     notes: list[JobNote]
     questions: list[Question]
     draft: DecisionDraft | None
+    viewing: ViewingChoice
+    transcript: Transcript | None
     creator_items: Sequence[Item]
     n_creator_blocked: int
 
 
 def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
-    """Return a job that the user may know of with its item, evidence, history and reports, their own draft, and what they said
-    of its matches as `own_words`.
+    """Return a job that the user may know of with its item, evidence, history and reports, their own draft and way of looking,
+    and what they said of its matches as `own_words`.
 
     The creator's other items and the reports are those that the user may know of.
     """
@@ -119,6 +125,7 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         .select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
         .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
         .annotate(own_words=own_words_column(user.pk, "item_id"), own_draft=draft_column(user.pk), **basis)
+        .annotate(own_viewing=viewing_column(user.pk), heard=transcript_column("item__media__sha256"))
         .filter(key=job_key)
         .first()
     )
@@ -139,6 +146,8 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         notes=list(job_notes(job_key)),
         questions=list(job.questions.filter(answered_at__isnull=True).select_related("asker").order_by("-created_at")),
         draft=draft_in(getattr(job, "own_draft", None)),
+        viewing=viewing_in(getattr(job, "own_viewing", None), job.category),
+        transcript=None if job_hides_media(job) else transcript_in(getattr(job, "heard", None)),
         creator_items=latest,
         n_creator_blocked=latest[0].n_blocked if latest else 0,
     )

@@ -27,11 +27,13 @@ from moderation.items import queries
 from moderation.items.match_words import words_in
 from moderation.items.search import languages_used, texts_of
 from moderation.items.timeline import timeline as moments_of
+from moderation.items.timeline import worst_moment
 from moderation.items.visibility import item_hides_media
 from moderation.models import Decision, Item
 from moderation.prompts.queries import items_alike
 from moderation.reports import queries as report_queries
 from moderation.review import queries as review_queries
+from moderation.review.viewing import viewing_of
 
 _PAGE_SIZE = 50
 
@@ -109,7 +111,9 @@ def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
     if not form.is_valid():
         return _again(request, basis, item, form)
     try:
-        decisions.item_overturn(actor=request.user, item_key=str(key), now=timezone.now(), **form.verdict())
+        decisions.item_overturn(
+            actor=request.user, item_key=str(key), now=timezone.now(), span=form.span, **form.verdict()
+        )
     except (DecisionInvalid, ItemNotOpen) as error:
         form.add_error(form.field_of(error), str(error))
         return _again(request, basis, item, form)
@@ -152,7 +156,11 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
     return {
         "item": item,
         "media": media_panel(item, is_shown=is_shown, at=timeline.moment_asked(request.GET.get("at"), item.lasts_ms)),
-        "chart": timeline.chart_of(moments_of(findings), item.lasts_ms, levels_of(current, policy_of(current)), names),
+        "chart": timeline.chart_of(
+            moments_of(findings), item.lasts_ms, levels_of(current, policy_of(current)), names, timeline.spans_of(told)
+        ),
+        "worst_ms": worst_moment(findings),
+        "viewing": viewing_of(request.user, current.category if current else ""),
         "may_find_alike": item.media is not None and is_shown,
         "words": words_in(getattr(item, "own_words", ())),
         "names": names,

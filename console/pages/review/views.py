@@ -20,17 +20,20 @@ from console.pages.looks import job_looked
 from console.pages.media.panel import media_panel
 from console.pages.review.drafts import draft_context, keep_refused, typed_on
 from console.pages.review.forms import AskForm, SkipForm
-from console.pages.review.notes import notes_told, say_raised, why_next
+from console.pages.review.notes import notes_told, reports_told, say_raised, why_next
+from console.pages.review.reason import Reason, say_reason
 from moderation.decisions.basis import Basis, basis_from, basis_of
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen, LeaseLost
 from moderation.items.match_words import words_in
 from moderation.items.timeline import timeline as moments_of
+from moderation.items.timeline import worst_moment
 from moderation.items.visibility import category_visible, job_hides_media
-from moderation.models import Decision, Job
+from moderation.models import Decision, Item, Job
 from moderation.models.job_note import NoteKind, SkipReason
 from moderation.review import leases
 from moderation.review import queries as review_queries
 from moderation.review.queries import JobPage, severity_of
+from policies.choices import ItemKind
 from policies.decision.compiled import CompiledPolicy
 from policies.errors import PolicyUnavailable
 from policies.live import compile_version
@@ -64,7 +67,8 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
             return _again(request, basis, page, form)
         leases.job_decide(
             actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now(),
-            answer=request.POST.get("answer", "").strip()[:2_000], **form.verdict(),
+            answer=request.POST.get("answer", "").strip()[:2_000], span=form.span,
+            **form.verdict(),
         )  # fmt: skip
     except (DecisionInvalid, ItemNotOpen) as error:
         form.add_error(form.field_of(error), str(error))
@@ -226,17 +230,27 @@ def job_context(
     forms = draft_context(request, page, basis, names, form)
     chosen = forms["form"]["category"].value()
     at = timeline.moment_asked(request.GET.get("at"), page.item.lasts_ms)
+    reason = reason_of(page, current, levels, names)
     rows = evidence.rows_of(page.findings, levels, names, changed.known if changed else None)
+    over, under = evidence.split_at_lines(rows)
     return {
         "page": page,
         "job": page.job,
         "item": page.item,
         "media": media_panel(page.item, is_shown=not job_hides_media(page.job), at=at),
-        "chart": timeline.chart_of(moments_of(page.findings), page.item.lasts_ms, levels, names),
+        "chart": timeline.chart_of(
+            moments_of(page.findings), page.item.lasts_ms, levels, names, timeline.spans_of(page.decisions)
+        ),
         "words": words_in(getattr(page.job, "own_words", ())),
         "decision": current,
         "parts": evidence.caption_parts(page.item.caption, page.findings, names),
-        "rows": rows,
+        "reason": reason,
+        "worst_ms": worst_of(reason, page),
+        "viewing": page.viewing,
+        "over": over,
+        "under": under,
+        "is_still": is_still(page.item),
+        "transcript": page.transcript,
         "new_rows": [row for row in rows if row.is_new],
         "missing": evidence.missing_words(current, policy),
         "names": names,
@@ -248,11 +262,39 @@ def job_context(
         "notes": notes_told(page.notes, names),
         "last_raise": next((str(note.key) for note in page.notes if note.kind == NoteKind.RAISED), ""),
         "questions": page.questions,
+        "reports": reports_told(request.user, page),
         "reasons": SkipReason.choices,
         **forms,
         **basis_context(request, basis, names),
         "changed": changed,
     }
+
+
+def reason_of(page: JobPage, decision: Decision | None, levels: evidence.Levels, names: dict[str, str]) -> Reason:
+    """Return the one reason of a job in words."""
+    return say_reason(
+        rule=page.job.reason,
+        category=page.job.category,
+        findings=page.findings,
+        reasons=decision.reasons if decision else (),
+        levels=levels,
+        names=names,
+        reports=page.reports,
+        missing=decision.evidence.get("missing", {}) if decision else {},
+        is_still=is_still(page.item),
+    )
+
+
+def worst_of(reason: Reason, page: JobPage) -> int | None:
+    """Return the moment (ms) that a clip is played from: the one that the reason names, else where the strongest finding is."""
+    if reason.at_ms is not None:
+        return reason.at_ms
+    return worst_moment(page.findings)
+
+
+def is_still(item: Item) -> bool:
+    """Return whether nothing of an item has a time: it is a picture, or words alone."""
+    return not item.media.is_video if item.media else item.kind != ItemKind.VIDEO
 
 
 def basis_context(request: HtmxRequest, basis: Basis, names: dict[str, str]) -> dict[str, Any]:

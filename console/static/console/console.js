@@ -14,6 +14,7 @@
   const SAID_MS = 8000;
   let saidUntil = 0;
   const say = (text) => { tell("said", text); saidUntil = Date.now() + SAID_MS; };
+  document.addEventListener("said", (event) => say(event.detail)); // by a page's own script
   const readOut = (text) => tell("live", text);
   setInterval(() => { if (saidUntil && Date.now() > saidUntil) { saidUntil = 0; tell("said", ""); } }, 1000);
 
@@ -86,7 +87,6 @@
     const el = event.target;
     if (el.name === "category" && el.form?.matches("[data-decide]")) showGuideline(el.value);
     if (el.name === "outcome" && el.form?.matches("[data-decide]")) afterOutcome(el);
-    if (el.matches(".show-sound")) all("video, audio").forEach((media) => { media.muted = !el.checked; });
     if (el.matches("[data-autosubmit]")) el.form.requestSubmit();
   });
   function showGuideline(slug) {
@@ -137,7 +137,7 @@
 
   // --- drafts: what is typed on a job is kept by the server; in this tab as well until the server has it ------------
   const DRAFT_MS = 1500;
-  const DRAFTED = ["outcome", "category", "note", "min_age", "territories", "answer", "skip_note", "question", "reason"];
+  const DRAFTED = ["outcome", "category", "note", "min_age", "territories", "answer", "span_from", "span_until", "skip_note", "question", "reason"];
   const draftForm = () => document.querySelector("form[data-draft]");
   const draftKey = (form) => `draft:${form.dataset.draft}`;
   let draftTimer = 0;
@@ -230,67 +230,6 @@
     const slidFrom = event.target.form?.elements.slid_from;
     if (slidFrom && event.target.type === "number") slidFrom.value = twin.value;
   }, { capture: true }); // before htmx reads the form
-
-  // --- video by key ---------------------------------------------------------------------------------------------
-  document.addEventListener("click", (event) => {
-    if (!event.target.closest("[data-play]")) return;
-    const video = document.querySelector(".veil video");
-    if (video) (video.paused ? video.play() : video.pause());
-  });
-
-  // --- a moment of the clip: the player goes there, still veiled and muted ------------------------------------------
-  document.addEventListener("click", (event) => {
-    const moment = event.target.closest("[data-seek]");
-    const video = moment && document.querySelector(".veil video");
-    if (video) { video.currentTime = Number(moment.dataset.seek); say(`At ${moment.innerText.replace("Jump to ", "")}.`); }
-  });
-
-  // --- the timeline: a moment is a link that works by itself; here it moves the player that is on the page already ------
-  const player = () => document.querySelector(".veil video");
-  const momentLinks = () => all("[data-timeline] a[data-at]");
-  function seekTo(ms) {
-    const video = player();
-    if (!video) return false;
-    video.currentTime = ms / 1000;
-    follow();
-    return true;
-  }
-  function follow() {
-    const video = player();
-    const chart = document.querySelector("[data-timeline]");
-    if (!video || !chart) return;
-    const now = video.currentTime * 1000;
-    const x = Math.min(now / Number(chart.dataset.duration), 1) * 1000;
-    all("[data-playhead]", chart).forEach((head) => { head.setAttribute("x1", x); head.setAttribute("x2", x); });
-    const passed = momentLinks().filter((link) => Number(link.dataset.at) <= now + 50);
-    const current = passed[passed.length - 1]?.dataset.at;
-    momentLinks().forEach((link) => {
-      const here = link.dataset.at === current;
-      if (here) link.parentElement.setAttribute("aria-current", "true"); else link.parentElement.removeAttribute("aria-current");
-    });
-  }
-  document.addEventListener("click", (event) => {
-    const seek = event.target.closest("[data-timeline] [data-at]");
-    if (seek && seekTo(Number(seek.dataset.at))) {
-      event.preventDefault();
-      say(`At ${(Number(seek.dataset.at) / 1000).toFixed(1)} seconds.`);
-    }
-    const step = event.target.closest("[data-step]");
-    const video = player();
-    if (!step || !video) return;
-    const now = video.currentTime * 1000;
-    const times = momentLinks().map((link) => Number(link.dataset.at));
-    const next = step.dataset.step === "1" ? times.find((ms) => ms > now + 50) : times.reverse().find((ms) => ms < now - 50);
-    if (next === undefined) { say("There is no further moment that way."); return; }
-    seekTo(next);
-    const link = momentLinks().find((one) => Number(one.dataset.at) === next);
-    link?.scrollIntoView({ block: "nearest" });
-    say(link?.parentElement.textContent.replace(/\s+/g, " ").trim());
-  });
-  document.addEventListener("timeupdate", follow, true);
-  const stepsShown = () => all("[data-steps]").forEach((part) => { part.hidden = !player(); });
-  document.addEventListener("htmx:afterSettle", stepsShown);
-  stepsShown();
 
   // --- the lease: counted down every second, renewed each minute while the reviewer is here ----------------------
   let lastSeen = Date.now();
