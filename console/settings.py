@@ -155,7 +155,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"  # sessions survive a res
 # The first says what a person may; the second signs people in.
 AUTHENTICATION_BACKENDS = [
     "console.backends.PermissionBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "console.backends.SignInBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

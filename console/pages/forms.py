@@ -12,6 +12,7 @@ from console.pages.changed import read_typed
 from moderation.models import AuditEvent, Item
 from moderation.models.item import ItemState
 from policies.choices import ItemKind, Outcome
+from policies.document.clauses import letters
 from policies.models import Category
 
 AGES = ((13, "13 and over"), (16, "16 and over"), (18, "18 and over"))
@@ -50,6 +51,9 @@ class DecisionForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["outcome"].choices = self.outcomes  # type: ignore[attr-defined]
         self.fields["category"].choices = [("", "Choose a policy"), *names.items()]  # type: ignore[attr-defined]
+        given = letters(names)
+        #: The policies to choose from as (slug, name, letter that chooses it).
+        self.lettered = [("", "Choose a policy", ""), *((slug, name, given[slug]) for slug, name in names.items())]
 
     def clean_territories(self) -> list[str]:
         """Return the country codes, in capitals, once each."""

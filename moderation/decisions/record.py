@@ -62,6 +62,7 @@ class PersonVerdict:
     note: str = ""
     min_age: int = 0
     territories: Sequence[str] = field(default_factory=tuple)
+    clause: str = ""
 
     def check(self, policy: CompiledPolicy) -> None:
         """Raise DecisionInvalid where something is missing or contradicts itself."""
@@ -73,12 +74,18 @@ class PersonVerdict:
             raise DecisionInvalid("category", "Choose the policy that this decision rests on.")
         if self.outcome != Outcome.CLEAR and not self.note.strip():
             raise DecisionInvalid("note", "Say in a sentence why; the creator may ask.")
+        if self.clause and not self._rests_on_clause(policy):
+            raise DecisionInvalid("clause", "The policy in force has no such clause for this decision; choose again.")
         if not is_valid_min_age(self.min_age):
             raise DecisionInvalid("min_age", "The minimum age is 13, 16 or 18.")
         if self.outcome == Outcome.RESTRICT and not (self.min_age or self.territories):
             raise DecisionInvalid("min_age", "Choose a minimum age or a territory to restrict to.")
         if self.outcome != Outcome.RESTRICT and (self.min_age or self.territories):
             raise DecisionInvalid("min_age", "Ages and territories belong to the outcome Restrict only.")
+
+    def _rests_on_clause(self, policy: CompiledPolicy) -> bool:
+        clause = policy.clause_of(self.category, self.clause)
+        return clause is not None and not clause.is_help and self.outcome != Outcome.CLEAR
 
 
 @transaction.atomic
@@ -478,6 +485,7 @@ def decision_by_person(
         stage=stage,
         decided_by=f"person.{stage}",
         category=verdict.category,
+        clause=verdict.clause,
         note=verdict.note.strip(),
         reasons=[{"rule": f"person.{stage}", "category": verdict.category, "detail": verdict.note.strip()}],
         evidence=evidence,

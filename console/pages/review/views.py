@@ -1,9 +1,11 @@
 """One job: the page of its reviewer, the decision, giving it back, staying on it."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
@@ -15,25 +17,25 @@ from console.access import REVIEW, JobTaken, holds, job_mine, refusal_of_lease, 
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages import evidence, timeline
 from console.pages.changed import Changed, describe_changes
-from console.pages.forms import DecisionForm, categories, category_names
+from console.pages.forms import categories, category_names
 from console.pages.looks import job_looked
 from console.pages.media.panel import media_panel
 from console.pages.review.drafts import draft_context, keep_refused, typed_on
-from console.pages.review.forms import AskForm, SkipForm
+from console.pages.review.forms import AskForm, JobDecisionForm, SkipForm
 from console.pages.review.notes import notes_told, say_raised, why_next
 from moderation.decisions.basis import Basis, basis_from, basis_of
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen, LeaseLost
 from moderation.items.match_words import words_in
 from moderation.items.timeline import timeline as moments_of
 from moderation.items.visibility import category_visible, job_hides_media
-from moderation.models import Decision, Job
+from moderation.models import Decision, Item, Job
 from moderation.models.job_note import NoteKind, SkipReason
 from moderation.review import leases
 from moderation.review import queries as review_queries
 from moderation.review.queries import JobPage, severity_of
 from policies.decision.compiled import CompiledPolicy
 from policies.errors import PolicyUnavailable
-from policies.live import compile_version
+from policies.live import active_policy, compile_version
 
 NOTHING_RECORDED = "Nothing from you was recorded."
 
@@ -55,9 +57,10 @@ def job_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 @requires(REVIEW)
 def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Record the holder's decision, then go to the next job, whatever its queue."""
-    form = DecisionForm(request.POST, names=category_names())
+    form = JobDecisionForm(request.POST, names=category_names())
     try:
         basis, page = _read(request, key)
+        offer_clauses(form, page.item)
         if not holds(request.user, page.job, timezone.now()):
             return _answer_lost(request, page.job)
         if not form.is_valid():
@@ -126,7 +129,7 @@ def _job(request: HtmxRequest, basis: Basis, page: JobPage) -> HttpResponse:
 
 
 def _again(
-    request: HtmxRequest, basis: Basis, page: JobPage, form: DecisionForm, *, is_overtaken: bool = False
+    request: HtmxRequest, basis: Basis, page: JobPage, form: JobDecisionForm, *, is_overtaken: bool = False
 ) -> HttpResponse:
     """Show the page with what was typed: 409 and what changed where it was overtaken, 422 where something is missing."""
     job_looked(request.user, page.job)
@@ -209,7 +212,7 @@ def job_context(
     request: HtmxRequest,
     basis: Basis,
     page: JobPage,
-    form: DecisionForm | None = None,
+    form: JobDecisionForm | None = None,
     changed: Changed | None = None,
 ) -> dict[str, Any]:
     """Return what the job page shows.
@@ -225,6 +228,7 @@ def job_context(
     levels = levels_of(current, policy)
     forms = draft_context(request, page, basis, names, form)
     chosen = forms["form"]["category"].value()
+    offer_clauses(forms["form"], page.item)
     at = timeline.moment_asked(request.GET.get("at"), page.item.lasts_ms)
     rows = evidence.rows_of(page.findings, levels, names, changed.known if changed else None)
     return {
@@ -253,6 +257,15 @@ def job_context(
         **basis_context(request, basis, names),
         "changed": changed,
     }
+
+
+def offer_clauses(form: JobDecisionForm, item: Item) -> None:
+    """Let a form offer the clauses of the policy in force, told in the item's language, else in the deployment's.
+
+    Without a policy that can be read there are none; deciding says so.
+    """
+    with suppress(PolicyUnavailable):
+        form.offer(active_policy().clauses, item.language, settings.LANGUAGE_CODE)
 
 
 def basis_context(request: HtmxRequest, basis: Basis, names: dict[str, str]) -> dict[str, Any]:
