@@ -115,7 +115,9 @@ class Shortcuts(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="console_shortcuts_keys_by_action",
-                condition=Q(Exact(Func(F("keys"), function="jsonb_typeof", output_field=models.CharField()), Value("object"))),
+                condition=Q(
+                    Exact(Func(F("keys"), function="jsonb_typeof", output_field=models.CharField()), Value("object"))
+                ),
             ),
         ]
 

@@ -83,6 +83,8 @@ def clashes_in(keys: Mapping[str, str]) -> dict[str, str]:
     clashes = {}
     for slug, key in keys.items():
         if key in taken:
-            clashes[slug] = f"“{key}” is already the key of “{BY_SLUG[taken[key]].label}”. Give one of the two another key."
+            clashes[slug] = (
+                f"“{key}” is already the key of “{BY_SLUG[taken[key]].label}”. Give one of the two another key."
+            )
         taken.setdefault(key, slug)
     return clashes

@@ -89,6 +89,19 @@ class AskForm(forms.Form):
     )
 
 
+class ActForm(forms.Form):
+    """What a creator is told: a clause's sentence, or words of one's own."""
+
+    act_clause = forms.CharField(required=False, max_length=SLUG_CHARS)
+    act_text = forms.CharField(required=False, max_length=2_000)
+
+
+class LeadForm(forms.Form):
+    """What whoever leads is told; without a word they are asked to look."""
+
+    lead_text = forms.CharField(required=False, max_length=500)
+
+
 class ShiftForm(forms.Form):
     """What is left for whoever has the job next."""
 

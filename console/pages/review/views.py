@@ -1,5 +1,6 @@
 """One job: the page of its reviewer, the decision, giving it back, staying on it."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +22,7 @@ from console.pages.changed import Changed, describe_changes
 from console.pages.forms import categories, category_names
 from console.pages.looks import job_looked
 from console.pages.media.panel import media_panel
+from console.pages.review.act_panel import act_panel
 from console.pages.review.drafts import draft_context, keep_refused, typed_on
 from console.pages.review.forms import AskForm, JobDecisionForm, SkipForm
 from console.pages.review.notes import notes_told, say_raised, why_next
@@ -159,9 +162,14 @@ def go_on(request: HtmxRequest) -> HttpResponse:
 
 
 def answer_again(
-    request: HtmxRequest, key: UUID, *, skip: SkipForm | None = None, ask: AskForm | None = None
+    request: HtmxRequest,
+    key: UUID,
+    *,
+    skip: SkipForm | None = None,
+    ask: AskForm | None = None,
+    refused: Mapping[str, Form] | None = None,
 ) -> HttpResponse:
-    """Show the page with what was typed to give the job back, and what is missing.
+    """Show the page with what was typed to give the job back or to act on it, and what is missing.
 
     Raises:
         Http404, JobTaken: as `job_mine`.
@@ -173,6 +181,8 @@ def answer_again(
     page = replace(page, draft=keep_refused(request, page.job))
     sent = {name: form for name, form in (("skip", skip), ("ask", ask)) if form}
     context = job_context(request, basis, page) | sent
+    if refused:
+        context["acts"] = act_panel(page.job, page.item, refused=refused)
     return render_page(request, "review/job.html", context, fragment="job", status=422)
 
 
@@ -253,6 +263,7 @@ def job_context(
         "last_raise": next((str(note.key) for note in page.notes if note.kind == NoteKind.RAISED), ""),
         "questions": page.questions,
         "reasons": SkipReason.choices,
+        "acts": act_panel(page.job, page.item),
         **forms,
         **basis_context(request, basis, names),
         "changed": changed,

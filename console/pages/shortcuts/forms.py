@@ -23,7 +23,9 @@ class ShortcutForm(forms.Form):
                 max_length=8,  # room for what is refused with a sentence
                 label=action.label,
                 error_messages={"required": "Every action has a key; write one character."},
-                widget=forms.TextInput({"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "size": 3}),
+                widget=forms.TextInput(
+                    {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "size": 3}
+                ),
             )
 
     def rows(self) -> list[tuple[str, list[tuple[forms.BoundField, str]]]]:
