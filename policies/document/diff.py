@@ -355,17 +355,14 @@ def _clauses(old: Document, new: Document, names: Mapping[str, str]) -> list[Cha
             changes += _sentences(subject, before, after) if before and after else []
     for category in dict.fromkeys(row.category for row in new.clauses):
         stay = {row.key for row in old.clauses} & {row.key for row in new.clauses}
-        orders = [
-            ", ".join(row.name for row in rows if row.category == category and row.key in stay)
+        was, now = (
+            {row.key: row.name for row in rows if row.category == category and row.key in stay}
             for rows in (old.clauses, new.clauses)
-        ]
-        if all(orders) and _digits(old, category, stay) != _digits(new, category, stay):
-            changes.append(Change("clauses", f"Order of the clauses for {names.get(category, category)}", *orders))
+        )
+        if was and now and list(was) != list(now):
+            subject = f"Order of the clauses for {names.get(category, category)}"
+            changes.append(Change("clauses", subject, ", ".join(was.values()), ", ".join(now.values())))
     return changes
-
-
-def _digits(document: Document, category: str, keys: set[str]) -> list[str]:
-    return [row.key for row in document.clauses if row.category == category and row.key in keys]
 
 
 def _clause(row: ClauseRow | None) -> str:

@@ -147,7 +147,10 @@ def test_letters_of_the_seeded_policy_say_what_they_mean() -> None:
     assert given_["harassment"] == "a"
 
 
-@given(st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True), st.text(max_size=20), max_size=40))
+_SLUGS = [f"{letter}{n}" for letter in "abh" for n in range(20)]
+
+
+@given(st.dictionaries(st.sampled_from(_SLUGS), st.text("ab hZé9", max_size=8), max_size=40))
 def test_letters_are_small_and_each_is_given_once(names: dict[str, str]) -> None:
     given_ = [letter for letter in letters(names).values() if letter]
     assert len(given_) == len(set(given_)) == min(len(names), 26)

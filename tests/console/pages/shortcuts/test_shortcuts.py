@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
-from pytest_django import DjangoAssertMaxNumQueries
+from pytest_django import DjangoAssertNumQueries
 
 from console.models import Shortcuts
 from console.shortcuts.actions import ACTIONS, OUTCOME_KEYS, keys_of
@@ -119,7 +119,7 @@ def test_single_characters_can_be_switched_off_and_all_set_back(browser: Client)
     assert _remap(page) == {}
 
 
-def test_they_cost_no_query(browser: Client, django_assert_max_num_queries: DjangoAssertMaxNumQueries) -> None:
+def test_they_cost_no_query(browser: Client, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_max_num_queries(5) as before:
         browser.get(reverse("shortcut_page"))
     _save(browser, skip="z")
