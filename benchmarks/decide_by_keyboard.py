@@ -6,6 +6,7 @@ decision, so nothing else is asked for before it can be read.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -48,6 +49,7 @@ def run() -> Rows:
         try:
             with live_service(servers.environment(), root, workers=1, threads=4) as live:
                 _child("fill", dict(live.environment), module="benchmarks.decide_by_keyboard")
+                os.environ.update(live.environment)  # what drives the browser reads our settings as well
                 return _measure(live.url)
         finally:
             servers.stop()
@@ -67,8 +69,10 @@ def fill() -> None:
 
 
 def _measure(url: str) -> Rows:
+    import django
     from playwright.sync_api import sync_playwright
 
+    django.setup()
     from tests.support.browser import ARGUMENTS, CHROMIUM
 
     with sync_playwright() as playwright:

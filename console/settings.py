@@ -283,7 +283,8 @@ MEDIA_CONFINEMENT_REQUIRED = not IS_RELAXED
 # Anything above 1 MiB goes to a temporary file while it is received; never to memory whole.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+#: A section of a draft can have a hundred rows of several fields each.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 4
 
 #: Threads of each web process that run Django; each holds a database connection. See console/edge.

@@ -34,6 +34,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("block", "b", "Block", _DECIDING),
     Action("seniors", "x", "Pass to seniors", _DECIDING),
     Action("decide", "n", "Decide and take the next job, as Enter does", _DECIDING),
+    Action("discard", "z", "Discard your draft", _JOB),
     Action("give_back", "r", "Give the job back; on a simulation, replay", _JOB),
     Action("skip", "s", "Skip, and say why", _JOB),
     Action("ask", "a", "Ask a senior", _JOB),

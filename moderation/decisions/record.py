@@ -447,6 +447,12 @@ def _follow(item: Item, decision: Decision, now: datetime) -> None:
     clearance_follow(decision=decision, now=now)
 
 
+def _reason_of(verdict: PersonVerdict, stage: DecisionStage) -> dict[str, str]:
+    """Return a person's reason as decisions keep reasons; the clause where one is named."""
+    said = {"rule": f"person.{stage}", "category": verdict.category, "detail": verdict.note.strip()}
+    return said | ({"clause": verdict.clause} if verdict.clause else {})
+
+
 def decision_by_person(
     *,
     actor: AbstractUser,
@@ -487,7 +493,7 @@ def decision_by_person(
         category=verdict.category,
         clause=verdict.clause,
         note=verdict.note.strip(),
-        reasons=[{"rule": f"person.{stage}", "category": verdict.category, "detail": verdict.note.strip()}],
+        reasons=[_reason_of(verdict, stage)],
         evidence=evidence,
         evidence_digest=digest_of(evidence),
         policy_version_id=version_pk(policy),

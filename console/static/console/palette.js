@@ -21,10 +21,12 @@
     const pages = all(".topnav a, .menu-panel a").map((el) => ({ el, text: words(el), kind: "Page", key: el.dataset.goto ? `${ownOf("g")} ${el.dataset.goto}` : "" }));
     const acts = all("[data-key]").filter((el) => visible(el) || el.matches(".sr"))
       .map((el) => ({ el, text: words(el), kind: "Action", key: ownOf(el.dataset.also || el.dataset.key) }));
+    const others = all("main button:not([data-letter], [data-key]), main summary:not([data-key]), main a.btn:not([data-key])")
+      .filter(visible).map((el) => ({ el, text: words(el), kind: "Action", key: "" }));
     const keys = document.querySelector("[data-help]");
     const help = keys ? [{ el: keys, text: words(keys), kind: "Action", key: ownOf("?") }] : [];
     const seen = new Set();
-    return [...acts, ...help, ...pages].filter(({ text, kind }) => text && !seen.has(kind + text) && seen.add(kind + text));
+    return [...acts, ...help, ...pages, ...others].filter(({ text, kind }) => text && !seen.has(kind + text) && seen.add(kind + text));
   }
   // Each word that was typed has its letters in order; the closer together and the nearer to the beginning, the better.
   function score(text, query) {

@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from moderation.items.queries import item_history
 from moderation.models import AuditEvent, Decision, DecisionDraft, Job
 from policies.choices import Outcome
 from tests.support import scenes
@@ -41,6 +42,8 @@ def test_a_clause_alone_is_reason_enough_and_its_sentence_is_the_note(browser: C
     assert _decide(browser, job, outcome=BLOCK, category="harassment", clause="harassment-insult").status_code == 302
     decision = Decision.objects.get(job=job)
     assert (decision.clause, decision.note) == ("harassment-insult", "Dieser Upload beleidigt eine Person.")
+    [said] = item_history(job.item)[-1]["reasons"]  # what the API tells of it
+    assert said["clause"] == "harassment-insult"
     assert AuditEvent.objects.get(action="job.decided").data["clause"] == "harassment-insult"
 
 
