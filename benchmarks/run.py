@@ -27,6 +27,7 @@ NAMES = (
     "revocation",
     "media_takedown",
     "claim",
+    "decide_by_keyboard",
     "simulate",
     "slider_page",
     "pages",

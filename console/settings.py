@@ -155,7 +155,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"  # sessions survive a res
 # The first says what a person may; the second signs people in.
 AUTHENTICATION_BACKENDS = [
     "console.backends.PermissionBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "console.backends.SignInBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -283,7 +283,8 @@ MEDIA_CONFINEMENT_REQUIRED = not IS_RELAXED
 # Anything above 1 MiB goes to a temporary file while it is received; never to memory whole.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+#: A section of a draft can have a hundred rows of several fields each.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 4
 
 #: Threads of each web process that run Django; each holds a database connection. See console/edge.

@@ -41,6 +41,14 @@ class HandBackInvalid(ModerationError):
         self.field = field
 
 
+class ActInvalid(ModerationError):
+    """A creator cannot be told this from a job; `field` names what is missing: clause or text."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
 class DecisionChanged(ModerationError):
     """What the person's page showed was overtaken in the meantime, or the page does not say what it showed."""
 

@@ -24,7 +24,7 @@ from moderation.models import OutboxMessage
 from moderation.outbox import messages, orphan_sweep
 from moderation.rejudge import list_changes
 from moderation.rejudge import service as rejudge
-from moderation.review import drafts, leases
+from moderation.review import creator_acts, drafts, leases
 from moderation.rollout import activation, canary, shadows
 from moderation.simulation import service as simulations
 
@@ -152,6 +152,12 @@ def list_change_look(message_key: str) -> None:
 def list_change_settle(message_key: str) -> None:
     """Judge again what was stored while processes still held the old list."""
     _work(message_key, list_changes.list_change_settle)
+
+
+@shared_task(name="moderation.tasks.creator_act")
+def creator_act(message_key: str) -> None:
+    """Carry on what a creator was told from a job."""
+    _work(message_key, lambda message: creator_acts.creator_act_carry(message, now=timezone.now()))
 
 
 @shared_task(name="moderation.tasks.item_renew")

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 
 from console.pages.changed import read_typed
 from policies.choices import Outcome
+from policies.document.clauses import letters
 from policies.models import Category
 
 _PLACE = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,6}(?:[.][0-9]{1,3})?)", re.ASCII)
@@ -52,6 +53,9 @@ class DecisionForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["outcome"].choices = self.outcomes  # type: ignore[attr-defined]
         self.fields["category"].choices = [("", "Choose a policy"), *names.items()]  # type: ignore[attr-defined]
+        given = letters(names)
+        #: The policies to choose from as (slug, name, letter that chooses it).
+        self.lettered = [("", "Choose a policy", ""), *((slug, name, given[slug]) for slug, name in names.items())]
 
     def clean_territories(self) -> list[str]:
         """Return the country codes, in capitals, once each."""

@@ -21,4 +21,5 @@ urlpatterns = [
     path("", include("console.pages.media.urls")),
     path("", include("console.pages.keys.urls")),
     path("", include("console.pages.reporters.urls")),
+    path("", include("console.pages.shortcuts.urls")),
 ]

@@ -64,6 +64,7 @@ class PersonVerdict:
     territories: Sequence[str] = field(default_factory=tuple)
     #: The part of the clip that breaks the rule: where it begins and ends, in ms.
     span: tuple[int, int] | None = None
+    clause: str = ""
 
     def check(self, policy: CompiledPolicy) -> None:
         """Raise DecisionInvalid where something is missing or contradicts itself."""
@@ -75,6 +76,8 @@ class PersonVerdict:
             raise DecisionInvalid("category", "Choose the policy that this decision rests on.")
         if self.outcome != Outcome.CLEAR and not self.note.strip():
             raise DecisionInvalid("note", "Say in a sentence why; the creator may ask.")
+        if self.clause and not self._rests_on_clause(policy):
+            raise DecisionInvalid("clause", "The policy in force has no such clause for this decision; choose again.")
         if not is_valid_min_age(self.min_age):
             raise DecisionInvalid("min_age", "The minimum age is 13, 16 or 18.")
         if self.outcome == Outcome.RESTRICT and not (self.min_age or self.territories):
@@ -96,6 +99,10 @@ class PersonVerdict:
         if item.lasts_ms is not None and ends > item.lasts_ms:
             lasts = f"{item.lasts_ms / 1_000:.1f}"
             raise DecisionInvalid("span_until", f"The part ends after the clip, which lasts {lasts} seconds.")
+
+    def _rests_on_clause(self, policy: CompiledPolicy) -> bool:
+        clause = policy.clause_of(self.category, self.clause)
+        return clause is not None and not clause.is_help and self.outcome != Outcome.CLEAR
 
 
 @transaction.atomic
@@ -457,6 +464,12 @@ def _follow(item: Item, decision: Decision, now: datetime) -> None:
     clearance_follow(decision=decision, now=now)
 
 
+def _reason_of(verdict: PersonVerdict, stage: DecisionStage) -> dict[str, str]:
+    """Return a person's reason as decisions keep reasons; the clause where one is named."""
+    said = {"rule": f"person.{stage}", "category": verdict.category, "detail": verdict.note.strip()}
+    return said | ({"clause": verdict.clause} if verdict.clause else {})
+
+
 def decision_by_person(
     *,
     actor: AbstractUser,
@@ -496,10 +509,11 @@ def decision_by_person(
         stage=stage,
         decided_by=f"person.{stage}",
         category=verdict.category,
+        clause=verdict.clause,
         note=verdict.note.strip(),
         span_from_ms=verdict.span[0] if verdict.span else None,
-        span_until_ms=verdict.span[1] if verdict.span else None,
         reasons=[{"rule": f"person.{stage}", "category": verdict.category, "detail": verdict.note.strip()}],
+        reasons=[_reason_of(verdict, stage)],
         evidence=evidence,
         evidence_digest=digest_of(evidence),
         policy_version_id=version_pk(policy),

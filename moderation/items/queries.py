@@ -27,6 +27,7 @@ from moderation.models import AuditEvent, Decision, DerivedFile, Finding, Item
 from moderation.models.clearance import ClearanceRevision
 from moderation.models.item import ItemState
 from policies.choices import Outcome
+from policies.models import Clause
 
 #: Relations of an item that a person's verdict is given on, besides its decision; see moderation.decisions.basis.
 BASIS_RELATIONS = ("stored_evidence", "campaign_member__campaign")
@@ -132,11 +133,18 @@ def _finding_row(finding: Finding) -> dict[str, Any]:
     }
 
 
+def _clause_name() -> Subquery:
+    """Return what the clause that a decision rests on is called in its version; NULL where it names none."""
+    named = Clause.objects.filter(version=OuterRef("policy_version"), key=OuterRef("clause"))
+    return Subquery(named.values("name")[:1])
+
+
 def decision_trail(item: Item) -> QuerySet[Decision]:
-    """Return every decision on an item, oldest first, with findings, actor and version loaded."""
+    """Return every decision on an item, oldest first, with findings, actor and version loaded, and its clause's name."""
     return (
         Decision.objects.filter(item=item)
         .select_related("policy_version", "actor", "supersedes")
+        .annotate(clause_name=_clause_name())
         .prefetch_related(Prefetch("findings", Finding.objects.order_by("-hard", "-score")))
         .order_by("id")
     )

@@ -11,6 +11,7 @@ from moderation.models.derived import DerivedFile
 from moderation.models.domain import ListedDomain
 from moderation.models.draft import DecisionDraft
 from moderation.models.emergency import EmergencyTerm
+from moderation.models.enforcement import CreatorAct, LeadCall
 from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.history import History
@@ -41,6 +42,7 @@ __all__ = [
     "ClearanceRevision",
     "ClipEmbedding",
     "Creator",
+    "CreatorAct",
     "Decision",
     "DecisionDraft",
     "DerivedFile",
@@ -60,6 +62,7 @@ __all__ = [
     "JobNote",
     "JobPass",
     "KnownClip",
+    "LeadCall",
     "ListChange",
     "ListedDomain",
     "MatchFeedback",

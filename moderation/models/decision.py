@@ -7,6 +7,7 @@ from django.db.models import F, Q
 
 from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, territories_field
 from policies.choices import Outcome
+from policies.document.rows import SLUG_CHARS
 from policies.triggers import no_truncate
 
 #: Raised as the name of a violated constraint where a machine decides under a version that decides nothing (any more).
@@ -57,6 +58,20 @@ _RESTRICTS_ITEM = """
 """
 
 
+# What a clause says is part of its version, which never changes: the key says which it was.
+_CLAUSE_OF_VERSION = """
+    IF NOT EXISTS (
+        SELECT FROM policies_clause c
+        WHERE c.version_id = NEW.policy_version_id AND c.category_id = NEW.category AND c.key = NEW.clause
+          AND c.outcome > 0
+    ) THEN
+        RAISE EXCEPTION 'decision on item %: version % has no clause % for it', NEW.item_id, NEW.policy_version_id, NEW.clause
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'moderation_decision_clause_of_version';
+    END IF;
+    RETURN NEW;
+"""
+
+
 class DecisionStage(models.TextChoices):
     """What led to a decision."""
 
@@ -97,6 +112,10 @@ class Decision(PublicKeyModel):
     stage = models.CharField(max_length=12, choices=DecisionStage.choices)
     decided_by = models.CharField(max_length=80)
     category = models.CharField(max_length=40, blank=True)
+    clause = models.CharField(
+        max_length=SLUG_CHARS, default="", db_default="", blank=True,
+        help_text="Key of the clause of its policy version that a person rested it on; empty: none was named.",
+    )  # fmt: skip
     reasons = models.JSONField(default=list)
     evidence = models.JSONField(default=dict)
     evidence_digest = models.CharField(max_length=64)
@@ -131,6 +150,10 @@ class Decision(PublicKeyModel):
                     stage__in=PERSON_STAGES,
                     outcome__gt=Outcome.CLEAR,
                 ),
+            ),
+            models.CheckConstraint(
+                name="moderation_decision_clause_by_person",
+                condition=Q(clause="") | (Q(stage__in=PERSON_STAGES) & ~Q(outcome=Outcome.CLEAR)),
             ),
             # A chain, never a tree, with one beginning.
             models.UniqueConstraint(
@@ -169,6 +192,13 @@ class Decision(PublicKeyModel):
                 operation=pgtrigger.Insert,
                 condition=pgtrigger.Q(new__stage__in=LIVE_STAGES),
                 func=_VERSION_DECIDES,
+            ),
+            pgtrigger.Trigger(
+                name="clause_of_version",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=~pgtrigger.Q(new__clause=""),
+                func=_CLAUSE_OF_VERSION,
             ),
             pgtrigger.Trigger(
                 name="restricted_media_moves",

@@ -19,7 +19,17 @@ from moderation.models.job_note import SkipReason
 from moderation.models.review import JobState
 
 #: What of a page is kept. Not among them: whatever says what a decision was made on or by which claim, and why a job is skipped.
-DECISION_FIELDS = ("outcome", "category", "note", "min_age", "territories", "answer", "span_from", "span_until")
+DECISION_FIELDS = (
+    "outcome",
+    "category",
+    "clause",
+    "note",
+    "min_age",
+    "territories",
+    "answer",
+    "span_from",
+    "span_until",
+)
 HAND_BACK_FIELDS = ("skip_note", "question")
 KEPT_DAYS = 14
 

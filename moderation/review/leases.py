@@ -120,6 +120,7 @@ def job_decide(
     now: datetime,
     answer: str = "",
     span: tuple[int, int] | None = None,
+    clause: str = "",
 ) -> Decision:
     """Decide the item of a job that the actor holds.
 
@@ -134,6 +135,7 @@ def job_decide(
         expected_decision: token of the `Basis` that the reviewer's page was made from.
         outcome: CLEAR, RESTRICT, BLOCK, or ESCALATE to a senior.
         category: slug of the policy it rests on; required but for CLEAR, as is the note.
+        clause: key of the clause of the version in force that it rests on; empty where none is named.
         answer: to whoever asked about the job; without one they are told the note.
         span: the part of the clip that breaks the rule, in ms.
 
@@ -148,7 +150,7 @@ def job_decide(
         actor=actor,
         item=item,
         expected_decision=expected_decision,
-        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories), span),
+        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories), span, clause),
         stage=DecisionStage.REVIEW,
         now=now,
     )
@@ -171,6 +173,7 @@ def job_decide(
         object_key=job.key,
         outcome=outcome.name,
         category=category,
+        clause=clause,
         item=item.external_id,
     )
     return decision

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Count, Min, Q, QuerySet, Value, Window
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Value, Window
 
 from moderation.items.match_words import own_words_column
 from moderation.items.queries import BASIS_RELATIONS, basis_columns, decision_trail, items_search, latest_findings
@@ -20,12 +21,14 @@ from moderation.items.visibility import (
     reports_visible,
 )
 from moderation.models import (
+    CreatorAct,
     Decision,
     DecisionDraft,
     Finding,
     Item,
     Job,
     JobNote,
+    LeadCall,
     OutboxMessage,
     Question,
     Queue,
@@ -113,6 +116,16 @@ class JobPage:
     n_creator_blocked: int
 
 
+def _told_kinds() -> ArraySubquery:
+    """Return what its creator was told from a job, by kind."""
+    return ArraySubquery(CreatorAct.objects.filter(job=OuterRef("pk")).values("kind"))
+
+
+def _is_lead_called() -> Exists:
+    """Return whether a call about a job waits for somebody who leads."""
+    return Exists(LeadCall.objects.filter(job=OuterRef("pk"), seen_at__isnull=True))
+
+
 def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
     """Return a job that the user may know of with its item, evidence, history and reports, their own draft and way of looking,
     and what they said of its matches as `own_words`.
@@ -126,6 +139,7 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
         .annotate(own_words=own_words_column(user.pk, "item_id"), own_draft=draft_column(user.pk), **basis)
         .annotate(own_viewing=viewing_column(user.pk), heard=transcript_column("item__media__sha256"))
+        .annotate(told_kinds=_told_kinds(), is_lead_called=_is_lead_called())
         .filter(key=job_key)
         .first()
     )

@@ -31,6 +31,7 @@ from moderation.live import campaigns as live_campaigns
 from moderation.models import Campaign, EmergencyTerm, Reviewer, RollbackNotice
 from moderation.prompts import service as prompts
 from moderation.reports.reporters import reporter_register
+from moderation.review.lead_calls import lead_call
 from moderation.simulation import service as simulations
 from policies.choices import ItemKind, Outcome
 from policies.document.stored import document_of, dump_yaml
@@ -111,6 +112,14 @@ def _shift_end() -> Act:
 def _answer_read() -> Act:
     question = scenes.question_answered(who("reviewer"), who("senior"))
     return _post(by("reviewer"), "answer_read", [question.key])
+
+
+def _lead_call_seen() -> Act:
+    job = scenes.job_held(who("reviewer"))
+    call = lead_call(
+        actor=who("reviewer"), job_key=str(job.key), lease_token=str(job.lease_token), text="", now=timezone.now()
+    )
+    return _post(by("senior"), "lead_call_seen", [call.key])
 
 
 def _seat_train() -> Act:
@@ -474,6 +483,11 @@ ACTS: dict[str, Callable[[], Act]] = {
     "job_skip advice": _held("job_skip", reason="advice", skip_note="Who is meant?"),
     "job_skip too_much": _held("job_skip", reason="too_much"),
     "job_skip technical": _held("job_skip", reason="technical"),
+    "job_help": _held("job_help", act_clause="self-harm-help"),
+    "job_warn": _held("job_warn", act_clause="harassment-insult"),
+    "job_call_lead": _held("job_call_lead", lead_text="Somebody seems in danger."),
+    "lead_call_seen": _lead_call_seen,
+    "shortcut_save": lambda: _post(by("reviewer"), "shortcut_save", [], {"reset": "1"}),
     "job_ask": _held("job_ask", question="Who is meant?"),
     "shift_end": _shift_end,
     "answer_read": _answer_read,

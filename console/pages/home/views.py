@@ -8,13 +8,14 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from console.access import DASHBOARDS, REDRIVE, REVIEW, may, requires
+from console.access import DASHBOARDS, OVERTURN, REDRIVE, REVIEW, may, requires
 from console.http import HtmxRequest, render_page
 from console.pages.home.context import today
 from moderation.items.visibility import messages_visible
 from moderation.outbox.backpressure import is_pressed
 from moderation.outbox.queries import deep_queues
 from moderation.review import queries as review_queries
+from moderation.review.lead_calls import lead_calls_open
 
 
 @require_GET
@@ -23,6 +24,8 @@ def home(request: HtmxRequest) -> HttpResponse:
     """Show what each role needs first."""
     now = timezone.now()
     context: dict[str, Any] = {"today": today(request.user, now), "now": now}
+    if may(request.user, OVERTURN):
+        context["calls"] = lead_calls_open(request.user)
     if may(request.user, REVIEW):
         depths = review_queries.queue_depths(request.user, now)
         context |= {

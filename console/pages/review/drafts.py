@@ -17,7 +17,7 @@ from console.access import REVIEW, JobTaken, job_mine, pace, requires
 from console.http import HtmxRequest, redirect_to
 from console.pages.changed import read_typed
 from console.pages.forms import AGES, DecisionForm, category_names
-from console.pages.review.forms import AskForm, SkipForm
+from console.pages.review.forms import AskForm, JobDecisionForm, SkipForm
 from moderation.decisions.basis import Basis
 from moderation.exceptions import DraftTooLarge
 from moderation.models import DecisionDraft, Job
@@ -73,14 +73,14 @@ class Kept:
 
 
 def draft_context(
-    request: HtmxRequest, page: JobPage, basis: Basis, names: Mapping[str, str], form: DecisionForm | None
+    request: HtmxRequest, page: JobPage, basis: Basis, names: Mapping[str, str], form: JobDecisionForm | None
 ) -> dict[str, Any]:
     """Return the forms of a job's page: what was sent and came back, else the person's draft. Fields that fit no more stay empty."""
     draft = page.draft
     typed: dict[str, str] = draft.fields if draft else {}
     initial = {"category": page.job.category, **_fitting(typed, names)}
     return {
-        "form": form or DecisionForm(names=dict(names), initial=initial),
+        "form": form or JobDecisionForm(names=dict(names), initial=initial),
         "answer": request.POST.get("answer", "") if form else typed.get("answer", ""),
         "skip": SkipForm(initial=typed) if "skip_note" in typed else None,
         "ask": AskForm(initial=typed) if "question" in typed else None,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.pages.review import beside, drafts, giving_back, queues, seats, views
+from console.pages.review import acts, beside, drafts, giving_back, queues, seats, views
 
 urlpatterns = [
     path("queues/", queues.queue_list, name="queue_list"),
@@ -14,6 +14,10 @@ urlpatterns = [
     path("jobs/<uuid:key>/ask", giving_back.job_ask, name="job_ask"),
     path("jobs/<uuid:key>/similar", beside.job_similar, name="job_similar"),
     path("jobs/<uuid:key>/matches/<uuid:entry>", beside.job_match, name="job_match"),
+    path("jobs/<uuid:key>/help", acts.job_help, name="job_help"),
+    path("jobs/<uuid:key>/warn", acts.job_warn, name="job_warn"),
+    path("jobs/<uuid:key>/call-lead", acts.job_call_lead, name="job_call_lead"),
+    path("calls/<uuid:key>/seen", acts.lead_call_seen, name="lead_call_seen"),
     path("jobs/<uuid:key>/heartbeat", views.job_heartbeat, name="job_heartbeat"),
     path("jobs/<uuid:key>/draft/", drafts.job_draft, name="job_draft"),
     path("jobs/<uuid:key>/draft/discard", drafts.job_draft_discard, name="job_draft_discard"),

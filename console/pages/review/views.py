@@ -1,10 +1,14 @@
 """One job: the page of its reviewer, the decision, giving it back, staying on it."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -15,11 +19,12 @@ from console.access import REVIEW, JobTaken, holds, job_mine, refusal_of_lease, 
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages import evidence, timeline
 from console.pages.changed import Changed, describe_changes
-from console.pages.forms import DecisionForm, categories, category_names
+from console.pages.forms import categories, category_names
 from console.pages.looks import job_looked
 from console.pages.media.panel import media_panel
+from console.pages.review.act_panel import act_panel
 from console.pages.review.drafts import draft_context, keep_refused, typed_on
-from console.pages.review.forms import AskForm, SkipForm
+from console.pages.review.forms import AskForm, JobDecisionForm, SkipForm
 from console.pages.review.notes import notes_told, reports_told, say_raised, why_next
 from console.pages.review.reason import Reason, say_reason
 from moderation.decisions.basis import Basis, basis_from, basis_of
@@ -36,7 +41,7 @@ from moderation.review.queries import JobPage, severity_of
 from policies.choices import ItemKind
 from policies.decision.compiled import CompiledPolicy
 from policies.errors import PolicyUnavailable
-from policies.live import compile_version
+from policies.live import active_policy, compile_version
 
 NOTHING_RECORDED = "Nothing from you was recorded."
 
@@ -58,9 +63,10 @@ def job_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 @requires(REVIEW)
 def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Record the holder's decision, then go to the next job, whatever its queue."""
-    form = DecisionForm(request.POST, names=category_names())
+    form = JobDecisionForm(request.POST, names=category_names())
     try:
         basis, page = _read(request, key)
+        offer_clauses(form, page.item)
         if not holds(request.user, page.job, timezone.now()):
             return _answer_lost(request, page.job)
         if not form.is_valid():
@@ -130,7 +136,7 @@ def _job(request: HtmxRequest, basis: Basis, page: JobPage) -> HttpResponse:
 
 
 def _again(
-    request: HtmxRequest, basis: Basis, page: JobPage, form: DecisionForm, *, is_overtaken: bool = False
+    request: HtmxRequest, basis: Basis, page: JobPage, form: JobDecisionForm, *, is_overtaken: bool = False
 ) -> HttpResponse:
     """Show the page with what was typed: 409 and what changed where it was overtaken, 422 where something is missing."""
     job_looked(request.user, page.job)
@@ -160,9 +166,14 @@ def go_on(request: HtmxRequest) -> HttpResponse:
 
 
 def answer_again(
-    request: HtmxRequest, key: UUID, *, skip: SkipForm | None = None, ask: AskForm | None = None
+    request: HtmxRequest,
+    key: UUID,
+    *,
+    skip: SkipForm | None = None,
+    ask: AskForm | None = None,
+    refused: Mapping[str, Form] | None = None,
 ) -> HttpResponse:
-    """Show the page with what was typed to give the job back, and what is missing.
+    """Show the page with what was typed to give the job back or to act on it, and what is missing.
 
     Raises:
         Http404, JobTaken: as `job_mine`.
@@ -174,6 +185,8 @@ def answer_again(
     page = replace(page, draft=keep_refused(request, page.job))
     sent = {name: form for name, form in (("skip", skip), ("ask", ask)) if form}
     context = job_context(request, basis, page) | sent
+    if refused:
+        context["acts"] = act_panel(page.job, page.item, refused=refused)
     return render_page(request, "review/job.html", context, fragment="job", status=422)
 
 
@@ -213,7 +226,7 @@ def job_context(
     request: HtmxRequest,
     basis: Basis,
     page: JobPage,
-    form: DecisionForm | None = None,
+    form: JobDecisionForm | None = None,
     changed: Changed | None = None,
 ) -> dict[str, Any]:
     """Return what the job page shows.
@@ -229,6 +242,7 @@ def job_context(
     levels = levels_of(current, policy)
     forms = draft_context(request, page, basis, names, form)
     chosen = forms["form"]["category"].value()
+    offer_clauses(forms["form"], page.item)
     at = timeline.moment_asked(request.GET.get("at"), page.item.lasts_ms)
     reason = reason_of(page, current, levels, names)
     rows = evidence.rows_of(page.findings, levels, names, changed.known if changed else None)
@@ -264,6 +278,7 @@ def job_context(
         "questions": page.questions,
         "reports": reports_told(request.user, page),
         "reasons": SkipReason.choices,
+        "acts": act_panel(page.job, page.item),
         **forms,
         **basis_context(request, basis, names),
         "changed": changed,
@@ -295,6 +310,15 @@ def worst_of(reason: Reason, page: JobPage) -> int | None:
 def is_still(item: Item) -> bool:
     """Return whether nothing of an item has a time: it is a picture, or words alone."""
     return not item.media.is_video if item.media else item.kind != ItemKind.VIDEO
+
+
+def offer_clauses(form: JobDecisionForm, item: Item) -> None:
+    """Let a form offer the clauses of the policy in force, told in the item's language, else in the deployment's.
+
+    Without a policy that can be read there are none; deciding says so.
+    """
+    with suppress(PolicyUnavailable):
+        form.offer(active_policy().clauses, item.language, settings.LANGUAGE_CODE)
 
 
 def basis_context(request: HtmxRequest, basis: Basis, names: dict[str, str]) -> dict[str, Any]:

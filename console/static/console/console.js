@@ -1,4 +1,4 @@
-// The console's one script: single-key commands, media reveal, lease heartbeat, polling while visible, copy.
+// The console's first script (keyboard.js has the keys): media reveal, lease heartbeat, polling while visible, copy.
 // Every action it offers is also a link, button or form that works without it.
 "use strict";
 
@@ -18,85 +18,18 @@
   const readOut = (text) => tell("live", text);
   setInterval(() => { if (saidUntil && Date.now() > saidUntil) { saidUntil = 0; tell("said", ""); } }, 1000);
 
-  // --- keys: an element names its own with data-key; "g" then a letter goes to a page named by data-goto ---------
-  let goUntil = 0;
-  const press = (el) => {
-    if (el.matches("[type=radio], [type=checkbox]")) {
-      el.checked = el.type === "radio" || !el.checked;
-      el.dispatchEvent(new Event("change", { bubbles: true }));
-      el.focus({ preventScroll: true });
-    } else if (el.matches("input, textarea, select")) {
-      el.focus();
-    } else {
-      el.click();
-      if (el.matches("[data-opens]") && el.parentElement.open) el.parentElement.querySelector("input:not([type=hidden]), textarea")?.focus();
-    }
-  };
-  const visible = (el) => !el.disabled && el.getClientRects().length > 0;
-  const findKey = (key, attribute = "data-key") =>
-    all(`[${attribute}]`).find((el) => el.getAttribute(attribute).split(" ").includes(key) && visible(el));
-
-  document.addEventListener("keydown", (event) => {
-    const target = event.target;
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      if (target.form?.matches("[data-decide]")) submitDecision(event);
-      else if (target.form?.matches("[data-sends]") && !event.repeat) { event.preventDefault(); target.form.requestSubmit(); }
-      return;
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (event.key === "Escape") { target.blur?.(); all("details.menu[open]").forEach((menu) => { menu.open = false; }); return; }
-    if (typing(target)) return;
-    if (event.key === "Enter") {
-      if (!target.matches("a, button, summary") && (!target.form || target.form.matches("[data-decide]"))) submitDecision(event);
-      return;
-    }
-    const key = event.key.toLowerCase();
-    if (event.key === "?") { document.getElementById("shortcuts")?.showModal(); event.preventDefault(); return; }
-    const going = Date.now() < goUntil;
-    goUntil = 0;
-    const found = going ? findKey(key, "data-goto") : findKey(key);
-    if (found) { event.preventDefault(); press(found); return; }
-    if (key === "g") goUntil = Date.now() + 1200;
-    if (key === "n") submitDecision(event);
-  });
-
-  const READING_MS = 1500;
-  let changedAt = Date.now();
-  document.addEventListener("htmx:afterSwap", () => { changedAt = Date.now(); });
-
-  function submitDecision(event) {
-    const form = document.querySelector("form[data-decide]");
-    if (!form) return;
-    event.preventDefault();
-    if (event.repeat) return;
-    // What was typed is kept, so the key that sent it would send it again, before anybody could have read what changed.
-    if (form.hasAttribute("data-changed") && Date.now() - changedAt < READING_MS) { say("Read what changed first; then send it again."); return; }
-    if (!form.querySelector("[name=outcome]:checked")) { say("Choose an outcome first: 1, 2, 3 or 4."); form.querySelector("[name=outcome]")?.focus(); return; }
-    form.requestSubmit();
-  }
+  // What keyboard.js, decide.js and palette.js need of this.
+  window.gatehouse = { all, typing, say };
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-help]")) document.getElementById("shortcuts")?.showModal();
     const copy = event.target.closest("[data-copy]");
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say("Copied."));
     all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
-
-  // --- decision form: the guideline and the fields follow what was chosen ---------------------------------------
   document.addEventListener("change", (event) => {
     const el = event.target;
-    if (el.name === "category" && el.form?.matches("[data-decide]")) showGuideline(el.value);
-    if (el.name === "outcome" && el.form?.matches("[data-decide]")) afterOutcome(el);
     if (el.matches("[data-autosubmit]")) el.form.requestSubmit();
   });
-  function showGuideline(slug) {
-    all("[data-guideline]").forEach((part) => { part.open = part.dataset.guideline === slug; });
-  }
-  function afterOutcome(radio) {
-    if (radio.value === "0") return;
-    const category = radio.form.elements.category;
-    if (!category.value) category.focus();
-  }
   document.addEventListener("submit", (event) => {
     // One press, one request: the button comes back when an answer replaces the form or the page is shown again.
     const button = event.target.querySelector("[data-once]");
@@ -137,7 +70,7 @@
 
   // --- drafts: what is typed on a job is kept by the server; in this tab as well until the server has it ------------
   const DRAFT_MS = 1500;
-  const DRAFTED = ["outcome", "category", "note", "min_age", "territories", "answer", "span_from", "span_until", "skip_note", "question", "reason"];
+  const DRAFTED = ["outcome", "category", "clause", "note", "min_age", "territories", "answer", "span_from", "span_until", "skip_note", "question", "reason"];
   const draftForm = () => document.querySelector("form[data-draft]");
   const draftKey = (form) => `draft:${form.dataset.draft}`;
   let draftTimer = 0;
