@@ -16,7 +16,7 @@ from moderation.audit.log import Actor, audit_write
 from moderation.db.histories import forget_with_history
 from moderation.db.inserts import Lookup, row_add
 from moderation.db.statements import run
-from moderation.decisions.basis import basis_of, evidence_seen
+from moderation.decisions.basis import Basis, basis_of, evidence_seen
 from moderation.decisions.clearances import clearance_follow
 from moderation.decisions.evidence import evidence_keep
 from moderation.decisions.locking import item_locked
@@ -192,6 +192,16 @@ def _let_person_hold(
     item: Item, theirs: Decision, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
 ) -> Decision:
     """Record that a person's decision holds again: what spoke against it is in force no more."""
+    decision = person_holds(item, theirs, policy, stage, now)
+    job_close(item=item, now=now)
+    if theirs.outcome == Outcome.ESCALATE:  # they had passed it on
+        job_escalate(item=item, policy=policy, category=theirs.category, note=theirs.note, now=now)
+    reports_wait(item_pks=[item.pk])
+    return decision
+
+
+def person_holds(item: Item, theirs: Decision, policy: CompiledPolicy, stage: DecisionStage, now: datetime) -> Decision:
+    """Record that an earlier decision of a person stands for a locked item; the jobs are the caller's."""
     decision = Decision.objects.create(
         item=item,
         outcome=theirs.outcome,
@@ -208,10 +218,6 @@ def _let_person_hold(
         created_at=now,
     )
     _follow(item, decision, now)
-    job_close(item=item, now=now)
-    if theirs.outcome == Outcome.ESCALATE:  # they had passed it on
-        job_escalate(item=item, policy=policy, category=theirs.category, note=theirs.note, now=now)
-    reports_wait(item_pks=[item.pk])
     return decision
 
 
@@ -291,7 +297,7 @@ def version_pk(policy: CompiledPolicy) -> int:
 def _hold_for_senior(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
 ) -> Decision:
-    decision = _record(
+    decision = verdict_record(
         item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by=NEW_HARD_EVIDENCE, is_final=True, now=now
     )
     _take_jobs(item, now)
@@ -329,7 +335,7 @@ def _apply(
         decided_by: where it is another rule than the verdict's own.
     """
     is_overtaken = is_new_and_hard(item.current_decision.evidence if item.current_decision else {}, judgement)
-    decision = _record(
+    decision = verdict_record(
         item,
         judgement,
         policy,
@@ -357,7 +363,7 @@ def _apply(
     return decision
 
 
-def _record(
+def verdict_record(
     item: Item,
     judgement: Judgement,
     policy: CompiledPolicy,
@@ -368,6 +374,7 @@ def _record(
     is_final: bool,
     now: datetime,
 ) -> Decision:
+    """Record a machine's verdict on a locked item, and let state and clearance follow; the jobs are the caller's."""
     decision = _decision(item, judgement, policy, stage, outcome=outcome, decided_by=decided_by, now=now)
     decision.save(force_insert=True)
     _store_findings(decision, judgement)
@@ -461,13 +468,8 @@ def decision_by_person(
         DecisionInvalid: the verdict lacks something.
         ItemNotOpen: the item was withdrawn.
     """
-    basis = basis_of(actor, pk=item.pk)
-    if basis is None or expected_decision != basis.token:
-        raise DecisionChanged
     policy = active_policy()
-    verdict.check(policy)
-    if item.withdrawn_at:
-        raise ItemNotOpen("The creator has withdrawn this item; there is nothing left to decide.")
+    basis = verdict_check(actor=actor, item=item, expected_decision=expected_decision, verdict=verdict, policy=policy)
     before = item.current_decision
     evidence = evidence_seen(item, basis)
     decision = Decision.objects.create(
@@ -489,6 +491,23 @@ def decision_by_person(
     )
     _follow(item, decision, now)
     return decision
+
+
+def verdict_check(
+    *, actor: AbstractUser, item: Item, expected_decision: str, verdict: PersonVerdict, policy: CompiledPolicy
+) -> Basis:
+    """Check all that a person's decision needs, with the item locked; return what it is made on.
+
+    Raises:
+        DecisionChanged, DecisionInvalid, ItemNotOpen: as `decision_by_person`, in this order.
+    """
+    basis = basis_of(actor, pk=item.pk)
+    if basis is None or expected_decision != basis.token:
+        raise DecisionChanged
+    verdict.check(policy)
+    if item.withdrawn_at:
+        raise ItemNotOpen("The creator has withdrawn this item; there is nothing left to decide.")
+    return basis
 
 
 @transaction.atomic
@@ -517,12 +536,25 @@ def item_overturn(
     """
     if not actor.has_perm("moderation.overturn_decisions"):
         raise PermissionDenied("Only seniors overturn decisions.")
-    item = item_locked(key=item_key)
+    verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories))
+    return overturn_record(
+        actor=actor, item=item_locked(key=item_key), expected_decision=expected_decision, verdict=verdict, now=now
+    )
+
+
+def overturn_record(
+    *, actor: AbstractUser, item: Item, expected_decision: str, verdict: PersonVerdict, now: datetime
+) -> Decision:
+    """Record a senior's decision over an earlier one: step 2 of `item_overturn`, inside the transaction that locked the item.
+
+    Raises:
+        DecisionChanged, DecisionInvalid, ItemNotOpen: as `decision_by_person`.
+    """
     decision = decision_by_person(
         actor=actor,
         item=item,
         expected_decision=expected_decision,
-        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories)),
+        verdict=verdict,
         stage=DecisionStage.SENIOR,
         now=now,
     )
@@ -533,13 +565,13 @@ def item_overturn(
         even_unconfirmed=may_know(actor),
         why="A senior decided this item while you had it.",
     )
-    questions_answer(item=item, actor=actor, answer=note, decision=decision, now=now)
+    questions_answer(item=item, actor=actor, answer=verdict.note, decision=decision, now=now)
     audit_write(
         actor=actor,
         action="decision.overturned",
         object_type="item",
         object_key=item.external_id,
-        outcome=outcome.name,
+        outcome=verdict.outcome.name,
         decision=str(decision.key),
     )
     return decision

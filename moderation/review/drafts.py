@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractUser, User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
@@ -17,6 +17,7 @@ from moderation.models import AuditEvent, DecisionDraft, Item, Job
 from moderation.models.draft import MAX_DRAFT_CHARACTERS
 from moderation.models.job_note import SkipReason
 from moderation.models.review import JobState
+from moderation.models.waiting import WaitingState
 
 #: What of a page is kept. Not among them: whatever says what a decision was made on or by which claim, and why a job is skipped.
 DECISION_FIELDS = ("outcome", "category", "note", "min_age", "territories", "answer")
@@ -70,6 +71,9 @@ def _has_had(actor: User, job: Job) -> bool:
 
 
 def _is_decided_by(actor: User, job: Job) -> bool:
+    """Whether their decision on the job is made, or waits to be."""
+    if job.state == JobState.OPEN and job.kept_until is not None:
+        return job.waiting_decisions.filter(actor=actor, state=WaitingState.WAITING).exists()
     return job.state == JobState.DECIDED and job.decision is not None and job.decision.actor_id == actor.pk
 
 
@@ -115,6 +119,14 @@ def draft_drop(*, actor: User, job_key: str) -> bool:
 def drafts_settle(*, actor: User, item: Item) -> int:
     """Delete what a person had typed on an item's jobs: it was sent, and recorded. Inside the transaction of their decision."""
     return DecisionDraft.objects.filter(person=actor, job__item=item).delete()[0]
+
+
+def draft_restore(*, actor: AbstractUser, job: Job, fields: Mapping[str, str], basis: str, now: datetime) -> None:
+    """Make what a person had sent a draft again, since it counts no more; inside the transaction that decides so."""
+    typed = _clean(fields)
+    if typed:
+        values = {"fields": typed, "basis": basis[:200], "updated_at": now}
+        DecisionDraft.objects.update_or_create(person_id=actor.pk, job=job, defaults=values)
 
 
 def draft_hand_back(*, actor: User, job: Job) -> None:

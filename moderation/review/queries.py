@@ -51,7 +51,9 @@ class QueueDepth:
 
 
 def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
-    """Return what waits in each queue that the user may see, the gravest first, in two queries; decided jobs are not touched.
+    """Return what waits in each queue that the user may see, the gravest first, in three queries; decided jobs are not touched.
+
+    What has a decision waiting, or is kept for somebody, is not open to anybody else.
 
     Severity and time to decide are those of the version in force; a queue that it does not name keeps what it was made with.
     """
@@ -63,6 +65,9 @@ def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
         oldest=Min("created_at", filter=Q(state=JobState.OPEN)),
     )
     by_queue = {row["queue_id"]: row for row in counts}
+    kept = Job.objects.filter(state=JobState.OPEN, kept_until__gt=now).exclude(kept_for=user.pk).values("queue_id")
+    for row in kept.annotate(n=Count("pk")):
+        by_queue[row["queue_id"]]["n_open"] -= row["n"]
     facts = queue_facts(active_policy())
     depths = [_depth(queue, facts.get(queue.slug), by_queue.get(queue.pk, {}), now) for queue in queues_visible(user)]
     return sorted(depths, key=lambda depth: (-depth.severity, depth.slug))

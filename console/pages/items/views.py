@@ -17,8 +17,8 @@ from console.pages.forms import ItemFilter, OverturnForm, category_names
 from console.pages.looks import item_looked, items_looked
 from console.pages.media.panel import media_panel
 from console.pages.paging import page_after
+from console.pages.review.undo import say_decided
 from console.pages.review.views import basis_context, levels_of, policy_of
-from moderation.decisions import record as decisions
 from moderation.decisions.basis import Basis, basis_from
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.items import queries
@@ -29,6 +29,7 @@ from moderation.models import Decision, Item
 from moderation.prompts.queries import items_alike
 from moderation.reports import queries as report_queries
 from moderation.review import queries as review_queries
+from moderation.review import waiting
 
 _PAGE_SIZE = 50
 
@@ -84,13 +85,15 @@ def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
     if not form.is_valid():
         return _again(request, basis, item, form)
     try:
-        decisions.item_overturn(actor=request.user, item_key=str(key), now=timezone.now(), **form.verdict())
+        made = waiting.overturn_send(actor=request.user, item_key=str(key), now=timezone.now(), **form.verdict())
     except (DecisionInvalid, ItemNotOpen) as error:
         form.add_error(form.field_of(error), str(error))
         return _again(request, basis, item, form)
     except DecisionChanged:
         return _again(request, *_read(request, key), form, is_overtaken=True)
-    messages.success(request, "The decision is recorded; the feed follows within a second.")
+    is_recorded = isinstance(made, Decision)
+    said = "The decision is recorded; the feed follows within a second."
+    messages.success(request, said if is_recorded else say_decided(made, made.item.external_id))
     return redirect_to(request, "item_page", key)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.pages.review import drafts, giving_back, queues, seats, views
+from console.pages.review import drafts, giving_back, queues, seats, undo, views
 
 urlpatterns = [
     path("queues/", queues.queue_list, name="queue_list"),
@@ -16,6 +16,8 @@ urlpatterns = [
     path("jobs/<uuid:key>/draft/", drafts.job_draft, name="job_draft"),
     path("jobs/<uuid:key>/draft/discard", drafts.job_draft_discard, name="job_draft_discard"),
     path("shift/end", giving_back.shift_end, name="shift_end"),
+    path("review/undo/", undo.undo_list, name="undo_list"),
+    path("review/undo/<uuid:key>/back", undo.undo_take, name="undo_take"),
     path("answers/<uuid:key>/read", giving_back.answer_read, name="answer_read"),
     path("seat/", seats.seat_page, name="seat_page"),
     path("seat/save", seats.seat_save, name="seat_save"),

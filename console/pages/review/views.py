@@ -21,6 +21,7 @@ from console.pages.media.panel import media_panel
 from console.pages.review.drafts import draft_context, keep_refused, typed_on
 from console.pages.review.forms import AskForm, SkipForm
 from console.pages.review.notes import notes_told, say_raised, why_next
+from console.pages.review.undo import say_decided
 from moderation.decisions.basis import Basis, basis_from, basis_of
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen, LeaseLost
 from moderation.items.match_words import words_in
@@ -28,7 +29,7 @@ from moderation.items.timeline import timeline as moments_of
 from moderation.items.visibility import category_visible, job_hides_media
 from moderation.models import Decision, Job
 from moderation.models.job_note import NoteKind, SkipReason
-from moderation.review import leases
+from moderation.review import leases, waiting
 from moderation.review import queries as review_queries
 from moderation.review.queries import JobPage, severity_of
 from policies.decision.compiled import CompiledPolicy
@@ -62,7 +63,7 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
             return _answer_lost(request, page.job)
         if not form.is_valid():
             return _again(request, basis, page, form)
-        leases.job_decide(
+        made = waiting.job_send(
             actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now(),
             answer=request.POST.get("answer", "").strip()[:2_000], **form.verdict(),
         )  # fmt: skip
@@ -75,7 +76,8 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
         return answer_taken(request, taken.job)
     except LeaseLost:
         return answer_after_lost(request, key)
-    return _next(request, page)
+    messages.success(request, say_decided(made, page.item.external_id))
+    return go_on(request)
 
 
 @require_POST
@@ -136,11 +138,6 @@ def _again(
     return render_page(
         request, "review/job.html", context, fragment="job", status=409 if changed or is_overtaken else 422
     )
-
-
-def _next(request: HtmxRequest, page: JobPage) -> HttpResponse:
-    messages.success(request, f"Decided {page.item.external_id}.")
-    return go_on(request)
 
 
 def go_on(request: HtmxRequest) -> HttpResponse:
