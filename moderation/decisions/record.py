@@ -26,7 +26,7 @@ from moderation.items.visibility import may_know
 from moderation.jobs.opening import HARD_EVIDENCE, job_close, job_escalate, job_open, leases_take, reports_wait
 from moderation.jobs.questions import questions_answer
 from moderation.live.lists import ListsChanged, lists_mark
-from moderation.models import Decision, Item
+from moderation.models import Decision, Item, Overturn
 from moderation.models.decision import (
     MACHINE_STAGES,
     NEW_HARD_EVIDENCE,
@@ -490,7 +490,25 @@ def decision_by_person(
         created_at=now,
     )
     _follow(item, decision, now)
+    _tell_overturned(before, decision, actor)
     return decision
+
+
+def _tell_overturned(before: Decision | None, decision: Decision, actor: AbstractUser) -> None:
+    """Let whoever had decided otherwise know what a senior made of it. What they had passed on comes back as an answer."""
+    theirs = before.by_person if before else None
+    if theirs is None or theirs.actor_id == actor.pk or theirs.outcome == Outcome.ESCALATE:
+        return
+    is_changed = _does(theirs) != _does(decision)
+    if is_changed and actor.has_perm("moderation.overturn_decisions"):
+        Overturn.objects.create(
+            decision=decision, earlier=theirs, person_id=theirs.actor_id, created_at=decision.created_at
+        )
+
+
+def _does(decision: Decision) -> tuple[int, int, tuple[str, ...]]:
+    """Return what a decision does, to be compared."""
+    return decision.outcome, decision.min_age, tuple(sorted(decision.territories_blocked))
 
 
 def verdict_check(

@@ -18,6 +18,7 @@ from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.job_note import JobNote, Question
 from moderation.models.lists import ListChange
 from moderation.models.outbox import OutboxMessage
+from moderation.models.overturn import Overturn
 from moderation.models.report import Report, Reporter
 from moderation.models.rerun import DetectorRerun
 from moderation.models.review import Job, Queue
@@ -63,6 +64,7 @@ __all__ = [
     "MatchFeedback",
     "MediaFile",
     "OutboxMessage",
+    "Overturn",
     "Prompt",
     "PromptSet",
     "Question",

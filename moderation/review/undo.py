@@ -21,7 +21,7 @@ from moderation.models.decision import NEW_HARD_EVIDENCE, DecisionStage
 from moderation.models.item import DeepState
 from moderation.models.review import JobState
 from moderation.models.waiting import WaitingState
-from moderation.outbox.promise import TOPIC_EXAMINE, message_add
+from moderation.outbox.promise import TOPIC_EXAMINE, TOPIC_REEXAMINE, message_add
 from moderation.rejudge.list_scan import contents_of
 from moderation.rejudge.service import Judge
 from moderation.review.drafts import draft_restore
@@ -89,9 +89,9 @@ def _take_back(actor: User, pk: int, now: datetime) -> tuple[Job | None, bool]:
         actor=actor, action="decision.taken_back", object_type="item", object_key=item.external_id,
         waiting=str(waiting.key),
     )  # fmt: skip
+    draft_restore(actor=actor, on=job or item, fields=fields_of(waiting), basis=waiting.expected_decision, now=now)
     if job is None or job.state != JobState.OPEN or not item_visible(actor, item):
         return None, True
-    draft_restore(actor=actor, job=job, fields=fields_of(waiting), basis=waiting.expected_decision, now=now)
     job_hand(job=job, person=actor, now=now)
     return job, True
 
@@ -132,6 +132,8 @@ def _undo_once(actor: User, decision: Decision, judges: Judge, now: datetime) ->
     )  # fmt: skip
     if not verdict.is_whole:
         message_add(topic=TOPIC_EXAMINE, item=item, rank_at=now)
+    if verdict.judgement.awaits_detector:  # it could not matter then; now it may
+        message_add(topic=TOPIC_REEXAMINE, item=item, rank_at=now)
     audit_write(
         actor=actor, action="decision.undone", object_type="item", object_key=item.external_id,
         undone=str(decision.key), decision=str(undone.key), outcome=Outcome(undone.outcome).name,
@@ -140,7 +142,7 @@ def _undo_once(actor: User, decision: Decision, judges: Judge, now: datetime) ->
     if not item_visible(actor, item):
         return None
     job = _reopen(actor, item, decision, undone, now)
-    draft_restore(actor=actor, job=job, fields=fields_of(decision), basis="", now=now)
+    draft_restore(actor=actor, on=job, fields=fields_of(decision), basis="", now=now)
     job_hand(job=job, person=actor, now=now)
     return job
 

@@ -25,7 +25,7 @@ from moderation.models.decision import NEW_HARD_EVIDENCE, DecisionStage
 from moderation.models.review import JobState
 from moderation.models.waiting import WaitingState
 from moderation.rejudge.service import items_judge_again
-from moderation.review.drafts import draft_restore, drafts_settle
+from moderation.review.drafts import draft_drop_beside, draft_restore, drafts_settle
 from moderation.review.held import item_under_lease, job_keep, job_under_lease, unlease
 from moderation.review.leases import job_decide, job_end
 from moderation.verdict.lists_mark import ListsMark
@@ -117,7 +117,9 @@ def overturn_send(
     item = item_locked(key=item_key)
     verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories))
     if not settings.CLEARING_WAITS_SECONDS or not widens(item, verdict, now):
+        draft_drop_beside(actor=actor, on=item)
         return overturn_record(actor=actor, item=item, expected_decision=expected_decision, verdict=verdict, now=now)
+    draft_drop_beside(actor=actor, on=item)
     return _wait(actor, item, None, expected_decision, verdict, "", DecisionStage.SENIOR, now)
 
 
@@ -236,7 +238,7 @@ def _decide(waiting: WaitingDecision, item: Item, job: Job | None, actor: User, 
     expected = waiting.expected_decision
     if job is None:
         return overturn_record(actor=actor, item=item, expected_decision=expected, verdict=verdict, now=now)
-    if basis_token(actor, item) == expected and job.state != JobState.OPEN:
+    if _basis_token(actor, item) == expected and job.state != JobState.OPEN:
         raise _NotTheirs(_JOB_GONE.get(job.state, "The job was decided before it took effect."))
     return job_end(
         actor=actor, job=job, item=item, expected_decision=expected, verdict=verdict, answer=waiting.answer, now=now,
@@ -250,7 +252,7 @@ _JOB_GONE: dict[str, str] = {
 }
 
 
-def basis_token(actor: User, item: Item) -> str:
+def _basis_token(actor: User, item: Item) -> str:
     """Return what a person's page of an item that is made now would carry; "" where there is none."""
     basis = basis_of(actor, pk=item.pk)
     return basis.token if basis else ""
@@ -296,12 +298,10 @@ def _overtake(waiting: WaitingDecision, item: Item, why: str, now: datetime) -> 
     waiting.state, waiting.settled_at, waiting.why = WaitingState.OVERTAKEN, now, why[:200]
     waiting.save(update_fields=["state", "settled_at", "why"])
     _audit(waiting, item, "decision.overtaken", "system")
-    job = Job.objects.select_for_update(of=("self",)).filter(pk=waiting.job_id).first()
-    if job is None:
-        return
     actor = waiting.actor
-    draft_restore(actor=actor, job=job, fields=fields_of(waiting), basis=waiting.expected_decision, now=now)
-    if job.state != JobState.OPEN:
+    job = Job.objects.select_for_update(of=("self",)).filter(pk=waiting.job_id).first()
+    draft_restore(actor=actor, on=job or item, fields=fields_of(waiting), basis=waiting.expected_decision, now=now)
+    if job is None or job.state != JobState.OPEN:
         return
     if actor.is_active and actor.has_perm("moderation.review_jobs") and item_visible(actor, item):
         job_keep(job=job, person=actor, now=now)

@@ -1,10 +1,11 @@
 """One's own last decisions, and taking one back."""
 
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
@@ -12,8 +13,11 @@ from console.access import REVIEW, requires
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages.forms import category_names
 from moderation.exceptions import UndoRefused
-from moderation.models import Decision, WaitingDecision
-from moderation.review.acts import acts_of
+from moderation.items.visibility import item_visible
+from moderation.models import Decision, Overturn, WaitingDecision
+from moderation.models.review import JobState
+from moderation.review import feedback
+from moderation.review.acts import acts_of, first_words
 from moderation.review.undo import undo
 from policies.choices import Outcome
 
@@ -40,6 +44,37 @@ def undo_take(request: HtmxRequest, key: UUID) -> HttpResponse:
     return redirect_to(request, "job_page", job.key)
 
 
+@require_POST
+@requires(REVIEW)
+def overturn_read(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Put aside what a senior changed; a repeat changes nothing."""
+    if not Overturn.objects.filter(key=key, person=request.user).exists():
+        raise Http404
+    feedback.overturn_seen(actor=request.user, key=str(key), now=timezone.now())
+    return redirect_to(request, "home")
+
+
+@require_POST
+@requires(REVIEW)
+def overtaken_read(request: HtmxRequest, key: UUID) -> HttpResponse:
+    """Put aside that a decision did not take effect; a repeat changes nothing."""
+    if not WaitingDecision.objects.filter(key=key, actor=request.user).exists():
+        raise Http404
+    feedback.overtaken_seen(actor=request.user, key=str(key), now=timezone.now())
+    return redirect_to(request, "home")
+
+
+def feedback_context(request: HtmxRequest) -> dict[str, Any]:
+    """Return what came back to the person, for the pages where they begin."""
+    person = request.user
+    overturns = feedback.overturns_unread(person)
+    overtaken = feedback.overtaken_unread(person)
+    return {
+        "overturns": [(row, first_words(person, row.decision.item)) for row in overturns],
+        "overtaken": [(row, first_words(person, row.item)) for row in overtaken],
+    }
+
+
 def _page(request: HtmxRequest, refused: str = "", status: int = 200) -> HttpResponse:
     context = {
         "acts": acts_of(request.user),
@@ -58,3 +93,13 @@ def say_decided(made: Decision | WaitingDecision, subject: str) -> str:
         verb = "Cleared" if made.outcome == Outcome.CLEAR else "Restricted"
         return f"{verb} in {seconds} s: {subject}. Press u to take it back."
     return f"Decided {subject}."
+
+
+def say_overtaken(request: HtmxRequest) -> str:
+    """Return what a person is told, wherever they went on, of their decision that did not take effect; "" where there is none."""
+    row = feedback.overtaken_unread(request.user).first()
+    if row is None:
+        return ""
+    named = f": {row.item.external_id}" if item_visible(request.user, row.item) else ""
+    back = "It comes back to you; press" if named and row.job and row.job.state == JobState.OPEN else "Press"
+    return f"What you cleared did not take effect{named}. {row.why} {back} u to see."

@@ -21,7 +21,7 @@ from console.pages.media.panel import media_panel
 from console.pages.review.drafts import draft_context, keep_refused, typed_on
 from console.pages.review.forms import AskForm, SkipForm
 from console.pages.review.notes import notes_told, say_raised, why_next
-from console.pages.review.undo import say_decided
+from console.pages.review.undo import say_decided, say_overtaken
 from moderation.decisions.basis import Basis, basis_from, basis_of
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen, LeaseLost
 from moderation.items.match_words import words_in
@@ -29,6 +29,7 @@ from moderation.items.timeline import timeline as moments_of
 from moderation.items.visibility import category_visible, job_hides_media
 from moderation.models import Decision, Job
 from moderation.models.job_note import NoteKind, SkipReason
+from moderation.models.waiting import WaitingState
 from moderation.review import leases, waiting
 from moderation.review import queries as review_queries
 from moderation.review.queries import JobPage, severity_of
@@ -96,7 +97,8 @@ def job_heartbeat(request: HtmxRequest, key: UUID) -> HttpResponse:
     basis, sent = basis_of(request.user, jobs__key=key), request.POST.get("expected_decision")
     is_changed = basis is not None and sent is not None and sent != basis.token
     news = _raised_since(key, request.POST.get("last_note", ""))
-    return JsonResponse({"expires_at": until.isoformat(), "is_changed": is_changed, "news": news})
+    said = say_overtaken(request)
+    return JsonResponse({"expires_at": until.isoformat(), "is_changed": is_changed, "news": news, "said": said})
 
 
 def _raised_since(key: UUID, last_note: str) -> str:
@@ -198,6 +200,7 @@ def _away(request: HtmxRequest, job: Job) -> dict[str, Any]:
         "is_mine": holds(request.user, job, timezone.now()),
         "has_expired": job.lease_holder_id == request.user.pk,
         "decided_by_me": decision is not None and decision.actor_id == request.user.pk,
+        "waits": job.waiting_decisions.filter(actor=request.user, state=WaitingState.WAITING).first(),
         "typed": typed_on(request, job),
     }
 

@@ -299,6 +299,7 @@
   const AWAY_MS = 5 * 60 * 1000;
   const BEAT_MS = 20 * 1000;
   let lastBeat = Date.now();
+  let saidOnce = ""; // of a decision that did not take effect: it stays on the home page until it is read
   function tick() {
     const lease = document.querySelector("[data-lease-until]");
     if (!lease) return;
@@ -323,6 +324,7 @@
         const told = await answer.json();
         lease.dataset.leaseUntil = told.expires_at;
         if (told.news) news(lease, told.news);
+        if (told.said && told.said !== saidOnce) { saidOnce = told.said; say(told.said); }
         if (told.is_changed) news(lease, "Something changed on this item after your page was sent. Send your decision to see what; it is not recorded before you have.");
       }
       if (answer.status === 409) lost(lease, (await answer.json()).detail);
