@@ -607,6 +607,10 @@ ACTS: dict[str, Callable[[], Act]] = {
 WITHOUT_ROW: dict[str, str] = {
     "job_heartbeat": "a lease that goes on; its claim and its end are rows",
     "job_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
+    "campaign_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
+    "campaign_draft_discard": "forgets what they themselves had typed and not sent",
+    "overturn_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
+    "overturn_draft_discard": "forgets what they themselves had typed and not sent",
     "job_draft_discard": "forgets what they themselves had typed and not sent",
     "terms_tried": "tries terms on a text; stores nothing",
     "match_look": "compares a picture with banks; stores nothing",

@@ -17,6 +17,7 @@ from console.pages.forms import ItemFilter, OverturnForm, category_names
 from console.pages.looks import item_looked, items_looked
 from console.pages.media.panel import media_panel
 from console.pages.paging import page_after
+from console.pages.review.drafts import draft_beside_context
 from console.pages.review.undo import say_decided
 from console.pages.review.views import basis_context, levels_of, policy_of
 from moderation.decisions.basis import Basis, basis_from
@@ -91,8 +92,8 @@ def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
         return _again(request, basis, item, form)
     except DecisionChanged:
         return _again(request, *_read(request, key), form, is_overtaken=True)
-    is_recorded = isinstance(made, Decision)
     said = "The decision is recorded; the feed follows within a second."
+    is_recorded = isinstance(made, Decision)
     messages.success(request, said if is_recorded else say_decided(made, made.item.external_id))
     return redirect_to(request, "item_page", key)
 
@@ -145,7 +146,7 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
         else None,
         "may_overturn": may(request.user, OVERTURN) and item.withdrawn_at is None,
         "flip_version": current.policy_version.number if current else None,
-        "form": form or OverturnForm(names=names),
+        **draft_beside_context(request, item, basis.token, form, OverturnForm(names=names)),
         "has_errors": form is not None,
         **basis_context(request, basis, names),
         "changed": changed,

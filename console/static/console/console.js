@@ -139,18 +139,19 @@
   const DRAFT_MS = 1500;
   const DRAFTED = ["outcome", "category", "note", "min_age", "territories", "answer", "skip_note", "question", "reason"];
   const draftForm = () => document.querySelector("form[data-draft]");
+  const draftPart = (form) => form.closest("#job") || form; // on a job, what is typed to give it back is kept as well
   const draftKey = (form) => `draft:${form.dataset.draft}`;
   let draftTimer = 0;
   let draftSays = "";
   let isUnkept = false; // typed, and no request has taken it along yet
   let isWaiting = false; // a request has, and did not get through
   function draftFields(form) {
-    const fields = DRAFTED.map((name) => [name, all(`#job [name=${name}]`).find((el) => el.type !== "radio" || el.checked)?.value]);
+    const fields = DRAFTED.map((name) => [name, all(`[name=${name}]`, draftPart(form)).find((el) => el.type !== "radio" || el.checked)?.value]);
     return fields.filter(([, value]) => value !== undefined);
   }
   document.addEventListener("input", (event) => {
     const form = draftForm();
-    if (!form || !DRAFTED.includes(event.target.name) || !event.target.closest("#job")) return;
+    if (!form || !DRAFTED.includes(event.target.name) || !draftPart(form).contains(event.target)) return;
     isUnkept = true;
     clearTimeout(draftTimer);
     draftTimer = setTimeout(() => keepDraft(form), DRAFT_MS);
@@ -211,7 +212,8 @@
     const held = form && JSON.parse(sessionStorage.getItem(draftKey(form)) || "null");
     if (!held || isUnkept) return;
     if (held.of !== form.dataset.draftOf || held.after !== form.dataset.draftAt) { sessionStorage.removeItem(draftKey(form)); return; }
-    fill(document.getElementById("job"), held.fields);
+    fill(draftPart(form), held.fields);
+    form.closest("details")?.setAttribute("open", "");
     for (const [name, value] of held.fields) {
       if (value && (name === "skip_note" || name === "question")) document.querySelector(`#job [name=${name}]`)?.closest("details")?.setAttribute("open", "");
     }
