@@ -86,7 +86,7 @@ def draft_keep_beside(
 
 
 def _write(
-    actor: AbstractUser, of: Mapping[str, Job | Campaign | Item], typed: dict[str, str], basis: str, now: datetime
+    actor: AbstractUser, of: Mapping[str, Any], typed: dict[str, str], basis: str, now: datetime
 ) -> DecisionDraft | None:
     """Write a draft in place of the one there is, or delete that where nothing was typed."""
     if not typed:
@@ -174,14 +174,14 @@ def draft_drop(*, actor: User, job_key: str) -> bool:
     return bool(DecisionDraft.objects.filter(person=actor, job__key=job_key).delete()[0])
 
 
-def drafts_settle(*, actor: User, item: Item) -> int:
+def drafts_settle(*, actor: AbstractUser, item: Item) -> int:
     """Delete what a person had typed on an item's jobs: it was sent, and recorded. Inside the transaction of their decision."""
-    return DecisionDraft.objects.filter(person=actor, job__item=item).delete()[0]
+    return DecisionDraft.objects.filter(person_id=actor.pk, job__item=item).delete()[0]
 
 
 def draft_restore(*, actor: AbstractUser, on: Job | Item, fields: Mapping[str, str], basis: str, now: datetime) -> None:
     """Make what a person had sent a draft again, since it counts no more; inside the transaction that decides so."""
-    of: Mapping[str, Job | Item] = {"job": on} if isinstance(on, Job) else {"item": on}
+    of = {"job": on} if isinstance(on, Job) else {"item": on}
     _write(actor, of, _clean(fields), basis, now)
 
 

@@ -88,7 +88,7 @@ def job_hand(*, job: Job, person: AbstractUser, now: datetime) -> None:
 
     A job that is theirs again is no other one that they were given: it does not count against what they can bear in a day.
     """
-    held = Job.objects.select_for_update(of=("self",)).filter(lease_holder=person, state=JobState.LEASED).first()
+    held = Job.objects.select_for_update(of=("self",)).filter(lease_holder=person.pk, state=JobState.LEASED).first()
     if held is not None and held.pk != job.pk:
         job_keep(job=held, person=person, now=now)
         audit_write(actor=person, action="job.put_aside", object_type="job", object_key=held.key)

@@ -67,7 +67,8 @@ def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
     by_queue = {row["queue_id"]: row for row in counts}
     kept = Job.objects.filter(state=JobState.OPEN, kept_until__gt=now).exclude(kept_for=user.pk).values("queue_id")
     for row in kept.annotate(n=Count("pk")):
-        by_queue[row["queue_id"]]["n_open"] -= row["n"]
+        if counted := by_queue.get(row["queue_id"]):
+            counted["n_open"] = max(counted["n_open"] - row["n"], 0)
     facts = queue_facts(active_policy())
     depths = [_depth(queue, facts.get(queue.slug), by_queue.get(queue.pk, {}), now) for queue in queues_visible(user)]
     return sorted(depths, key=lambda depth: (-depth.severity, depth.slug))

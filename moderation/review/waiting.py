@@ -299,7 +299,7 @@ def _overtake(waiting: WaitingDecision, item: Item, why: str, now: datetime) -> 
     waiting.save(update_fields=["state", "settled_at", "why"])
     _audit(waiting, item, "decision.overtaken", "system")
     actor = waiting.actor
-    job = Job.objects.select_for_update(of=("self",)).filter(pk=waiting.job_id).first()
+    job = Job.objects.select_for_update(of=("self",)).filter(waiting_decisions=waiting.pk).first()
     draft_restore(actor=actor, on=job or item, fields=fields_of(waiting), basis=waiting.expected_decision, now=now)
     if job is None or job.state != JobState.OPEN:
         return

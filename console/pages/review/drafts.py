@@ -119,7 +119,7 @@ def draft_beside_context(
     draft = drafts.draft_beside(request.user, on)
     if form is None and draft is not None:
         names = dict(empty.fields["category"].choices)  # type: ignore[attr-defined]
-        empty.initial |= _fitting(draft.fields, names)
+        empty.initial.update(_fitting(draft.fields, names))
     return {
         "form": form or empty,
         "draft_at": _mark(draft),

@@ -31,9 +31,10 @@ from moderation.models.review import JobState
 from moderation.models.waiting import WaitingState
 from moderation.outbox.promise import TOPIC_REEXAMINE
 from moderation.rejudge import service as rejudge
-from moderation.rejudge.service import items_judge_again
-from moderation.review import undo as service
+from moderation.rejudge.service import Judge, items_judge_again
+from moderation.reports.service import report_file
 from moderation.review.acts import acts_of
+from moderation.review.giving_back import shift_end
 from moderation.review.leases import job_claim, job_heartbeat
 from moderation.review.undo import undo
 from moderation.review.waiting import job_send, overturn_send, waiting_apply_due
@@ -155,6 +156,24 @@ def test_what_is_kept_is_anybodys_after_a_while(ana: User, job: Job) -> None:
     assert job_claim(actor=scenes.person("reviewer", "ben"), now=now) == other
 
 
+def test_at_the_end_of_a_shift_nothing_is_kept_any_more(ana: User, job: Job) -> None:
+    waiting = send(ana, job, Outcome.CLEAR)
+    other = held(ana, "real-2")
+    back(ana, waiting)
+    shift_end(actor=ana, note="", now=timezone.now())
+    ben = scenes.person("reviewer", "ben")
+    assert job_claim(actor=ben, now=timezone.now()) in {job, other}
+    assert Job.objects.filter(kept_until__isnull=False).count() == 0
+
+
+def test_imminent_harm_that_they_held_goes_to_whoever_asks_next(ana: User, job: Job) -> None:
+    waiting = send(ana, job, Outcome.CLEAR)
+    other = held(ana, "real-2")
+    Job.objects.filter(pk=other.pk).update(is_imminent=True)
+    back(ana, waiting)
+    assert job_claim(actor=scenes.person("reviewer", "ben"), now=timezone.now()) == other
+
+
 # --- what stands -------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +255,22 @@ def test_what_was_passed_to_seniors_comes_back_and_nobody_answers_it(ana: User, 
     assert again.queue.slug != SENIOR_QUEUE
     assert not Question.objects.filter(answered_at=None).exists()
     assert job_claim(actor=scenes.person("senior", "sol"), now=timezone.now()) is None
+
+
+def test_what_only_a_report_had_opened_for_the_partitions_people_is_theirs_again(ana: User) -> None:
+    senior = scenes.person("senior", "sol")
+    item = text_item("fine-1", "Baking bread with my grandmother on a rainy morning")
+    report_file(
+        actor="api:test", external_id="fine-1", reporter="r", category="child_safety", text="", now=timezone.now()
+    )
+    job = job_claim(actor=senior, now=timezone.now())
+    assert job is not None
+    assert job.is_unconfirmed
+    again = back(senior, send(senior, job, Outcome.BLOCK))
+    assert again is not None
+    assert (again.is_unconfirmed, again.queue, again.lease_holder) == (True, job.queue, senior)
+    assert standing(item).outcome == Outcome.CLEAR
+    assert not Item.objects.get(pk=item.pk).is_restricted
 
 
 def test_an_overturn_taken_back_is_a_job_of_its_maker(ana: User, job: Job) -> None:
@@ -328,14 +363,14 @@ def test_content_that_machines_would_see_otherwise_now_is_held(
     ana: User, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = send(ana, job, Outcome.BLOCK)
-    real = service.Judge.verdict
+    real = Judge.verdict
 
     def partly(self: Any, content: Any) -> Any:
         from dataclasses import replace
 
         return replace(real(self, content), is_whole=False)
 
-    monkeypatch.setattr(service.Judge, "verdict", partly)
+    monkeypatch.setattr(Judge, "verdict", partly)
     back(ana, made)
     assert standing(job.item).outcome == Outcome.HOLD
 

@@ -22,7 +22,7 @@ from moderation.models.review import JobState
 from moderation.models.waiting import WaitingState
 from moderation.reports.service import report_file
 from moderation.review import waiting as service
-from moderation.review.leases import job_claim
+from moderation.review.leases import job_claim, job_end
 from moderation.review.queries import queue_depths
 from moderation.review.waiting import GRACE, job_send, overturn_send, waiting_apply, waiting_apply_due
 from moderation.tasks import waiting_apply_due as waiting_task
@@ -191,7 +191,7 @@ def test_a_worker_that_dies_in_the_middle_loses_nothing_and_a_second_run_finds_n
     ana: User, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = send(ana, job)
-    real = service.job_end
+    real = job_end
 
     def die(**given: Any) -> None:
         real(**given)
@@ -208,7 +208,7 @@ def test_a_worker_that_dies_in_the_middle_loses_nothing_and_a_second_run_finds_n
 def test_one_that_fails_keeps_no_other_waiting(ana: User, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     first = send(ana, job)
     second = send(ana, scenes.job_held(ana, "waits-2"))
-    real = service.job_end
+    real = job_end
     monkeypatch.setattr(service, "job_end", lambda **given: real(**given) if given["job"].pk != job.pk else 1 / 0)
     assert waiting_apply_due(now=later(second, 1)) == 1
     first.refresh_from_db()

@@ -83,7 +83,7 @@ def test_it_is_discarded_and_what_is_emptied_is_gone(browser: Client, place: Any
     name, on, where = place
     keep(browser, place)
     for _ in range(2):
-        response = browser.post(reverse(f"{name}_draft_discard", args=[on.key]))
+        response: Any = browser.post(reverse(f"{name}_draft_discard", args=[on.key]))
         assert response.url == reverse(where, args=[on.key])
     assert not DecisionDraft.objects.exists()
     keep(browser, place)

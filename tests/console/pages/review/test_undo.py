@@ -89,6 +89,7 @@ def test_a_senior_who_restores_is_told_as_well(reviewer: User, browser: Client) 
     data = {"outcome": "0", "note": "News footage.", "expected_decision": seen(item)}
     response = their.post(reverse("item_overturn", args=[item.key]), data, follow=True)
     assert "Cleared in 10 s: real-1. Press u to take it back." in response.content.decode()
+    assert "waits: nobody is shown" in response.content.decode()
     item.refresh_from_db()
     assert item.state == "blocked"
 
@@ -163,7 +164,8 @@ def test_what_a_senior_changed_and_why_is_on_the_home_of_whom_it_concerns(browse
     read = reverse("overturn_read", args=[overturn.key])
     assert signed_in(senior).post(read).status_code == 404
     for _ in range(2):
-        assert browser.post(read).url == reverse("home")
+        answer: Any = browser.post(read)
+        assert answer.url == reverse("home")
     assert "What seniors changed" not in page(browser, "home")
 
 
