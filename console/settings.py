@@ -349,6 +349,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BEAT_SCHEDULE = {
     "leases-expire": {"task": "moderation.tasks.leases_expire", "schedule": 15.0, "options": {"expires": 15}},
+    "decisions-waiting": {"task": "moderation.tasks.waiting_apply_due", "schedule": 1.0, "options": {"expires": 2}},
     "drafts-expire": {"task": "moderation.tasks.drafts_expire", "schedule": 3_600.0, "options": {"expires": 3_600}},
     "clearances-expire": {"task": "moderation.tasks.clearances_expire", "schedule": 60.0, "options": {"expires": 60}},
     "items-reconcile": {"task": "moderation.tasks.items_reconcile", "schedule": 30.0, "options": {"expires": 30}},
@@ -375,6 +376,9 @@ OUTBOX_RESEND_AFTER_SECONDS = env_int("OUTBOX_RESEND_AFTER_SECONDS", 120, minimu
 OUTBOX_CLAIM_SECONDS = env_int("OUTBOX_CLAIM_SECONDS", 30, minimum=3)
 CLEARANCE_VALID_DAYS = env_int("CLEARANCE_VALID_DAYS", 90, minimum=1)
 LEASE_SECONDS = env_int("LEASE_SECONDS", 600, minimum=10)
+#: What a person decides and lets anybody see more takes effect so long after, and can be taken back until then; 0: at once.
+#: It is 0 in tests, whose decisions are looked at when they are made; those of the waiting itself set it.
+CLEARING_WAITS_SECONDS = env_int("CLEARING_WAITS_SECONDS", 0 if _is_test else 10, minimum=0)
 #: A gate whose view is older than this denies everything: with polls every GATE_POLL_MS it bounds revocation.
 GATE_MAX_AGE_MS = env_int("GATE_MAX_AGE_MS", 1_000, minimum=50)
 GATE_POLL_MS = env_int("GATE_POLL_MS", 100, minimum=10)

@@ -29,6 +29,10 @@ class DecisionInvalid(ModerationError):
         self.field = field
 
 
+class UndoRefused(ModerationError):
+    """A decision cannot be taken back (any more); the message says what stands in its place."""
+
+
 class DraftTooLarge(ModerationError):
     """What was typed is more than a draft holds; nothing of it was kept."""
 

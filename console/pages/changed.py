@@ -26,6 +26,7 @@ _BY_STAGE = {
     DecisionStage.DEEP: "The slow models decided this item again while you looked at it.",
     DecisionStage.REVIEW: "Somebody decided this item while you looked at it.",
     DecisionStage.SENIOR: "Somebody decided this item while you looked at it.",
+    DecisionStage.UNDONE: "Somebody took their decision on this item back while you looked at it.",
 }
 
 

@@ -22,7 +22,15 @@ from moderation.decisions.record import PersonVerdict
 from moderation.exceptions import CampaignInvalid, DecisionChanged
 from moderation.items.floor_queries import floor_of
 from moderation.items.visibility import campaigns_visible
-from moderation.models import Campaign, CampaignBystander, CampaignMember, Decision, Item, OutboxMessage
+from moderation.models import (
+    Campaign,
+    CampaignBystander,
+    CampaignMember,
+    Decision,
+    DecisionDraft,
+    Item,
+    OutboxMessage,
+)
 from moderation.models.campaign import CampaignState
 from moderation.outbox.messages import message_done
 from moderation.outbox.promise import TOPIC_REEXAMINE, message_add, messages_hasten
@@ -87,6 +95,7 @@ def campaign_decide(
     if expected_decision != campaign_basis_of(campaign, actor).token:
         raise DecisionChanged
     PersonVerdict(outcome, category, note, min_age, tuple(territories)).check(active_policy())
+    DecisionDraft.objects.filter(person=actor, campaign=campaign).delete()  # it is sent
     if outcome == Outcome.ESCALATE:
         return _pass_on(actor, campaign, category, note)
     campaign.state, campaign.outcome = CampaignState.DECIDED, outcome

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0038_keep_drafts'),
+        ("moderation", "0038_keep_drafts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

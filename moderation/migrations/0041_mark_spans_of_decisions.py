@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0040_keep_viewing_choices'),
+        ("moderation", "0040_keep_viewing_choices"),
         ('policies', '0024_hold_flagged_banks_to_block'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

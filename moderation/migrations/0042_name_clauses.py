@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0038_keep_drafts'),
+        ("moderation", "0041_mark_spans_of_decisions"),
         ('policies', '0025_choose_clauses'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0042_name_clauses'),
+        ("moderation", "0042_name_clauses"),
         ('policies', '0025_choose_clauses'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

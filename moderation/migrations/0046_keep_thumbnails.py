@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("moderation", "0038_keep_drafts")]
+    dependencies = [("moderation", "0045_keep_more_drafts")]
 
     operations = [
         migrations.AlterField(

@@ -102,7 +102,7 @@ def _sql(made: str, name: str) -> migrations.RunSQL:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('moderation', '0046_keep_thumbnails'),
+        ("moderation", "0046_keep_thumbnails"),
         ('policies', '0024_hold_flagged_banks_to_block'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

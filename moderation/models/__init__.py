@@ -19,6 +19,7 @@ from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.job_note import JobNote, Question
 from moderation.models.lists import ListChange
 from moderation.models.outbox import OutboxMessage
+from moderation.models.overturn import Overturn
 from moderation.models.report import Report, Reporter
 from moderation.models.rerun import DetectorRerun
 from moderation.models.review import Job, Queue
@@ -28,6 +29,7 @@ from moderation.models.search import ItemText
 from moderation.models.simulation import SimulationRun
 from moderation.models.viewing import ViewingChoice
 from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
+from moderation.models.waiting import WaitingDecision
 
 __all__ = [
     "Activation",
@@ -68,6 +70,7 @@ __all__ = [
     "MatchFeedback",
     "MediaFile",
     "OutboxMessage",
+    "Overturn",
     "Prompt",
     "PromptSet",
     "Question",
@@ -80,4 +83,5 @@ __all__ = [
     "ShadowVerdict",
     "SimulationRun",
     "ViewingChoice",
+    "WaitingDecision",
 ]

@@ -84,6 +84,7 @@ class DecisionStage(models.TextChoices):
     CAMPAIGN = "campaign", "As one of a campaign"
     EMERGENCY = "emergency", "Emergency terms changed"
     LISTS = "lists", "Banks, domains, prompts or a standing changed"
+    UNDONE = "undone", "Somebody took their own decision back"
 
 
 #: Stages in which a named person decided.
@@ -95,7 +96,9 @@ PERSONS_RULES = (NEW_HARD_EVIDENCE, PERSON_HOLDS)
 #: Stages in which machines looked at all of the content.
 MACHINE_STAGES = (DecisionStage.ON_PATH, DecisionStage.DEEP)
 #: Stages in which a machine decides under the version of the moment.
-LIVE_STAGES = (*MACHINE_STAGES, DecisionStage.CAMPAIGN, DecisionStage.EMERGENCY, DecisionStage.LISTS)
+LIVE_STAGES = (
+    *MACHINE_STAGES, DecisionStage.CAMPAIGN, DecisionStage.EMERGENCY, DecisionStage.LISTS, DecisionStage.UNDONE,
+)  # fmt: skip
 
 
 class Decision(PublicKeyModel):
@@ -167,6 +170,8 @@ class Decision(PublicKeyModel):
             models.Index(
                 fields=["item", "created_at"], name="moderation_decision_blocks", condition=Q(outcome=Outcome.BLOCK)
             ),
+            # acts_of: one's own last ten
+            models.Index(fields=["actor", "-id"], name="moderation_decision_own", condition=Q(actor__isnull=False)),
             # labels of simulations: what people decided in a period
             models.Index(fields=["created_at"], name="moderation_decision_people", condition=Q(actor__isnull=False)),
             # items explorer: what is rare in a category
@@ -238,8 +243,13 @@ class Decision(PublicKeyModel):
 
     @property
     def by_person(self) -> "Decision | None":
-        """The person's decision that this one is, or keeps; None where it rests on machines."""
+        """The person's decision that this one is, or keeps; None where it rests on machines. What was taken back is passed over."""
         decision: Decision | None = self
         while decision is not None and decision.decided_by in PERSONS_RULES and not decision.is_by_person:
-            decision = decision.supersedes
+            decision = decision.before_undone if decision.stage == DecisionStage.UNDONE else decision.supersedes
         return decision if decision is not None and decision.is_by_person else None
+
+    @property
+    def before_undone(self) -> "Decision | None":
+        """What stood before the decision that this one takes back."""
+        return self.supersedes.supersedes if self.supersedes else None

@@ -60,13 +60,20 @@ class QueueDepth:
 
 
 def queue_depths(user: AbstractUser, now: datetime) -> list[QueueDepth]:
-    """Return what waits in each queue that the user may see, the gravest first, in two queries; decided jobs are not touched.
+    """Return what waits in each queue that the user may see, the gravest first, in three queries; decided jobs are not touched.
+
+    What has a decision waiting, or is kept for somebody, is not open to anybody else.
 
     Severity and time to decide are those of the version in force; a queue that it does not name keeps what it was made with.
     """
     by_queue = count_kept(
         "depths", lambda: _count_waiting(now), lambda rows: sum(row["n_open"] for row in rows.values())
     )
+    by_queue = {pk: {**row} for pk, row in by_queue.items()}  # what is kept is everybody's
+    kept = Job.objects.filter(state=JobState.OPEN, kept_until__gt=now).exclude(kept_for=user.pk).values("queue_id")
+    for row in kept.annotate(n=Count("pk")):
+        if counted := by_queue.get(row["queue_id"]):
+            counted["n_open"] = max(counted["n_open"] - row["n"], 0)
     facts = queue_facts(active_policy())
     depths = [_depth(queue, facts.get(queue.slug), by_queue.get(queue.pk, {}), now) for queue in queues_visible(user)]
     return sorted(depths, key=lambda depth: (-depth.severity, depth.slug))

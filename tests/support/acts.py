@@ -18,20 +18,31 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_value, yield_hotp_counters_from_time
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
 from console.models import SCOPES, ApiKey
 from moderation.banks.service import NewEntry, bank_add_entries, bank_upsert, entry_retire
 from moderation.campaigns.watch import campaigns_watch
+from moderation.decisions.record import item_overturn, item_withdraw
 from moderation.deep import reruns
 from moderation.detection.vision.prompts import CategoryPrompts, Prompts
 from moderation.live import campaigns as live_campaigns
-from moderation.models import Campaign, EmergencyTerm, Reviewer, RollbackNotice
+from moderation.models import (
+    Campaign,
+    Decision,
+    EmergencyTerm,
+    Overturn,
+    Reviewer,
+    RollbackNotice,
+    WaitingDecision,
+)
 from moderation.prompts import service as prompts
 from moderation.reports.reporters import reporter_register
 from moderation.review.lead_calls import lead_call
+from moderation.review.leases import job_claim
+from moderation.review.waiting import job_send, waiting_apply_due
 from moderation.simulation import service as simulations
 from policies.choices import ItemKind, Outcome
 from policies.document.stored import document_of, dump_yaml
@@ -39,6 +50,7 @@ from policies.models import PolicyVersion, Term
 from policies.replay.population import Filter
 from policies.services.drafts import section_token, term_add, term_token, version_copy
 from tests.support import policy_scenes, scenes
+from tests.support.people import escalating_caption, seen, text_item
 from tests.support.sign_in import signed_in
 
 Act = Callable[[], Any]
@@ -120,6 +132,39 @@ def _lead_call_seen() -> Act:
         actor=who("reviewer"), job_key=str(job.key), lease_token=str(job.lease_token), text="", now=timezone.now()
     )
     return _post(by("senior"), "lead_call_seen", [call.key])
+def decided(outcome: Outcome, *, waits: bool = False) -> Decision | WaitingDecision:
+    """Return what a reviewer decided of an item that machines have really judged."""
+    person = who("reviewer")
+    text_item("real-1", escalating_caption(), creator="real-1")
+    job = job_claim(actor=person, now=timezone.now())
+    assert job
+    with override_settings(CLEARING_WAITS_SECONDS=10 if waits else 0):
+        return job_send(
+            actor=person, job_key=str(job.key), lease_token=str(job.lease_token), outcome=outcome, note="A threat.",
+            category="violence", min_age=0, territories=(), expected_decision=seen(job.item), now=timezone.now(),
+        )  # fmt: skip
+
+
+def _undo(outcome: Outcome, *, waits: bool = False) -> Callable[[], Act]:
+    return lambda: _post(by("reviewer"), "undo_take", [decided(outcome, waits=waits).key])
+
+
+def overtaken() -> WaitingDecision:
+    """Return a decision that did not take effect: its item was withdrawn before."""
+    waiting = decided(Outcome.CLEAR, waits=True)
+    assert isinstance(waiting, WaitingDecision)
+    item_withdraw(actor="api:test", item=waiting.item, now=timezone.now())
+    waiting_apply_due(now=waiting.due_at)
+    return waiting
+
+
+def _overturn_read() -> Act:
+    decision = decided(Outcome.BLOCK)
+    item_overturn(
+        actor=who("senior"), item_key=str(decision.item.key), outcome=Outcome.CLEAR, category="", note="News.", min_age=0,
+        territories=(), expected_decision=seen(decision.item), now=timezone.now(),
+    )  # fmt: skip
+    return _post(by("reviewer"), "overturn_read", [Overturn.objects.get().key])
 
 
 def _seat_train() -> Act:
@@ -491,6 +536,10 @@ ACTS: dict[str, Callable[[], Act]] = {
     "job_ask": _held("job_ask", question="Who is meant?"),
     "shift_end": _shift_end,
     "answer_read": _answer_read,
+    "undo_take": _undo(Outcome.BLOCK),
+    "undo_take what waits": _undo(Outcome.CLEAR, waits=True),
+    "overturn_read": _overturn_read,
+    "overtaken_read": lambda: _post(by("reviewer"), "overtaken_read", [overtaken().key]),
     "seat_save": lambda: _post(by("reviewer"), "seat_save", [], {"languages": "de, en"}),
     "seat_train": _seat_train,
     "campaign_decide": _campaign_decide,
@@ -571,6 +620,10 @@ WITHOUT_ROW: dict[str, str] = {
     "job_heartbeat": "a lease that goes on; its claim and its end are rows",
     "job_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
     "viewing_save": "how somebody looks at media: theirs alone, and nothing about anybody changes by it",
+    "campaign_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
+    "campaign_draft_discard": "forgets what they themselves had typed and not sent",
+    "overturn_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
+    "overturn_draft_discard": "forgets what they themselves had typed and not sent",
     "job_draft_discard": "forgets what they themselves had typed and not sent",
     "terms_tried": "tries terms on a text; stores nothing",
     "match_look": "compares a picture with banks; stores nothing",

@@ -24,6 +24,7 @@ from moderation.live import campaigns as live_campaigns
 from moderation.models import Campaign, Clearance, EmergencyTerm, Job, OutboxMessage
 from moderation.outbox import messages
 from moderation.review import leases
+from moderation.review.waiting import overturn_send, waiting_apply_due
 from moderation.rollout import canary
 from moderation.rollout import service as rollout
 from policies.choices import Outcome, Standing
@@ -33,6 +34,7 @@ from policies.services import versions as version_services
 from policies.services.drafts import version_copy, version_discard
 from tests.support import acts, policy_scenes, scenes
 from tests.support.acts import Act, who
+from tests.support.people import seen
 
 
 def _approved() -> PolicyVersion:
@@ -185,6 +187,19 @@ def _retired() -> Act:
     return lambda: domains.domain_retire(actor="test", domain="bad.example", now=timezone.now())
 
 
+def _waited() -> Act:
+    acts.decided(Outcome.CLEAR, waits=True)
+    return lambda: waiting_apply_due(now=timezone.now() + timedelta(seconds=11))
+
+
+def _overturn_sent() -> Act:
+    item = acts.decided(Outcome.BLOCK).item
+    return lambda: overturn_send(
+        actor=who("senior"), item_key=str(item.key), outcome=Outcome.CLEAR, category="", note="News.", min_age=0,
+        territories=(), expected_decision=seen(item), now=timezone.now(),
+    )  # fmt: skip
+
+
 def _emergency_over() -> Act:
     acts.ACTS["emergency_add"]()()
     later = EmergencyTerm.objects.get().expires_at + timedelta(seconds=1)
@@ -234,6 +249,8 @@ ACTS: dict[str, Callable[[], Act]] = {
     "a lease that runs out": _lease_over,
     "a job raised": _raised,
     "an audience that climbs": _climbed,
+    "a decision that waited": _waited,
+    "an overturn sent": _overturn_sent,
     "a domain listed": _listed,
     "another history": lambda: lambda: histories.history_begin(actor="test"),
     "a creator's standing": _trusted,
@@ -314,6 +331,13 @@ WITHOUT_ROW: dict[str, str] = {
     "review.leases.job_heartbeat": "a lease that goes on; its claim and its end are rows",
     "review.creator_acts.creator_act_carry": "ends a promise; what was promised has its row",
     "review.drafts.draft_keep": _DRAFT,
+    "review.drafts.draft_restore": _DRAFT,
+    "review.drafts.draft_keep_beside": _DRAFT,
+    "review.drafts.draft_drop_beside": _DRAFT,
+    "review.held.job_keep": _PART,
+    "decisions.record.verdict_record": _PART,
+    "decisions.record.person_holds": _PART,
+    "decisions.undo.decision_undo": _PART,
     "review.drafts.draft_drop": _DRAFT,
     "review.drafts.draft_hand_back": _DRAFT,
     "review.drafts.drafts_settle": _DRAFT,
@@ -337,6 +361,13 @@ WITHOUT_ROW: dict[str, str] = {
 
 #: `module.function` -> what it reads or works out.
 READS: dict[str, str] = {
+    "decisions.record.verdict_check": "refuses what a decision lacks",
+    "review.acts.acts_of": "lists what somebody decided",
+    "review.acts.first_words": "names an item",
+    "review.feedback.overturns_unread": "lists what seniors changed",
+    "review.feedback.overtaken_unread": "lists what did not take effect",
+    "review.waiting.widens": "compares a verdict with what is granted",
+    "review.waiting.fields_of": "gives back what was typed",
     "audit.log.acting_of": "names an actor as triggers are told of one",
     "rollout.activation.activation_running": "locks and returns the one under way",
     "rejudge.service.items_confirm": "compares what was worked out with a scan",
@@ -365,6 +396,7 @@ READS: dict[str, str] = {
     "review.leases.job_held": "reads the job that one holds",
     "review.lead_calls.lead_calls_open": "lists calls",
     "review.drafts.draft_of": "reads one's own draft",
+    "review.drafts.draft_beside": "reads one's own draft",
     "review.drafts.draft_column": "reads one's own draft",
     "review.drafts.draft_in": "reads one's own draft",
     "review.held.job_under_lease": "locks the job that one holds",

@@ -12,6 +12,7 @@ from console.access import EXPLORE, OVERTURN, REVIEW, campaign_visible, may, pac
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages.changed import CampaignChanged, bystander_changed_since, campaign_changed_since
 from console.pages.forms import DecisionForm, categories, category_names
+from console.pages.review.drafts import draft_beside_context
 from moderation.campaigns import queries as campaign_queries
 from moderation.campaigns import service as campaigns
 from moderation.decisions.basis import CampaignBasis, bystander_basis_from, campaign_basis_from
@@ -159,7 +160,8 @@ def campaign_context(
     """Return what a campaign's page shows; where something was sent from an earlier page, what changed."""
     known = categories()
     names = category_names(known)
-    form = form or DecisionForm(names=names)
+    drafted = draft_beside_context(request, campaign, basis.token, form, DecisionForm(names=names))
+    form = drafted["form"]
     form.initial.setdefault("category", campaign.category)
     chosen = form["category"].value()
     page = campaign_queries.campaign_page(request.user, campaign)
@@ -173,7 +175,7 @@ def campaign_context(
         "is_overdue": campaign.outcome is None and campaign.due_at < timezone.now(),
         "may_decide": campaign.outcome is None and (not campaign.is_for_seniors or may(request.user, OVERTURN)),
         "may_explore": may(request.user, EXPLORE),
-        "form": form,
+        **drafted,
         "expected": basis.token,
         "changed": changed,
         "typed": DecisionForm(request.POST, names=names).typed(names),

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from console.access import DASHBOARDS, OVERTURN, REDRIVE, REVIEW, may, requires
 from console.http import HtmxRequest, render_page
 from console.pages.home.context import today
+from console.pages.review.undo import feedback_context
 from moderation.items.visibility import messages_visible
 from moderation.outbox.backpressure import is_pressed
 from moderation.outbox.queries import deep_queues
@@ -33,6 +34,7 @@ def home(request: HtmxRequest) -> HttpResponse:
             "answers": review_queries.answers_back(request.user),
             "n_open": sum(d.n_open for d in depths),
             "n_overdue": sum(d.n_overdue for d in depths),
+            **feedback_context(request),
         }
     if may(request.user, REDRIVE) or may(request.user, DASHBOARDS):
         context |= {"backlog": review_queries.backlog_visible(request.user), "is_pressed": _is_late(request.user, now)}

@@ -19,8 +19,9 @@ from console.pages.items.snippets import Snippet, find_snippet
 from console.pages.looks import item_looked, items_looked
 from console.pages.media.panel import media_panel
 from console.pages.paging import page_after
+from console.pages.review.drafts import draft_beside_context
+from console.pages.review.undo import say_decided
 from console.pages.review.views import basis_context, levels_of, policy_of
-from moderation.decisions import record as decisions
 from moderation.decisions.basis import Basis, basis_from
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen
 from moderation.items import queries
@@ -30,9 +31,11 @@ from moderation.items.timeline import timeline as moments_of
 from moderation.items.timeline import worst_moment
 from moderation.items.visibility import item_hides_media
 from moderation.models import Decision, Item
+from moderation.models.waiting import WaitingState
 from moderation.prompts.queries import items_alike
 from moderation.reports import queries as report_queries
 from moderation.review import queries as review_queries
+from moderation.review import waiting
 from moderation.review.viewing import viewing_of
 
 _PAGE_SIZE = 50
@@ -111,7 +114,7 @@ def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
     if not form.is_valid():
         return _again(request, basis, item, form)
     try:
-        decisions.item_overturn(
+        made = waiting.overturn_send(
             actor=request.user, item_key=str(key), now=timezone.now(), span=form.span, **form.verdict()
         )
     except (DecisionInvalid, ItemNotOpen) as error:
@@ -119,7 +122,9 @@ def item_overturn(request: HtmxRequest, key: UUID) -> HttpResponse:
         return _again(request, basis, item, form)
     except DecisionChanged:
         return _again(request, *_read(request, key), form, is_overtaken=True)
-    messages.success(request, "The decision is recorded; the feed follows within a second.")
+    said = "The decision is recorded; the feed follows within a second."
+    is_recorded = isinstance(made, Decision)
+    messages.success(request, said if is_recorded else say_decided(made, made.item.external_id))
     return redirect_to(request, "item_page", key)
 
 
@@ -174,9 +179,10 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
         "audit": queries.audit_of(request.user, "item", item.external_id)[:50]
         if may(request.user, READ_AUDIT)
         else None,
+        "waits": item.waiting_decisions.filter(state=WaitingState.WAITING).select_related("actor").first(),
         "may_overturn": may(request.user, OVERTURN) and item.withdrawn_at is None,
         "flip_version": current.policy_version.number if current else None,
-        "form": form or OverturnForm(names=names),
+        **draft_beside_context(request, item, basis.token, form, OverturnForm(names=names)),
         "has_errors": form is not None,
         **basis_context(request, basis, names),
         "changed": changed,

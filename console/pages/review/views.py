@@ -27,6 +27,7 @@ from console.pages.review.drafts import draft_context, keep_refused, typed_on
 from console.pages.review.forms import AskForm, JobDecisionForm, SkipForm
 from console.pages.review.notes import notes_told, reports_told, say_raised, why_next
 from console.pages.review.reason import Reason, say_reason
+from console.pages.review.undo import say_decided, say_overtaken
 from moderation.decisions.basis import Basis, basis_from, basis_of
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen, LeaseLost
 from moderation.items.match_words import words_in
@@ -35,7 +36,8 @@ from moderation.items.timeline import worst_moment
 from moderation.items.visibility import category_visible, job_hides_media
 from moderation.models import Decision, Item, Job
 from moderation.models.job_note import NoteKind, SkipReason
-from moderation.review import leases
+from moderation.models.waiting import WaitingState
+from moderation.review import leases, waiting
 from moderation.review import queries as review_queries
 from moderation.review.queries import JobPage, severity_of
 from policies.choices import ItemKind
@@ -71,7 +73,7 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
             return _answer_lost(request, page.job)
         if not form.is_valid():
             return _again(request, basis, page, form)
-        leases.job_decide(
+        made = waiting.job_send(
             actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now(),
             answer=request.POST.get("answer", "").strip()[:2_000], span=form.span,
             **form.verdict(),
@@ -85,7 +87,8 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
         return answer_taken(request, taken.job)
     except LeaseLost:
         return answer_after_lost(request, key)
-    return _next(request, page)
+    messages.success(request, say_decided(made, page.item.external_id))
+    return go_on(request)
 
 
 @require_POST
@@ -104,7 +107,8 @@ def job_heartbeat(request: HtmxRequest, key: UUID) -> HttpResponse:
     basis, sent = basis_of(request.user, jobs__key=key), request.POST.get("expected_decision")
     is_changed = basis is not None and sent is not None and sent != basis.token
     news = _raised_since(key, request.POST.get("last_note", ""))
-    return JsonResponse({"expires_at": until.isoformat(), "is_changed": is_changed, "news": news})
+    said = say_overtaken(request)
+    return JsonResponse({"expires_at": until.isoformat(), "is_changed": is_changed, "news": news, "said": said})
 
 
 def _raised_since(key: UUID, last_note: str) -> str:
@@ -146,11 +150,6 @@ def _again(
     return render_page(
         request, "review/job.html", context, fragment="job", status=409 if changed or is_overtaken else 422
     )
-
-
-def _next(request: HtmxRequest, page: JobPage) -> HttpResponse:
-    messages.success(request, f"Decided {page.item.external_id}.")
-    return go_on(request)
 
 
 def go_on(request: HtmxRequest) -> HttpResponse:
@@ -218,6 +217,7 @@ def _away(request: HtmxRequest, job: Job) -> dict[str, Any]:
         "is_mine": holds(request.user, job, timezone.now()),
         "has_expired": job.lease_holder_id == request.user.pk,
         "decided_by_me": decision is not None and decision.actor_id == request.user.pk,
+        "waits": job.waiting_decisions.filter(actor=request.user, state=WaitingState.WAITING).first(),
         "typed": typed_on(request, job),
     }
 

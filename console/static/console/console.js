@@ -72,18 +72,19 @@
   const DRAFT_MS = 1500;
   const DRAFTED = ["outcome", "category", "clause", "note", "min_age", "territories", "answer", "span_from", "span_until", "skip_note", "question", "reason"];
   const draftForm = () => document.querySelector("form[data-draft]");
+  const draftPart = (form) => form.closest("#job") || form; // on a job, what is typed to give it back is kept as well
   const draftKey = (form) => `draft:${form.dataset.draft}`;
   let draftTimer = 0;
   let draftSays = "";
   let isUnkept = false; // typed, and no request has taken it along yet
   let isWaiting = false; // a request has, and did not get through
   function draftFields(form) {
-    const fields = DRAFTED.map((name) => [name, all(`#job [name=${name}]`).find((el) => el.type !== "radio" || el.checked)?.value]);
+    const fields = DRAFTED.map((name) => [name, all(`[name=${name}]`, draftPart(form)).find((el) => el.type !== "radio" || el.checked)?.value]);
     return fields.filter(([, value]) => value !== undefined);
   }
   document.addEventListener("input", (event) => {
     const form = draftForm();
-    if (!form || !DRAFTED.includes(event.target.name) || !event.target.closest("#job")) return;
+    if (!form || !DRAFTED.includes(event.target.name) || !draftPart(form).contains(event.target)) return;
     isUnkept = true;
     clearTimeout(draftTimer);
     draftTimer = setTimeout(() => keepDraft(form), DRAFT_MS);
@@ -144,7 +145,8 @@
     const held = form && JSON.parse(sessionStorage.getItem(draftKey(form)) || "null");
     if (!held || isUnkept) return;
     if (held.of !== form.dataset.draftOf || held.after !== form.dataset.draftAt) { sessionStorage.removeItem(draftKey(form)); return; }
-    fill(document.getElementById("job"), held.fields);
+    fill(draftPart(form), held.fields);
+    form.closest("details")?.setAttribute("open", "");
     for (const [name, value] of held.fields) {
       if (value && (name === "skip_note" || name === "question")) document.querySelector(`#job [name=${name}]`)?.closest("details")?.setAttribute("open", "");
     }
@@ -171,6 +173,7 @@
   const AWAY_MS = 5 * 60 * 1000;
   const BEAT_MS = 20 * 1000;
   let lastBeat = Date.now();
+  let saidOnce = ""; // of a decision that did not take effect: it stays on the home page until it is read
   function tick() {
     const lease = document.querySelector("[data-lease-until]");
     if (!lease) return;
@@ -195,6 +198,7 @@
         const told = await answer.json();
         lease.dataset.leaseUntil = told.expires_at;
         if (told.news) news(lease, told.news);
+        if (told.said && told.said !== saidOnce) { saidOnce = told.said; say(told.said); }
         if (told.is_changed) news(lease, "Something changed on this item after your page was sent. Send your decision to see what; it is not recorded before you have.");
       }
       if (answer.status === 409) lost(lease, (await answer.json()).detail);
