@@ -6,6 +6,7 @@ urlpatterns = [
     path("", include("console.pages.home.urls")),
     path("", include("console.pages.review.urls")),
     path("", include("console.pages.campaigns.urls")),
+    path("", include("console.pages.wide.urls")),
     path("", include("console.pages.items.urls")),
     path("", include("console.pages.prompts.urls")),
     path("", include("console.pages.deadletters.urls")),

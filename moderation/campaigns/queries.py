@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 
+from moderation.campaigns.likeness import Piece, likeness_of, pieces_against
 from moderation.items.queries import items_search, n_reports_column
 from moderation.items.visibility import campaigns_visible, members_visible, n_hidden_members
 from moderation.models import Campaign, CampaignBystander, CampaignMember, Item
@@ -15,6 +16,8 @@ from moderation.models.item import ItemState
 
 #: Spellings that a campaign's page shows.
 SHOWN_SPELLINGS = 24
+#: Members that a campaign's page shows.
+SHOWN_MEMBERS = 12
 #: Items that only look like a campaign which its page shows.
 SHOWN_BESIDE = 20
 #: Bars of the chart over time.
@@ -57,10 +60,17 @@ def campaigns_counted(user: AbstractUser, campaigns: Iterable[Campaign]) -> list
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """One way in which a campaign's caption was written, and how often."""
+    """One way in which a campaign's caption was written, and how often.
+
+    Attributes:
+        pieces: the caption, with the words marked that differ from the most frequent one.
+        likeness: to the campaign's likest representative, 0 to 1; None where it is too short to tell.
+    """
 
     caption: str
     n_items: int
+    pieces: Sequence[Piece] = ()
+    likeness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,18 @@ class CampaignPage:
     items: Sequence[Item]
     beside: Sequence[CampaignBystander]
     is_more_beside: bool
+    by_creator: Sequence[int]
+    n_left_out: int
+
+    @property
+    def most_of_one(self) -> int:
+        """The most items of one creator; at least 1."""
+        return max([1, *self.by_creator])
+
+    @property
+    def least_likeness(self) -> float | None:
+        """How alike the least alike of the spellings shown is."""
+        return min((s.likeness for s in self.spellings if s.likeness is not None), default=None)
 
     @property
     def highest(self) -> int:
@@ -103,11 +125,13 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
         n_creators=Count("creator_id", distinct=True),
         n_spellings=Count("caption", distinct=True),
         n_unsettled=Count("pk", filter=Q(campaign_member__settled_at=None)),
+        n_left_out=Count("pk", filter=Q(campaign_member__left_out_at__isnull=False)),
         first=Min("created_at"),
         last=Max("created_at"),
         **{f"n_{state}": Count("pk", filter=Q(state=state)) for state in ItemState.values},
     )
-    spellings = plain.values("caption").annotate(n=Count("pk")).order_by("-n", "caption")[:SHOWN_SPELLINGS]
+    spellings = list(plain.values_list("caption").annotate(n=Count("pk")).order_by("-n", "caption")[:SHOWN_SPELLINGS])
+    by_creator = plain.values("creator_id").annotate(n=Count("pk")).order_by("-n").values_list("n", flat=True)[:N_BARS]
     beside = _beside(user, campaign)
     bars, seconds = _bars(plain, totals["first"] or campaign.created_at, totals["last"] or campaign.created_at)
     return CampaignPage(
@@ -117,13 +141,19 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
         n_unsettled=totals["n_unsettled"],
         states={state.label: n for state in ItemState if (n := totals[f"n_{state.value}"])},
         n_spellings=totals["n_spellings"],
-        spellings=[Spelling(row["caption"], row["n"]) for row in spellings],
+        spellings=[_spelling(caption, n, spellings[0][0], campaign) for caption, n in spellings],
         bars=bars,
         bar_seconds=seconds,
-        items=list(items.order_by("-campaign_member__pk")[:8]),
+        items=list(items.select_related("campaign_member").order_by("-campaign_member__pk")[:SHOWN_MEMBERS]),
         beside=beside[:SHOWN_BESIDE],
         is_more_beside=len(beside) > SHOWN_BESIDE,
+        by_creator=list(by_creator),
+        n_left_out=totals["n_left_out"],
     )
+
+
+def _spelling(caption: str, n: int, common: str, campaign: Campaign) -> Spelling:
+    return Spelling(caption, n, pieces_against(common, caption), likeness_of(caption, bytes(campaign.representatives)))
 
 
 def bystanders_of(user: AbstractUser, campaign: Campaign) -> QuerySet[CampaignBystander]:

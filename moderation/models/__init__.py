@@ -25,6 +25,7 @@ from moderation.models.reviewer import JobPass, Reviewer
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
 from moderation.models.simulation import SimulationRun
 from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
+from moderation.models.wide_act import WideAct
 
 __all__ = [
     "Activation",
@@ -73,4 +74,5 @@ __all__ = [
     "ScoreWeek",
     "ShadowVerdict",
     "SimulationRun",
+    "WideAct",
 ]

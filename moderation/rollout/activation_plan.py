@@ -81,6 +81,42 @@ class Plan:
     n_kept: int
 
 
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Items that a version would treat otherwise, by primary key, in order; an item is in one of the parts.
+
+    revoked: are served and would not be; narrowed: would be served to fewer; widened: would be served, or to more; other: get
+    another outcome and are served neither way.
+    """
+
+    revoked: tuple[int, ...]
+    narrowed: tuple[int, ...]
+    widened: tuple[int, ...]
+    other: tuple[int, ...]
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Every item that would be treated otherwise."""
+        return (*self.revoked, *self.narrowed, *self.widened, *self.other)
+
+
+def moves_of(population: Population, facts: Facts, policy: CompiledPolicy) -> Moves:
+    """Return what a version would move of the items that are in both, by the comparison that `plan_of` makes.
+
+    Members of campaigns are left out, as their campaigns' floors hold on; what people decided is among it.
+    """
+    at_fact, at_row = _both(facts.item_pk, population.item_pk)
+    verdicts = decide_population(population, policy, population.batch_for(policy))
+    old, new = _Old(facts, at_fact), _New(verdicts, at_row)
+    is_free = population.floor[at_row] == 0
+    narrower, other = _narrower(old, new) & is_free, _other(old, new) & is_free
+    is_wider = _narrower(new, old) & ~narrower & is_free
+    revoked = narrower & ~new.is_served
+    keys = population.item_pk[at_row]
+    parts = (revoked, narrower & ~revoked, is_wider, other & ~narrower & ~is_wider)
+    return Moves(*(tuple(keys[part].tolist()) for part in parts))
+
+
 def facts_between(after: int, until: int, *, phase: str, only: int | None) -> Facts:
     """Return what stands for items with keys above `after` up to `until`.
 

@@ -12,12 +12,17 @@ from console.access import EXPLORE, OVERTURN, REVIEW, campaign_visible, may, pac
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages.changed import CampaignChanged, bystander_changed_since, campaign_changed_since
 from console.pages.forms import DecisionForm, categories, category_names
+from console.pages.wide.context import limits, weigh
+from console.pages.wide.kinds import CAMPAIGN_PROTECTS, UNDO_PROTECTS
 from moderation.campaigns import queries as campaign_queries
 from moderation.campaigns import service as campaigns
 from moderation.decisions.basis import CampaignBasis, bystander_basis_from, campaign_basis_from
-from moderation.exceptions import CampaignInvalid, DecisionChanged, DecisionInvalid
+from moderation.detection.minhash import JOINS
+from moderation.exceptions import CampaignInvalid, DecisionChanged, DecisionInvalid, WideActInvalid
 from moderation.items.visibility import campaigns_visible
 from moderation.models import Campaign
+from moderation.models.wide_act import WideKind
+from moderation.wide.queries import act_waiting
 from policies.choices import Outcome
 
 #: A look at a large campaign reads all its members, so not as often as one can click.
@@ -63,21 +68,33 @@ def campaign_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
     if not form.is_valid():
         return _again(request, basis, campaign, form)
     try:
-        campaigns.campaign_decide(actor=request.user, campaign_key=str(key), now=timezone.now(), **form.verdict())
+        done = campaigns.campaign_decide(
+            actor=request.user, campaign_key=str(key), now=timezone.now(), **form.verdict()
+        )
     except DecisionInvalid as error:
         form.add_error(form.field_of(error), str(error))
         return _again(request, basis, campaign, form)
     except CampaignInvalid as error:
         form.add_error(None, str(error))
         return _again(request, *_read(request, key), form, is_overtaken=True)
+    except WideActInvalid as error:
+        form.add_error(None, str(error))
+        return _again(request, basis, campaign, form)
     except DecisionChanged:
         return _again(request, *_read(request, key), form, is_overtaken=True)
-    passed_on = form.verdict()["outcome"] == Outcome.ESCALATE
-    messages.success(request, "Passed to seniors." if passed_on else "Decided. The members follow within seconds.")
+    messages.success(request, _said(done, form))
     is_hidden = (
         not campaigns_visible(request.user).filter(key=key).exists()
     )  # their own decision moved it to the partition
     return redirect_to(request, "campaign_list") if is_hidden else redirect_to(request, "campaign_page", key)
+
+
+def _said(campaign: Campaign, form: DecisionForm) -> str:
+    if campaign.outcome is not None:
+        return "Decided. The members follow within seconds."
+    if form.verdict()["outcome"] == Outcome.ESCALATE:
+        return "Passed to seniors."
+    return "It reaches far, so a second person has to confirm it; until then nothing changes."
 
 
 @require_POST
@@ -163,6 +180,12 @@ def campaign_context(
     form.initial.setdefault("category", campaign.category)
     chosen = form["category"].value()
     page = campaign_queries.campaign_page(request.user, campaign)
+    now, is_open = timezone.now(), campaign.outcome is None
+    may_undo = not is_open and (may(request.user, OVERTURN) or campaign.decided_by_id == request.user.pk)
+    weighed = None
+    if is_open or (may_undo and campaign.undone_at is None):
+        protects = CAMPAIGN_PROTECTS if is_open else UNDO_PROTECTS
+        weighed = weigh(request.user, campaigns.campaign_radius(campaign), protects=protects)
     return {
         "campaign": campaign,
         "page": page,
@@ -170,8 +193,17 @@ def campaign_context(
         "names": names,
         "guidelines": sorted((c for c in known if c.guideline), key=lambda c: c.slug != chosen),
         "chosen": chosen,
-        "is_overdue": campaign.outcome is None and campaign.due_at < timezone.now(),
-        "may_decide": campaign.outcome is None and (not campaign.is_for_seniors or may(request.user, OVERTURN)),
+        "is_overdue": is_open and campaign.due_at < now,
+        "may_decide": is_open
+        and (not campaign.is_for_seniors or may(request.user, OVERTURN))
+        and not campaign.is_held_by_other(request.user.pk, now),
+        "is_held": campaign.is_held_by_other(request.user.pk, now),
+        "is_mine": campaign.lease_holder_id == request.user.pk and campaign.is_held_by_other(None, now),
+        "may_undo": may_undo and campaign.undone_at is None and campaign.outcome != Outcome.CLEAR,
+        "weighed": weighed,
+        "asked": act_waiting(WideKind.CAMPAIGN if is_open else WideKind.CAMPAIGN_UNDO, str(campaign.key)),
+        "joins_from": JOINS,
+        **limits(),
         "may_explore": may(request.user, EXPLORE),
         "form": form,
         "expected": basis.token,
