@@ -23,7 +23,7 @@ from django_htmx.middleware import HtmxDetails
 
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
-from console.identity import api_keys
+from console.identity import api_keys, people
 from console.identity.session_life import session_begin
 from console.models import ApiKey
 from moderation.decisions.basis import campaigns_with_basis
@@ -54,6 +54,7 @@ APPROVE_POLICIES = "policies.approve_versions"
 ADD_EMERGENCY = "moderation.add_emergency_terms"
 RERUN = "moderation.rerun_detectors"
 MANAGE_KEYS = api_keys.PERMISSION
+MANAGE_PEOPLE = people.PERMISSION
 MANAGE_REPORTERS = reporters.PERMISSION
 
 
@@ -398,6 +399,18 @@ def key_visible(key: UUID) -> ApiKey:
         Http404: there is none.
     """
     found = api_keys.keys().filter(key=key).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def person_visible(name: str) -> User:
+    """Return somebody with an account.
+
+    Raises:
+        Http404: there is nobody.
+    """
+    found = people.people().filter(username=name).first()
     if found is None:
         raise Http404
     return found

@@ -21,5 +21,6 @@ urlpatterns = [
     path("", include("console.pages.banks.urls")),
     path("", include("console.pages.media.urls")),
     path("", include("console.pages.keys.urls")),
+    path("", include("console.pages.people.urls")),
     path("", include("console.pages.reporters.urls")),
 ]

@@ -1,21 +1,11 @@
-"""What switching a bank would touch of what is stored; and the second person where that is much."""
+"""What a bank matches of what is stored, before it is switched. Reads only."""
 
-from datetime import datetime
-
-from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
-
-from moderation.banks.service import bank_set_ratio
 from moderation.detection.hashes.pdq import PDQ_MAX_DISTANCE
-from moderation.exceptions import BankInvalid
 from moderation.live import banks as live_banks
-from moderation.models import HashBank, Item, ListChange, WideAct
+from moderation.models import HashBank, Item, ListChange
 from moderation.models.lists import ListKind
-from moderation.models.wide_act import WideKind
 from moderation.rejudge.list_subjects import select_concerned
 from moderation.rejudge.look_ahead import look_ahead
-from moderation.wide.acts import act_ask, act_confirm, act_lock
 from moderation.wide.radius import ListRadius
 
 #: A picture that is so many bits farther from a hash than a match may be is a near miss.
@@ -38,42 +28,3 @@ def bank_radius(bank: HashBank) -> ListRadius:
 
     found = look_ahead(select_concerned(ListChange(kind=ListKind.BANKS, subject={"bank": bank.pk})), is_near)
     return ListRadius.of(found.hits, found.near, found.n_looked_at, is_whole=found.is_whole)
-
-
-@transaction.atomic
-def bank_ratio_ask(*, actor: User, slug: str, ratio: float, now: datetime) -> HashBank | WideAct:
-    """Set which share of a bank is in force; where the bank matches much that is stored, note it for a second person.
-
-    Raises:
-        PermissionDenied; BankInvalid: as `bank_set_ratio`.
-        ListsUnavailable: the banks are not loaded, so nobody can tell what it would touch.
-        WideActInvalid: somebody else asked for it already.
-    """
-    if not actor.has_perm("moderation.manage_banks"):
-        raise PermissionDenied("Only administrators switch banks.")
-    bank = HashBank.objects.filter(slug=slug).first()
-    if bank is None:
-        raise BankInvalid(f"There is no bank {slug!r}.")
-    found = bank_radius(bank)
-    if found.is_whole and not found.radius.is_wide:
-        return bank_set_ratio(actor=actor, slug=slug, ratio=ratio)
-    if bank.is_child_safety and ratio < 1.0:
-        raise BankInvalid("A child-safety bank is always whole; retire a wrong entry instead.")
-    act = {"ratio": ratio, "before": bank.enabled_ratio}
-    return act_ask(actor=actor, kind=WideKind.BANK, subject=slug, act=act, radius=found.radius, now=now)
-
-
-@transaction.atomic
-def bank_ratio_confirm(*, actor: User, act_key: str, now: datetime) -> HashBank:
-    """Switch a bank as somebody else asked, as the second person.
-
-    Raises:
-        PermissionDenied; BankInvalid; ListsUnavailable: as `bank_ratio_ask`.
-        WideActInvalid: the actor asked for it, it waits no more, or it reaches further than the asker saw.
-    """
-    act = act_lock(actor=actor, key=act_key, kinds=(WideKind.BANK,))
-    bank = HashBank.objects.filter(slug=act.subject).first()
-    if bank is None:
-        raise BankInvalid(f"There is no bank {act.subject!r}.")
-    act_confirm(actor=actor, act=act, radius=bank_radius(bank).radius, now=now)
-    return bank_set_ratio(actor=act.asked_by, slug=act.subject, ratio=act.act["ratio"])

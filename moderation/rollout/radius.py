@@ -1,30 +1,20 @@
-"""What putting a version in force, or rolling back to one, would touch; and the second person where that is much.
-
-People come through here; `activation_start` does it.
-"""
+"""What putting a version in force, or rolling back to one, would touch. Reads only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Q
 
 from moderation.evidence.store import evidence_of
-from moderation.exceptions import WideActInvalid
-from moderation.models import Activation, Item, ItemEvidence, WideAct
+from moderation.models import Item, ItemEvidence
 from moderation.models.activation import Phase
 from moderation.models.decision import PERSON_STAGES, PERSONS_RULES
 from moderation.models.wide_act import WideKind
-from moderation.rollout.activation import activation_start
 from moderation.rollout.activation_plan import Moves, facts_between, moves_of
-from moderation.wide.acts import act_ask, act_confirm, act_lock
 from moderation.wide.radius import Radius, radius_of_pks
-from policies.errors import PolicyError
 from policies.live import compile_version
 from policies.models import PolicyVersion, VersionState
 from policies.replay.simulation import not_replayed
@@ -107,52 +97,6 @@ def _stay(pks: Sequence[int]) -> set[int]:
     return set(items.values_list("pk", flat=True))
 
 
-# --- the second person -------------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def activation_ask(*, actor: User, version: PolicyVersion, note: str = "", now: datetime) -> Activation | WideAct:
-    """Put a version in force, or roll back to it; where that touches much, note it for a second person.
-
-    A rollback of which it is sure that it only restricts acts at once, however much it touches.
-
-    Raises:
-        PolicyError: as `activation_start`.
-        WideActInvalid: somebody else asked for it already.
-    """
-    kind = kind_of(version)
-    found = version_radius(version)
-    if found.radius.is_wide and not (kind == WideKind.ROLLBACK and found.only_restricts):
-        _check(version, kind)
-        subject, act = str(version.number), {"note": note}
-        return act_ask(actor=actor, kind=kind, subject=subject, act=act, radius=found.radius, now=now)
-    return activation_start(actor=actor, version=version, note=note, now=now)
-
-
 def kind_of(version: PolicyVersion) -> WideKind:
     """Return what putting a version in force is: going on, or going back."""
     return WideKind.ROLLBACK if version.state == VersionState.RETIRED else WideKind.ACTIVATION
-
-
-def _check(version: PolicyVersion, kind: WideKind) -> None:
-    """Refuse early what `activation_start` would refuse once it is confirmed."""
-    if version.approver_id is None:
-        raise PolicyError("approver", f"version {version.number} is not approved")
-    if kind == WideKind.ROLLBACK and version.activated_at is None:
-        raise PolicyError("state", "only a version that was active before can be rolled back to")
-
-
-@transaction.atomic
-def activation_confirm(*, actor: User, act_key: str, now: datetime) -> Activation:
-    """Put in force what somebody else asked for, as the second person.
-
-    Raises:
-        PermissionDenied; PolicyError: as `activation_start`.
-        WideActInvalid: the actor asked for it, it waits no more, or reaches further than the asker saw.
-    """
-    act = act_lock(actor=actor, key=act_key, kinds=(WideKind.ACTIVATION, WideKind.ROLLBACK))
-    version = PolicyVersion.objects.get(number=int(act.subject))
-    if kind_of(version) != act.kind:
-        raise WideActInvalid("The version is in another state than when it was asked for; ask anew.")
-    act_confirm(actor=actor, act=act, radius=version_radius(version).radius, now=now)
-    return activation_start(actor=act.asked_by, version=version, note=act.act["note"], now=now)

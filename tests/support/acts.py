@@ -18,7 +18,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_value, yield_hotp_counters_from_time
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -28,7 +28,7 @@ from moderation.campaigns.watch import campaigns_watch
 from moderation.deep import reruns
 from moderation.detection.vision.prompts import CategoryPrompts, Prompts
 from moderation.live import campaigns as live_campaigns
-from moderation.models import Campaign, EmergencyTerm, Reviewer, RollbackNotice
+from moderation.models import Campaign, EmergencyTerm, Queue, Reviewer, RollbackNotice, WideAct
 from moderation.prompts import service as prompts
 from moderation.reports.reporters import reporter_register
 from moderation.simulation import service as simulations
@@ -144,6 +144,53 @@ def _reporter_trust() -> Act:
         actor=who("admin"), external_id="r-1", name="A hotline", is_trusted_flagger=False, now=timezone.now()
     )
     return _post(by("admin"), "reporter_trust", [reporter.key], {"is_trusted_flagger": "1"})
+
+
+def _campaign_act(name: str) -> Callable[[], Act]:
+    return lambda: _post(by("reviewer"), name, [_campaign().key])
+
+
+def _campaign_release() -> Act:
+    campaign, client = _campaign(), by("reviewer")
+    client.post(reverse("campaign_claim", args=[campaign.key]))
+    return _post(client, "campaign_release", [campaign.key])
+
+
+def _campaign_leave_out() -> Act:
+    campaign, client = _campaign(), by("reviewer")
+    return _post(client, "campaign_leave_out", [campaign.key], in_form(client, "campaign_leave_out", campaign))
+
+
+def _campaign_decided(client: Client) -> Campaign:
+    campaign = _campaign()
+    data = in_form(client, "campaign_decide", campaign)
+    client.post(
+        reverse("campaign_decide", args=[campaign.key]),
+        data | {"outcome": "4", "category": "spam_scam", "note": "One call by many accounts."},
+    )
+    return campaign
+
+
+def _campaign_undo() -> Act:
+    client = by("reviewer")
+    return _post(client, "campaign_undo", [_campaign_decided(client).key], {"note": "These were quotes."})
+
+
+def _wide_answer(name: str, role: str) -> Callable[[], Act]:
+    """Return the scene of a second person who answers what a reviewer asked for: everything reaches far meanwhile."""
+
+    def scene() -> Act:
+        with override_settings(WIDE_ACT_ITEMS=1):
+            _campaign_decided(by("reviewer"))
+        return _post(by(role), name, [WideAct.objects.get().key], {"note": "These are quotes."})
+
+    return scene
+
+
+def _jobs_move() -> Act:
+    source = scenes.job_open().queue.slug
+    target = Queue.objects.create(slug="overflow", title="Overflow").slug
+    return _post(by("senior"), "lead_move", [], {"source": source, "target": target, "n": "1"})
 
 
 def _campaign_decide() -> Act:
@@ -481,6 +528,16 @@ ACTS: dict[str, Callable[[], Act]] = {
     "seat_train": _seat_train,
     "campaign_decide": _campaign_decide,
     "campaign_admit": _campaign_admit,
+    "campaign_claim": _campaign_act("campaign_claim"),
+    "campaign_release": _campaign_release,
+    "campaign_leave_out": _campaign_leave_out,
+    "campaign_undo": _campaign_undo,
+    "act_confirm": _wide_answer("act_confirm", "senior"),
+    "act_refuse": _wide_answer("act_refuse", "senior"),
+    "lead_move": _jobs_move,
+    "person_invite": lambda: _post(by("admin"), "person_invite", [], {"username": "nina", "roles": ["reviewer"]}),
+    "person_roles": lambda: _post(by("admin"), "person_roles", [who("reviewer").username], {"roles": ["senior"]}),
+    "person_active": lambda: _post(by("admin"), "person_active", [who("reviewer").username], {"is_active": "0"}),
     "key_issue": lambda: _post(
         by("admin"), "key_issue", [], {"name": "A key", "scopes": ["feed:read"], "owner": str(who("admin").pk)}
     ),
@@ -557,6 +614,7 @@ WITHOUT_ROW: dict[str, str] = {
     "job_heartbeat": "a lease that goes on; its claim and its end are rows",
     "job_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
     "job_draft_discard": "forgets what they themselves had typed and not sent",
+    "person_link": "shows an invitation that was made again; what it leads to, setting a password, is a row",
     "terms_tried": "tries terms on a text; stores nothing",
     "match_look": "compares a picture with banks; stores nothing",
     "api-events": "what viewers watched: counted for the feed, with no actor",

@@ -20,7 +20,8 @@ from console.pages.wide.kinds import BANK_PROTECTS
 from moderation.banks import exchange
 from moderation.banks import queries as bank_queries
 from moderation.banks import service as banks
-from moderation.banks.radius import bank_radius, bank_ratio_ask
+from moderation.banks.radius import bank_radius
+from moderation.banks.requests import bank_ratio_ask
 from moderation.banks.threatexchange import ExchangeInvalid
 from moderation.exceptions import BankInvalid, WideActInvalid
 from moderation.items.visibility import banks_visible

@@ -30,7 +30,7 @@ from moderation.exceptions import WideActInvalid
 from moderation.models import WideAct
 from moderation.rollout import queries as rollout_queries
 from moderation.rollout import service as rollout
-from moderation.rollout.radius import activation_ask
+from moderation.rollout.requests import activation_ask
 from policies.choices import Outcome
 from policies.errors import PolicyError
 from policies.live import version_list, version_writers

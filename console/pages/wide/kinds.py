@@ -9,11 +9,13 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from moderation.banks.radius import bank_radius, bank_ratio_confirm
+from moderation.banks.radius import bank_radius
+from moderation.banks.requests import bank_ratio_confirm
 from moderation.campaigns.service import campaign_confirm, campaign_radius, campaign_undo_confirm
 from moderation.models import Campaign, HashBank, WideAct
 from moderation.models.wide_act import WideKind
-from moderation.rollout.radius import activation_confirm, version_radius
+from moderation.rollout.radius import version_radius
+from moderation.rollout.requests import activation_confirm
 from moderation.wide.radius import Radius
 from policies.choices import Outcome
 from policies.models import PolicyVersion
