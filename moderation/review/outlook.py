@@ -110,10 +110,10 @@ def _outlook(
     return Outlook(depth, per_hour, arrivals, breach, forecast(depth.n_open, per_hour, arrivals))
 
 
-def _rows(statement: str, values: Mapping[str, Any]) -> list[Any]:
+def _rows(statement: str, values: Mapping[str, Any]) -> list[tuple[int, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, dict(values))
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _counts(statement: str, values: Mapping[str, Any]) -> dict[int, int]:

@@ -67,11 +67,14 @@ def version_radius(version: PolicyVersion) -> VersionRadius:
     kept = _stay(moves.all)
     moves = Moves(*(tuple(pk for pk in part if pk not in kept) for part in _parts(moves)))
     hidden = set(Item.objects.filter(pk__in=moves.all, is_restricted=True).values_list("pk", flat=True))
-    counts = [sum(pk not in hidden for pk in part) for part in _parts(moves)]
+    revoked, narrowed, widened, other = (sum(pk not in hidden for pk in part) for part in _parts(moves))
     active = PolicyVersion.objects.filter(state=VersionState.ACTIVE).exclude(pk=version.pk).first()
     return VersionRadius(
-        _bound(radius_of_pks(moves.all), is_whole),
-        *counts,
+        radius=_bound(radius_of_pks(moves.all), is_whole),
+        n_revoked=revoked,
+        n_narrowed=narrowed,
+        n_widened=widened,
+        n_other=other,
         n_kept=len(kept),
         n_looked_at=len(newest),
         is_whole=is_whole,

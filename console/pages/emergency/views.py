@@ -1,6 +1,6 @@
 """Emergency terms: one person puts a word in force everywhere at once, another says whether it stays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from moderation.emergency.service import emergency_term_check as term_check
 from moderation.models import EmergencyTerm
 from moderation.models.emergency import EmergencyState
 from moderation.rollout.queries import emergency_terms
+from moderation.verdict.judge import digest_of
 from policies.choices import Outcome
 from policies.errors import PolicyError, PolicyUnavailable
 
@@ -44,7 +45,7 @@ def emergency_add(request: HtmxRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     data = form.cleaned_data | {"outcome": Outcome(form.cleaned_data["outcome"])}
-    if "look" in request.POST:
+    if "look" in request.POST or request.POST.get("looked", _mark(data)) != _mark(data):
         return _look(request, form, data)
     try:
         term = emergency.emergency_term_add(actor=request.user, now=timezone.now(), **data)
@@ -71,7 +72,12 @@ def _look(request: HtmxRequest, form: EmergencyForm, data: dict[str, Any]) -> Ht
     known = {name: data[name] for name in ("text", "category", "language", "outcome")}
     found = term_radius(**known)
     weighed = weigh_list(request.user, found, protects=TERM_PROTECTS, needs_second=False)
-    return _page(request, form, weighed=weighed)
+    return _page(request, form, weighed=weighed, looked=_mark(data))
+
+
+def _mark(data: Mapping[str, Any]) -> str:
+    """Return what tells terms apart: what was looked at must be what is put in force."""
+    return digest_of({name: str(data[name]) for name in ("text", "category", "language", "outcome")})[:16]
 
 
 @require_POST
@@ -102,7 +108,13 @@ def _end(request: HtmxRequest, key: UUID, acts: dict[str, Callable[..., Emergenc
     return redirect_to(request, "emergency_list")
 
 
-def _page(request: HtmxRequest, form: EmergencyForm, status: int = 200, weighed: Weighed | None = None) -> HttpResponse:
+def _page(
+    request: HtmxRequest,
+    form: EmergencyForm,
+    status: int = 200,
+    weighed: Weighed | None = None,
+    looked: str = "",
+) -> HttpResponse:
     terms = list(emergency_terms()[:_MAX_LISTED])
     context = {
         "form": form,
@@ -111,6 +123,7 @@ def _page(request: HtmxRequest, form: EmergencyForm, status: int = 200, weighed:
         "confirmed": [term for term in terms if term.state == EmergencyState.CONFIRMED],
         "ended": [term for term in terms if not term.is_open],
         "weighed": weighed,
+        "looked": looked,
         **limits(),
     }
     return render_page(request, "emergency/list.html", context, status=status)

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from console.identity import people
 from moderation.models import AuditEvent
+from policies.services.versions import system_user
 from tests.support import scenes
 from tests.support.sign_in import signed_in
 
@@ -87,8 +88,6 @@ def test_a_name_that_is_taken_or_none_is_refused_in_place(desk: Client) -> None:
 
 
 def test_the_account_of_machines_is_nobody(desk: Client) -> None:
-    from policies.services.versions import system_user  # noqa: PLC0415
-
     name = system_user().get_username()
     assert desk.post(reverse("person_roles", args=[name]), {"roles": ["admin"]}).status_code == 404
 

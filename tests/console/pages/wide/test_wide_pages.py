@@ -175,7 +175,11 @@ def test_an_emergency_term_shows_what_it_touches_before_it_is_in_force(ready: No
     assert "Put in force" in said
     assert "purple zeppelin" in said
     assert "stored items were looked at" in said
-    client.post(reverse("emergency_add"), term)
+    looked_at = looked.content.decode().split('name="looked" value="')[1].split('"')[0]
+    other = client.post(reverse("emergency_add"), {**term, "text": "purple balloon", "looked": looked_at})
+    assert "Put in force" in words(other)
+    assert not EmergencyTerm.objects.exists()  # what was looked at is another term
+    client.post(reverse("emergency_add"), {**term, "looked": looked_at})
     assert EmergencyTerm.objects.get().is_open
 
 
