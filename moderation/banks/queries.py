@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, IntegerField, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from moderation.models import HashBank, HashEntry, HashMatch, MatchFeedback
@@ -129,3 +129,8 @@ def entry_rows(entries: Iterable[HashEntry], now: datetime) -> list[EntryRow]:
     )
     rows = [EntryRow(entry, **met.get(entry.pk, {}), **said.get(entry.pk, {})) for entry in known]
     return sorted(rows, key=lambda row: (-row.n_wrong, -row.n_matches, row.entry.pk))
+
+
+def entry_newest(entries: QuerySet[HashEntry]) -> int:
+    """Return the primary key of the newest of some entries; 0 where there is none."""
+    return entries.aggregate(pk=Max("pk"))["pk"] or 0

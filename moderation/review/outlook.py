@@ -5,7 +5,8 @@ For those who lead a shift. Nobody's pace is told, only a queue's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractUser
 from django.db import connection
 
-from moderation.items.visibility import jobs_visible, queues_visible
+from moderation.items.visibility import jobs_visible
 from moderation.models import Job
 from moderation.models.review import JobState
 from moderation.review.queries import QueueDepth, queue_depths
@@ -27,14 +28,18 @@ HORIZONS = (1, 2, 4, 8)
 #: Open jobs of a queue that are looked at, those due first first: what is due after so many is not overdue first.
 _MOST = 2_000
 
-_DECIDED = """
-    SELECT queue_id, count(*) FROM moderation_job WHERE state = 'decided' AND closed_at > %(since)s GROUP BY queue_id
+#: What was decided lately and what came, by queue; each by an index of its own.
+_FLOWS = """
+    SELECT q.slug, sum(f.decided)::int, sum(f.arrived)::int FROM (
+        SELECT queue_id, count(*) AS decided, 0 AS arrived FROM moderation_job
+        WHERE state = 'decided' AND closed_at > %(since)s GROUP BY queue_id
+        UNION ALL SELECT queue_id, 0, count(*) FROM moderation_job WHERE created_at > %(day)s GROUP BY queue_id
+    ) f JOIN moderation_queue q ON q.id = f.queue_id GROUP BY q.slug
 """
-_ARRIVED = "SELECT queue_id, count(*) FROM moderation_job WHERE created_at > %(day)s GROUP BY queue_id"
 _DUE = """
-    SELECT q.id, d.due_at FROM unnest(%(queues)s::bigint[]) AS q (id) CROSS JOIN LATERAL (
+    SELECT q.slug, d.due_at FROM moderation_queue q CROSS JOIN LATERAL (
         SELECT due_at FROM moderation_job j WHERE j.queue_id = q.id AND j.state = 'open' ORDER BY due_at, created_at, id LIMIT %(most)s
-    ) d
+    ) d WHERE q.slug = ANY(%(queues)s::text[])
 """
 
 
@@ -81,43 +86,33 @@ def forecast(n_open: int, per_hour: float, arrivals_per_hour: float) -> tuple[in
 
 
 def outlooks(user: AbstractUser, now: datetime) -> list[Outlook]:
-    """Return how each queue that a person may see stands, the soonest breach first; five queries."""
+    """Return how each queue that a person may see stands, the soonest breach first; four queries."""
     depths = queue_depths(user, now)
-    pks = dict(queues_visible(user).values_list("slug", "pk"))
-    values = {"since": now - PACE, "day": now - ARRIVALS, "queues": list(pks.values()), "most": _MOST}
-    decided, arrived = _counts(_DECIDED, values), _counts(_ARRIVED, values)
-    due: dict[int, list[datetime]] = {}
-    for pk, due_at in _rows(_DUE, values):
-        due.setdefault(pk, []).append(due_at)
-    found = [_outlook(depth, pks[depth.slug], decided, arrived, due, now) for depth in depths]
+    values: dict[str, Any] = {
+        "since": now - PACE,
+        "day": now - ARRIVALS,
+        "queues": [depth.slug for depth in depths],
+        "most": _MOST,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_FLOWS, values)
+        flows = {slug: (n_decided, n_arrived) for slug, n_decided, n_arrived in cursor.fetchall()}
+        cursor.execute(_DUE, values)
+        due: defaultdict[str, list[datetime]] = defaultdict(list)
+        for slug, due_at in cursor.fetchall():
+            due[slug].append(due_at)
+    found = [_outlook(depth, *flows.get(depth.slug, (0, 0)), due[depth.slug], now) for depth in depths]
     never = float("inf")
     return sorted(
         found, key=lambda o: (never if o.minutes_to_breach is None else o.minutes_to_breach, -o.depth.severity)
     )
 
 
-def _outlook(
-    depth: QueueDepth,
-    pk: int,
-    decided: Mapping[int, int],
-    arrived: Mapping[int, int],
-    due: Mapping[int, Sequence[datetime]],
-    now: datetime,
-) -> Outlook:
-    per_hour = decided.get(pk, 0) / (PACE.total_seconds() / 3_600)
-    arrivals = arrived.get(pk, 0) / (ARRIVALS.total_seconds() / 3_600)
-    breach = minutes_to_breach(due.get(pk, ()), per_hour, now)
+def _outlook(depth: QueueDepth, n_decided: int, n_arrived: int, due: Sequence[datetime], now: datetime) -> Outlook:
+    per_hour = n_decided / (PACE.total_seconds() / 3_600)
+    arrivals = n_arrived / (ARRIVALS.total_seconds() / 3_600)
+    breach = minutes_to_breach(due, per_hour, now)
     return Outlook(depth, per_hour, arrivals, breach, forecast(depth.n_open, per_hour, arrivals))
-
-
-def _rows(statement: str, values: Mapping[str, Any]) -> list[tuple[int, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, dict(values))
-        return list(cursor.fetchall())
-
-
-def _counts(statement: str, values: Mapping[str, Any]) -> dict[int, int]:
-    return dict(_rows(statement, values))
 
 
 def jobs_held(user: AbstractUser, now: datetime) -> list[Job]:

@@ -21,7 +21,7 @@ from moderation.banks import exchange
 from moderation.banks import queries as bank_queries
 from moderation.banks import service as banks
 from moderation.banks.radius import bank_radius
-from moderation.banks.requests import bank_ratio_ask
+from moderation.banks.requests import bank_import_ask, bank_ratio_ask
 from moderation.banks.threatexchange import ExchangeInvalid
 from moderation.exceptions import BankInvalid, WideActInvalid
 from moderation.items.visibility import banks_visible
@@ -113,14 +113,19 @@ def bank_take(request: HtmxRequest, slug: str) -> HttpResponse:
     raw = form.cleaned_data["file"]
     lines = io.TextIOWrapper(raw.file, encoding="utf-8-sig", newline="")
     try:
-        done = exchange.bank_import(
+        done, found = bank_import_ask(
             actor=request.user, bank=bank, lines=lines, form=form.cleaned_data["form"], max_rows=IMPORT_MAX_ROWS
         )
     except ExchangeInvalid as error:
         return _page(request, bank, error.problems, status=422)
+    except (ListsUnavailable, WideActInvalid) as error:
+        return _page(request, bank, [str(error)], status=422)
     except UnicodeDecodeError:
         return _page(request, bank, ["The file is not text in UTF-8."], status=422)
     words = f"{done.n_new} hashes are new, {done.n_known} were known, {done.n_passed_over} were passed over."
+    if found is not None:
+        reach = found.radius.seen_by(request.user)
+        words += f" The new ones match {'at least ' if reach.is_at_least else ''}{reach.n_items} stored items."
     messages.success(request, words)
     return redirect_to(request, "bank_page", slug)
 

@@ -9,7 +9,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from console.access import REVIEW, campaign_visible, pace, requires
-from console.http import HtmxRequest, redirect_to
+from console.http import HtmxRequest, redirect_to, render_page
+from console.pages.campaigns.context import campaign_context, keep_typed, read_campaign
+from console.pages.changed import CampaignChanged
 from moderation.campaigns import service as campaigns
 from moderation.exceptions import CampaignInvalid, DecisionChanged, WideActInvalid
 from moderation.live.lists import ListsUnavailable
@@ -81,10 +83,20 @@ def campaign_undo(request: HtmxRequest, key: UUID) -> HttpResponse:
 
 
 def _act(request: HtmxRequest, key: UUID, act: Callable[[Campaign], str]) -> HttpResponse:
-    """Do something to a campaign and go back to its page, with what came of it."""
-    campaign = campaign_visible(request.user, key)
+    """Do something to a campaign and show its page again: what was typed into the decision stays."""
+    campaign, problem, said = campaign_visible(request.user, key), "", ""
     try:
-        messages.success(request, act(campaign))
+        said = act(campaign)
     except (CampaignInvalid, DecisionChanged, ListsUnavailable, WideActInvalid) as error:
-        messages.error(request, str(error))
-    return redirect_to(request, "campaign_page", key)
+        problem = str(error)
+    if not request.htmx:
+        if problem:
+            messages.error(request, problem)
+        else:
+            messages.success(request, said)
+        return redirect_to(request, "campaign_page", key)
+    changed = CampaignChanged(problem) if problem else None
+    context = campaign_context(request, *read_campaign(request, key), keep_typed(request), changed)
+    context |= {"said": said, "not_added": bool(problem)}
+    status = 409 if problem else 200
+    return render_page(request, "campaigns/campaign.html", context, fragment="campaign", status=status)

@@ -10,7 +10,10 @@ from console.api.health import health_checks
 from console.identity import people
 from console.identity.api_keys import keys as keys_known
 from console.identity.roles import ROLES
+from moderation.review.queries import backlog_visible
 
+#: To ask the gate is to follow it from then on, which a process that serves no feed need not; the page comes from the database.
+_NOT_ASKED = ("gate", "database")
 #: Keys that end within so long are named.
 _SOON = timedelta(days=30)
 
@@ -27,5 +30,6 @@ def section(user: User, now: datetime) -> dict[str, Any]:
         "by_role": [(role, roles[role]) for role in ROLES],
         "n_keys": len(keys),
         "keys_ending": [key for key in keys if key.expires_at and key.expires_at < now + _SOON],
-        "health": health_checks(),
+        "backlog": backlog_visible(user),
+        "health": health_checks(but=_NOT_ASKED),
     }

@@ -20,7 +20,7 @@ class MoveForm(forms.Form):
 
 
 def section(user: User, now: datetime) -> dict[str, Any]:
-    """Return what a lead sees first; six queries."""
+    """Return what a lead sees first; five queries."""
     found = outlooks(user, now)
     movable = [o.depth for o in found if not o.depth.is_restricted and o.depth.slug != SENIOR_QUEUE]
     return {

@@ -15,10 +15,9 @@ from console.access import DASHBOARDS, EDIT_POLICIES, MANAGE_PEOPLE, OVERTURN, R
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages.home import admin, analyst, lead, policy, reviewer, senior
 from moderation.exceptions import ModerationError
-from moderation.items.visibility import messages_visible
+from moderation.items.visibility import dead_letters_visible, messages_visible
 from moderation.outbox.backpressure import is_pressed
 from moderation.outbox.queries import deep_queues
-from moderation.review import queries as review_queries
 from moderation.review.moving import jobs_move
 
 
@@ -59,10 +58,10 @@ def home(request: HtmxRequest) -> HttpResponse:
     context: dict[str, Any] = {"now": now, "homes": theirs, "chosen": chosen}
     if chosen:
         context |= chosen.section(request.user, now)
-    if may(request.user, REVIEW):
-        context["answers"] = review_queries.answers_back(request.user)
+    if may(request.user, REDRIVE):
+        context["n_dead"] = dead_letters_visible(request.user).count()
     if may(request.user, REDRIVE) or may(request.user, DASHBOARDS):
-        context |= {"backlog": review_queries.backlog_visible(request.user), "is_pressed": _is_late(request.user, now)}
+        context["is_pressed"] = _is_late(request.user, now)
     return render_page(request, "home/home.html", context, fragment="live")
 
 

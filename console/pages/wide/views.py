@@ -54,6 +54,7 @@ def act_page(request: HtmxRequest, key: UUID) -> HttpResponse:
         "then": reach_stored(request.user, act),
         "growth": settings.WIDE_GROWTH_PERCENT,
         "is_own": act.asked_by_id == request.user.pk,
+        **limits(),
     }
     if act.is_waiting:
         context |= _now(request, act)

@@ -52,9 +52,11 @@ def test_a_forecast_adds_what_comes_and_takes_what_is_decided_and_is_never_below
 
 
 @pytest.mark.django_db
-def test_queues_are_listed_with_the_soonest_breach_first(ready: None) -> None:
+def test_queues_are_listed_with_the_soonest_breach_first() -> None:
+    scenes.policy_ready()
+    past = timezone.now() - timedelta(minutes=5)
     late, fine = scenes.job_open("late-1"), scenes.job_open("fine-1")
-    Job.objects.filter(pk=late.pk).update(due_at=timezone.now() - timedelta(minutes=5))
+    Job.objects.filter(pk=late.pk).update(claim_by=past, due_at=past)
     found = outlooks(scenes.person("senior"), timezone.now())
     mine = next(o for o in found if o.depth.slug == late.queue.slug)
     assert found[0].depth.slug == late.queue.slug
