@@ -21,9 +21,12 @@ from moderation.verdict.change import Change, job_for
 from moderation.verdict.judge import digest_of, reasons_of
 from policies.choices import DETECTORS, Outcome
 from policies.decision.compiled import CompiledPolicy
+from policies.replay.changed_items import nearest_below
 from policies.replay.population import FUSED, Population, detectors_of
 from policies.replay.verdicts import VersionVerdicts, decide_population
 
+#: A near miss has a score so little below a threshold that would stop it; and so many are named.
+NEAR_SCORE, MOST_NEAR = 0.05, 12
 #: One item as the statements below send it, big-endian; the codes of its territories follow apart, two letters each.
 _HEAD = np.dtype([("item", ">i8"), ("decision", ">i8"), ("outcome", ">i2"), ("min_age", ">i2"), ("n_codes", ">i2")])
 # The server packs the rows: a hundred thousand of them arrive as two values.
@@ -93,6 +96,7 @@ class Moves:
     narrowed: tuple[int, ...]
     widened: tuple[int, ...]
     other: tuple[int, ...]
+    near: tuple[int, ...]
 
     @property
     def all(self) -> tuple[int, ...]:
@@ -113,8 +117,15 @@ def moves_of(population: Population, facts: Facts, policy: CompiledPolicy) -> Mo
     is_wider = _narrower(new, old) & ~narrower & is_free
     revoked = narrower & ~new.is_served
     keys = population.item_pk[at_row]
-    parts = (revoked, narrower & ~revoked, is_wider, other & ~narrower & ~is_wider)
-    return Moves(*(tuple(keys[part].tolist()) for part in parts))
+    stays = np.flatnonzero(old.is_served & new.is_served & ~narrower & is_free)
+    near = nearest_below(verdicts, at_row[stays], within=NEAR_SCORE, most=MOST_NEAR)
+    return Moves(
+        revoked=tuple(keys[revoked].tolist()),
+        narrowed=tuple(keys[narrower & ~revoked].tolist()),
+        widened=tuple(keys[is_wider].tolist()),
+        other=tuple(keys[other & ~narrower & ~is_wider].tolist()),
+        near=tuple(population.item_pk[near].tolist()),
+    )
 
 
 def facts_between(after: int, until: int, *, phase: str, only: int | None) -> Facts:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from moderation.evidence.store import evidence_of
 from moderation.models import Item, ItemEvidence
@@ -14,8 +13,10 @@ from moderation.models.activation import Phase
 from moderation.models.decision import PERSON_STAGES, PERSONS_RULES
 from moderation.models.wide_act import WideKind
 from moderation.rollout.activation_plan import Moves, facts_between, moves_of
-from moderation.wide.radius import Radius, radius_of_pks
-from policies.live import compile_version
+from moderation.wide.radius import COLUMNS, Radius, Touched, radius_of_rows
+from policies.decision.compiled import CompiledPolicy
+from policies.errors import PolicyUnavailable
+from policies.live import active_policy, compile_version
 from policies.models import PolicyVersion, VersionState
 from policies.replay.simulation import not_replayed
 
@@ -27,6 +28,7 @@ class VersionRadius:
     Attributes:
         radius: of all that would be treated otherwise.
         n_revoked, n_narrowed, n_widened, n_other: see `Moves`; not those of the restricted partition.
+        near: are served and stay so, but only just.
         is_whole: nothing else is stored.
         n_kept: would be treated otherwise, and stay as a person decided.
         not_replayed: "terms", "banks": what stored evidence says nothing of.
@@ -38,6 +40,7 @@ class VersionRadius:
     n_widened: int
     n_other: int
     n_kept: int
+    near: tuple[int, ...]
     n_looked_at: int
     is_whole: bool
     not_replayed: tuple[str, ...]
@@ -46,6 +49,10 @@ class VersionRadius:
     def only_restricts(self) -> bool:
         """Whether it is sure that nobody is served what they were not: then nothing is lost by acting first."""
         return self.is_whole and not self.n_widened and not self.not_replayed
+
+    def needs_second(self, kind: WideKind) -> bool:
+        """Whether a second person has to confirm it. Going back acts at once where it only restricts."""
+        return self.radius.is_wide and not (kind == WideKind.ROLLBACK and self.only_restricts)
 
 
 def version_radius(version: PolicyVersion) -> VersionRadius:
@@ -60,44 +67,44 @@ def version_radius(version: PolicyVersion) -> VersionRadius:
     most = settings.WIDE_LOOK_ITEMS
     newest = list(ItemEvidence.objects.order_by("-item_id").values_list("item_id", flat=True)[: most + 1])
     is_whole, newest = len(newest) <= most, newest[:most]
-    moves = Moves((), (), (), ())
+    moves = Moves((), (), (), (), ())
     if newest:
         facts = facts_between(newest[-1] - 1, newest[0], phase=Phase.WIDEN, only=None)
         moves = moves_of(evidence_of(newest), facts, policy)
-    kept = _stay(moves.all)
-    moves = Moves(*(tuple(pk for pk in part if pk not in kept) for part in _parts(moves)))
-    hidden = set(Item.objects.filter(pk__in=moves.all, is_restricted=True).values_list("pk", flat=True))
-    revoked, narrowed, widened, other = (sum(pk not in hidden for pk in part) for part in _parts(moves))
-    active = PolicyVersion.objects.filter(state=VersionState.ACTIVE).exclude(pk=version.pk).first()
+    touched, n_kept = _touched(moves)
+    open_to_all = {row.pk for row in touched if not row.is_restricted}
+    revoked, narrowed, widened, other = (
+        sum(pk in open_to_all for pk in part) for part in (moves.revoked, moves.narrowed, moves.widened, moves.other)
+    )
     return VersionRadius(
-        radius=_bound(radius_of_pks(moves.all), is_whole),
+        radius=radius_of_rows(touched, is_at_least=not is_whole),
         n_revoked=revoked,
         n_narrowed=narrowed,
         n_widened=widened,
         n_other=other,
-        n_kept=len(kept),
+        n_kept=n_kept,
+        near=moves.near,
         n_looked_at=len(newest),
         is_whole=is_whole,
-        not_replayed=not_replayed(compile_version(active), policy) if active else (),
+        not_replayed=_not_replayed(policy),
     )
 
 
-def _bound(radius: Radius, is_whole: bool) -> Radius:
-    """Return a radius that says "at least" where not all that is stored was looked at."""
-    if is_whole:
-        return radius
-    return Radius(replace(radius.open, is_at_least=True), replace(radius.whole, is_at_least=True))
-
-
-def _parts(moves: Moves) -> tuple[tuple[int, ...], ...]:
-    return (moves.revoked, moves.narrowed, moves.widened, moves.other)
-
-
-def _stay(pks: Sequence[int]) -> set[int]:
-    """Return the items that no version moves: a person decided them, or they were withdrawn."""
+def _touched(moves: Moves) -> tuple[list[Touched], int]:
+    """Return the items that would move, and how many stay: a person decided them, or they were withdrawn. One query."""
     by_people = Q(current_decision__stage__in=PERSON_STAGES) | Q(current_decision__decided_by__in=PERSONS_RULES)
-    items = Item.objects.filter(by_people | Q(withdrawn_at__isnull=False), pk__in=pks)
-    return set(items.values_list("pk", flat=True))
+    stays = ExpressionWrapper(by_people | Q(withdrawn_at__isnull=False), output_field=BooleanField())
+    rows = Item.objects.filter(pk__in=moves.all).annotate(stays=stays).values_list(*COLUMNS, "stays")
+    found = [(Touched(*row[:-1]), row[-1]) for row in rows]
+    return [row for row, is_kept in found if not is_kept], sum(is_kept for _, is_kept in found)
+
+
+def _not_replayed(policy: CompiledPolicy) -> tuple[str, ...]:
+    """Return what stored evidence says nothing of, against what decides now; all of it where nobody can tell."""
+    try:
+        return not_replayed(active_policy(), policy)
+    except PolicyUnavailable:
+        return ("terms", "banks")
 
 
 def kind_of(version: PolicyVersion) -> WideKind:

@@ -28,9 +28,10 @@ def activation_ask(*, actor: User, version: PolicyVersion, note: str = "", now: 
         PolicyError: as `activation_start`.
         WideActInvalid: somebody else asked for it already.
     """
+    version = PolicyVersion.objects.get(pk=version.pk)  # as it is now, not as a page saw it
     kind = kind_of(version)
     found = version_radius(version)
-    if found.radius.is_wide and not (kind == WideKind.ROLLBACK and found.only_restricts):
+    if found.needs_second(kind):
         _check(version, kind)
         subject, act = str(version.number), {"note": note}
         return act_ask(actor=actor, kind=kind, subject=subject, act=act, radius=found.radius, now=now)

@@ -21,6 +21,9 @@ SAMPLE = 12
 #: Languages and states that are named one by one.
 _NAMED = 8
 
+#: What `Touched` holds, as columns of an item.
+COLUMNS = ("pk", "creator_id", "language_detected", "state", "creator__expected_views", "is_restricted")
+
 
 class Touched(NamedTuple):
     """One item as it is counted. `views`: of one upload of its creator lately; None where nothing is known."""
@@ -83,12 +86,14 @@ def radius_of(items: QuerySet[Item], *, is_at_least: bool = False) -> Radius:
         is_at_least: there may be more than `items` holds.
     """
     most = settings.WIDE_LOOK_ITEMS
-    columns = ("pk", "creator_id", "language_detected", "state", "creator__expected_views", "is_restricted")
-    rows = [Touched(*row) for row in items.order_by("-pk").values_list(*columns)[: most + 1]]
-    is_more = is_at_least or len(rows) > most
-    rows = rows[:most]
+    rows = [Touched(*row) for row in items.order_by("-pk").values_list(*COLUMNS)[: most + 1]]
+    return radius_of_rows(rows[:most], is_at_least=is_at_least or len(rows) > most)
+
+
+def radius_of_rows(rows: Sequence[Touched], *, is_at_least: bool) -> Radius:
+    """Return what an act on items touches that were read already."""
     shown = [row for row in rows if not row.is_restricted]
-    return Radius(_reach(shown, is_more), _reach(rows, is_more))
+    return Radius(_reach(shown, is_at_least), _reach(rows, is_at_least))
 
 
 def radius_of_pks(pks: Sequence[int], *, is_at_least: bool = False) -> Radius:

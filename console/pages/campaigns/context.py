@@ -12,7 +12,6 @@ from console.pages.forms import DecisionForm, categories, category_names
 from console.pages.wide.context import limits, weigh
 from console.pages.wide.kinds import CAMPAIGN_PROTECTS, UNDO_PROTECTS
 from moderation.campaigns import queries as campaign_queries
-from moderation.campaigns import service as campaigns
 from moderation.decisions.basis import CampaignBasis, bystander_basis_from, campaign_basis_from
 from moderation.detection.minhash import JOINS
 from moderation.models import Campaign
@@ -59,7 +58,7 @@ def campaign_context(
     weighed = None
     if is_open or (may_undo and campaign.undone_at is None):
         protects = CAMPAIGN_PROTECTS if is_open else UNDO_PROTECTS
-        weighed = weigh(request.user, campaigns.campaign_radius(campaign), protects=protects)
+        weighed = weigh(request.user, page.radius, protects=protects, known=page.known)
     return {
         "campaign": campaign,
         "page": page,

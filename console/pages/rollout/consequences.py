@@ -11,7 +11,6 @@ from console.pages.wide.kinds import VERSION_PROTECTS
 from moderation.items.visibility import result_visible
 from moderation.models import SimulationRun
 from moderation.models.simulation import RunState
-from moderation.models.wide_act import WideKind
 from moderation.rollout.radius import kind_of, version_radius
 from moderation.simulation.queries import simulation_get, simulation_list
 from moderation.wide.queries import act_waiting
@@ -44,10 +43,9 @@ def consequences(user: User, version: PolicyVersion, step: Step) -> dict[str, An
         found = version_radius(version)
     except (PolicyError, PolicyUnavailable) as error:
         return {"asked": asked, "problem": str(error)}
-    needs_second = found.radius.is_wide and not (kind == WideKind.ROLLBACK and found.only_restricts)
     weighed = weigh(
-        user, found.radius, protects=VERSION_PROTECTS, n_looked_at=found.n_looked_at, is_whole=found.is_whole,
-        needs_second=needs_second,
+        user, found.radius, protects=VERSION_PROTECTS, near=found.near, n_looked_at=found.n_looked_at, is_whole=found.is_whole,
+        needs_second=found.needs_second(kind),
     )  # fmt: skip
     return {"asked": asked, "found": found, "weighed": weighed, **limits()}
 

@@ -1,6 +1,6 @@
 """What every page shows of a wide act before its red button (wide/parts/radius.html)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,10 +39,11 @@ def weigh(
     n_looked_at: int | None = None,
     is_whole: bool = True,
     needs_second: bool | None = None,
+    known: Mapping[int, Item] | None = None,
 ) -> Weighed:
-    """Return what a page shows of a radius, in one query."""
+    """Return what a page shows of a radius, in one query; in none where the items of the sample are `known`."""
     reach = radius.seen_by(user)
-    items = {item.pk: item for item in sample_items(user, [*reach.sample, *near])}
+    items = known or {item.pk: item for item in sample_items(user, [*reach.sample, *near])}
     sample, misses = ([items[pk] for pk in pks if pk in items] for pks in (reach.sample, near))
     second = radius.is_wide if needs_second is None else needs_second
     return Weighed(reach, sample, misses, second, protects, n_looked_at, is_whole)

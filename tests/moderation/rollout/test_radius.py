@@ -50,6 +50,7 @@ def test_what_is_said_before_is_what_the_activation_then_does() -> None:
         _scored(f"narrow-{i}", 0.2, "hate")
     text_item("held-1", escalating_caption())
     text_item("stays")
+    near = _scored("near", 0.08)
 
     def edit(document: dict[str, Any]) -> None:
         thresholds("violence", block=0.1)(document)
@@ -64,6 +65,7 @@ def test_what_is_said_before_is_what_the_activation_then_does() -> None:
     assert (said.n_revoked, said.n_narrowed, said.n_other) == (3, 2, 1)
     assert said.radius.whole.n_items == 6
     assert said.is_whole
+    assert said.near == (near.pk,)  # a little more and it would be blocked
 
 
 def test_what_people_decided_is_said_to_stay() -> None:

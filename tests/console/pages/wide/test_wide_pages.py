@@ -81,7 +81,7 @@ def test_a_campaigns_page_needs_few_queries(
 ) -> None:
     client = _as("reviewer")
     client.get(reverse("campaign_page", args=[campaign.key]))
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(12):
         client.get(reverse("campaign_page", args=[campaign.key]))
 
 
