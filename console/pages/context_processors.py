@@ -15,7 +15,6 @@ from console.access import (
     EXPLORE,
     MANAGE_BANKS,
     MANAGE_KEYS,
-    MANAGE_PEOPLE,
     MANAGE_REPORTERS,
     OVERTURN,
     READ_AUDIT,
@@ -53,7 +52,6 @@ _PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("Audit", "audit_list", "a", (READ_AUDIT,)),
     ("Reporters", "reporter_list", "r", (MANAGE_REPORTERS,)),
     ("API keys", "key_list", "k", (MANAGE_KEYS,)),
-    ("People", "person_list", "o", (MANAGE_PEOPLE,)),
 )
 
 

@@ -28,7 +28,7 @@ from moderation.models.campaign import CampaignState
 from moderation.models.wide_act import WideKind
 from moderation.outbox.messages import message_done
 from moderation.outbox.promise import TOPIC_REEXAMINE, message_add, messages_hasten
-from moderation.wide.acts import act_ask, act_confirm, act_lock, act_subject
+from moderation.wide.acts import act_ask, act_confirm, act_lock, act_subject, acts_end
 from moderation.wide.radius import Radius, radius_of
 from policies.choices import Outcome
 from policies.live import active_policy
@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 TOPIC_APPLY = "moderation.tasks.campaign_apply"
 #: Members that are settled in one transaction: nobody waits for a row for longer than a moment.
 _BATCH = 200
+#: Shared: many settle at once. `campaign_undo` locks for itself, and waits.
+_STANDS = "SELECT 1 FROM moderation_campaign WHERE id = %s FOR SHARE"
 _SETTLED = """
     UPDATE moderation_campaignmember m SET settled_at = %(now)s, decision_id = given.decision
     FROM unnest(%(members)s::bigint[], %(decisions)s::bigint[]) given (member, decision)
@@ -148,6 +150,7 @@ def _record(actor: User, campaign: Campaign, verdict: PersonVerdict, now: dateti
     campaign.live_until = now + timedelta(minutes=settings.CAMPAIGN_LIVE_MINUTES)
     campaign.lease_holder = campaign.lease_expires_at = None
     campaign.save()
+    acts_end(actor=actor, kind=WideKind.CAMPAIGN, subject=str(campaign.key), now=now)
     message_add(topic=TOPIC_APPLY, item=None, payload={"campaign": str(campaign.key)})
     outcome = Outcome(verdict.outcome).name
     _audit(actor, "campaign.decided", campaign, outcome=outcome, category=verdict.category, n_items=campaign.n_items)
@@ -214,6 +217,7 @@ def _undo(actor: User, campaign: Campaign, note: str, now: datetime) -> Campaign
     campaign.live_until, campaign.applied_at = now, None
     campaign.save(update_fields=["undone_at", "undone_by", "undo_note", "live_until", "applied_at"])
     campaign.members.update(settled_at=None, decision=None)
+    acts_end(actor=actor, kind=WideKind.CAMPAIGN_UNDO, subject=str(campaign.key), now=now)
     message_add(topic=TOPIC_APPLY, item=None, payload={"campaign": str(campaign.key)})
     _audit(actor, "campaign.undone", campaign, n_items=campaign.n_items)
     return campaign
@@ -414,9 +418,13 @@ def _settle(members: Sequence[CampaignMember], campaign: Campaign) -> int:
 def members_settle(*, members: Sequence[CampaignMember], campaign: Campaign, now: datetime) -> None:
     """Decide members under their campaign's decision; those that are settled stay so.
 
+    Concurrency: the campaign is locked against being undone meanwhile, so that nobody is settled by what was taken back.
+
     What was left for later because the campaign held them is wanted now, where the decision holds them no longer.
     """
     items = [member.item_id for member in members]
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDS, [campaign.pk])
     decisions = members_decide(item_pks=items, now=now)
     if not floor_of(campaign).holds:
         messages_hasten(topic=TOPIC_REEXAMINE, item_pks=items, now=now)

@@ -13,7 +13,7 @@ from moderation.models import Activation, WideAct
 from moderation.models.wide_act import WideKind
 from moderation.rollout.activation import activation_start
 from moderation.rollout.radius import kind_of, version_radius
-from moderation.wide.acts import act_ask, act_confirm, act_lock
+from moderation.wide.acts import act_ask, act_confirm, act_lock, acts_end
 from policies.errors import PolicyError
 from policies.models import PolicyVersion
 
@@ -35,6 +35,7 @@ def activation_ask(*, actor: User, version: PolicyVersion, note: str = "", now: 
         _check(version, kind)
         subject, act = str(version.number), {"note": note}
         return act_ask(actor=actor, kind=kind, subject=subject, act=act, radius=found.radius, now=now)
+    acts_end(actor=actor, kind=kind, subject=str(version.number), now=now)
     return activation_start(actor=actor, version=version, note=note, now=now)
 
 

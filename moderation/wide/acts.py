@@ -127,6 +127,16 @@ def act_refuse(*, actor: User, key: str, note: str, now: datetime) -> WideAct:
     return _answer(act, actor, WideState.REFUSED, note, now)
 
 
+def acts_end(*, actor: User, kind: WideKind, subject: str, now: datetime) -> None:
+    """End what waits for a subject that was dealt with otherwise, inside the transaction that did it."""
+    waiting = WideAct.objects.select_for_update(of=("self",)).filter(
+        kind=kind, subject=subject, state=WideState.WAITING
+    )
+    for act in waiting.select_related("asked_by"):
+        state = WideState.WITHDRAWN if act.asked_by_id == actor.pk else WideState.REFUSED
+        _answer(act, actor, state, "It was decided otherwise", now)
+
+
 def _answer(act: WideAct, actor: User, state: WideState, note: str, now: datetime) -> WideAct:
     act.state, act.answered_by, act.answered_at = state, actor, now
     act.answer_note = note.strip()[:300]

@@ -309,6 +309,7 @@ WITHOUT_ROW: dict[str, str] = {
     "calibration.service.scores_summarise": _DERIVED,
     "calibration.service.week_summarise": _DERIVED,
     "campaigns.members.members_decide": _DECIDED,
+    "wide.acts.acts_end": "ends what nobody waits for any more; each request that it ends is a row, and mostly there is none",
     "rollout.canary.canary_count": _DERIVED,
     "rollout.canary.canary_guard": "counts, and calls canary_roll_back, which writes the row",
     "decisions.bulk.changes_write": "decisions of an activation, counted in activation.done",

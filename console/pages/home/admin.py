@@ -14,6 +14,10 @@ from moderation.review.queries import backlog_visible
 
 #: To ask the gate is to follow it from then on, which a process that serves no feed need not; the page comes from the database.
 _NOT_ASKED = ("gate", "database")
+#: What the parts of a deployment are called by people.
+_PARTS = {
+    "broker": "Queue of tasks", "policy": "Active policy", "banks": "Hash banks", "deep": "Slow models", "decoders": "Media decoders",
+}  # fmt: skip
 #: Keys that end within so long are named.
 _SOON = timedelta(days=30)
 
@@ -31,5 +35,5 @@ def section(user: User, now: datetime) -> dict[str, Any]:
         "n_keys": len(keys),
         "keys_ending": [key for key in keys if key.expires_at and key.expires_at < now + _SOON],
         "backlog": backlog_visible(user),
-        "health": health_checks(but=_NOT_ASKED),
+        "health": [(_PARTS.get(name, name), check) for name, check in health_checks(but=_NOT_ASKED).items()],
     }

@@ -156,6 +156,14 @@ def test_it_is_asked_for_once_and_whoever_asked_may_ask_anew(campaign: Campaign,
     assert second.pk != first.pk
 
 
+def test_what_waited_ends_where_the_campaign_is_decided_otherwise(campaign: Campaign, settings: Any) -> None:
+    act = _ask(settings, campaign, person("rita"))
+    settings.WIDE_ACT_ITEMS = 1_000
+    decide(person("rob"), campaign, Outcome.CLEAR)
+    act.refresh_from_db()
+    assert (act.state, act.answer_note) == ("refused", "It was decided otherwise")
+
+
 def test_a_refusal_says_why_and_ends_it(campaign: Campaign, settings: Any) -> None:
     act, rob = _ask(settings, campaign, person("rita")), person("rob")
     with pytest.raises(WideActInvalid, match="why"):

@@ -132,5 +132,5 @@ def test_administrators_see_people_and_what_is_usable(ready: None) -> None:
     scenes.person("", "newcomer")
     page = _home("admin")
     assert "1 without a role" in page
-    assert "broker" in page
+    assert "Queue of tasks" in page
     assert "usable" in page
