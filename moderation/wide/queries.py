@@ -5,8 +5,9 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import Q, QuerySet, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce
 
 from moderation.items.queries import items_search
 from moderation.items.visibility import banks_visible, campaigns_visible, may_know
@@ -14,6 +15,7 @@ from moderation.models import Item, WideAct
 from moderation.models.wide_act import WideKind, WideState
 from moderation.wide.acts import PERMISSIONS
 from moderation.wide.radius import Radius, Reach
+from policies.models import Category
 
 _OF_CAMPAIGNS = (WideKind.CAMPAIGN, WideKind.CAMPAIGN_UNDO)
 
@@ -26,10 +28,16 @@ def acts_visible(user: AbstractUser) -> QuerySet[WideAct]:
         return acts
     known = campaigns_visible(user).annotate(subject=Cast("key", TextField())).values("subject")
     banks = banks_visible(user).values("slug")
-    return acts.filter(
-        ~Q(kind__in=(*_OF_CAMPAIGNS, WideKind.BANK))
-        | Q(kind__in=_OF_CAMPAIGNS, subject__in=known)
-        | Q(kind=WideKind.BANK, subject__in=banks)
+    flagged = Category.objects.filter(is_child_safety=True).values("slug")
+    named = Coalesce(KeyTextTransform("category", "act"), Value(""), output_field=TextField())
+    return (
+        acts.annotate(named=named)
+        .exclude(named__in=flagged)
+        .filter(
+            ~Q(kind__in=(*_OF_CAMPAIGNS, WideKind.BANK))
+            | Q(kind__in=_OF_CAMPAIGNS, subject__in=known)
+            | Q(kind=WideKind.BANK, subject__in=banks)
+        )
     )
 
 

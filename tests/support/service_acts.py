@@ -386,6 +386,7 @@ READS: dict[str, str] = {
     "rejudge.list_scan.contents_seen": "reads what is known of items",
     "rejudge.list_scan.subject_of": "reads a stored hash",
     "rejudge.list_scan.scan": "looks through content",
+    "emergency.service.emergency_term_check": "says what a term would be refused for",
     "campaigns.service.campaign_radius": "counts what a decision touches",
     "wide.acts.act_lock": "locks an act that waits",
     "wide.acts.act_subject": "looks up what an act is done to",

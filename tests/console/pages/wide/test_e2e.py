@@ -102,7 +102,7 @@ def test_a_wide_campaign_is_asked_for_by_one_and_confirmed_by_another_by_keys(
     page.select_option("#id_category", "spam_scam")
     page.fill("#id_note", "One call by many accounts.")
     page.keyboard.press("Control+Enter")
-    page.wait_for_selector("text=a second person has to confirm it")
+    page.wait_for_selector("text=until then nothing changes")
     page.wait_for_load_state("networkidle")
     page.context.clear_cookies()
     _enter(page, "senior", "sue")

@@ -127,6 +127,14 @@ def test_an_act_on_a_campaign_of_the_partition_exists_for_nobody_outside_it(camp
     assert _as("senior", "sam").get(reverse("act_page", args=[act.key])).status_code == 200
 
 
+def test_an_act_that_names_the_partition_is_shown_to_its_holders_only(campaign: Campaign, settings: Any) -> None:
+    settings.WIDE_ACT_ITEMS = 5
+    _decide(_as("senior", "sue"), campaign, category="child_safety")
+    act = WideAct.objects.get()
+    assert _as("reviewer", "rita").get(reverse("act_page", args=[act.key])).status_code == 404
+    assert _as("senior", "sam").get(reverse("act_page", args=[act.key])).status_code == 200
+
+
 def test_a_campaign_is_taken_a_member_left_out_and_the_rest_decided(campaign: Campaign) -> None:
     rita, rob = _as("reviewer", "rita"), _as("reviewer", "rob")
     rita.post(reverse("campaign_claim", args=[campaign.key]))
