@@ -94,7 +94,7 @@ def test_a_wide_campaign_is_asked_for_by_one_and_confirmed_by_another_by_keys(
     page.goto(f"/campaigns/{Campaign.objects.get().key}/")
     page.focus("button:text-is('Take it')")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=Yours until")
+    page.wait_for_selector("text=Yours; ends")
     _shoot(page, shots, "campaign")
     assert _has_no_sideways_scroll(page)
     page.focus("h1")
