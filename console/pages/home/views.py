@@ -70,6 +70,10 @@ def _is_late(user: User, now: datetime) -> bool:
     return is_pressed() and any(queue.is_pressed for queue in deep_queues(now, messages_visible(user)))
 
 
+#: Where the lead was.
+_LEAD = "/?as=lead"
+
+
 @require_POST
 @requires(OVERTURN)
 def lead_move(request: HtmxRequest) -> HttpResponse:
@@ -77,10 +81,10 @@ def lead_move(request: HtmxRequest) -> HttpResponse:
     form = lead.MoveForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Choose two queues and how many jobs.")
-        return redirect_to(request, "home")
+        return redirect_to(request, _LEAD)
     try:
         n = jobs_move(actor=request.user, now=timezone.now(), **form.cleaned_data)
         messages.success(request, f"{n} job{'' if n == 1 else 's'} moved. Their due times stay.")
     except ModerationError as error:
         messages.error(request, str(error))
-    return redirect_to(request, "home")
+    return redirect_to(request, _LEAD)
