@@ -57,7 +57,10 @@ class ApiKey(models.Model):
             ),
             models.CheckConstraint(name="console_apikey_replaces_another", condition=~Q(replaces=F("pk"))),
         ]
-        permissions = [("manage_keys", "Can make and revoke API keys")]
+        permissions = [
+            ("manage_keys", "Can make and revoke API keys"),
+            ("manage_people", "Can invite people and give roles"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

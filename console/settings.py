@@ -398,6 +398,15 @@ CAMPAIGN_LIVE_MINUTES = env_int("CAMPAIGN_LIVE_MINUTES", 1_440, minimum=1)
 CAMPAIGN_EXAMINE_AFTER_MINUTES = env_int("CAMPAIGN_EXAMINE_AFTER_MINUTES", 10, minimum=0)
 #: Web processes look this often which campaigns there are.
 CAMPAIGN_REFRESH_SECONDS = env_int("CAMPAIGN_REFRESH_SECONDS", 1, minimum=1)
+#: An act that touches so many items, or uploads with so many expected views, waits for a second person.
+WIDE_ACT_ITEMS = env_int("WIDE_ACT_ITEMS", 1_000, minimum=1)
+WIDE_ACT_VIEWS = env_int("WIDE_ACT_VIEWS", 1_000_000, minimum=1)
+#: Of what an act touches, the newest so many are counted one by one; beyond them numbers say "at least".
+WIDE_LOOK_ITEMS = env_int("WIDE_LOOK_ITEMS", 20_000, minimum=100)
+#: A confirmation is refused where the act reaches further by now than its asker saw, by more than this.
+WIDE_GROWTH_PERCENT = env_int("WIDE_GROWTH_PERCENT", 20, minimum=0)
+#: A look at stored content before an act takes no longer than this; what it did not get to is said.
+WIDE_LOOK_MS = env_int("WIDE_LOOK_MS", 800, minimum=50)
 #: An emergency term that nobody confirms ends after so long.
 EMERGENCY_HOURS = env_int("EMERGENCY_HOURS", 24, minimum=1)
 #: A term that more of the newest captions hold (in thousandths) needs a version and a simulation, not an emergency.

@@ -78,6 +78,14 @@ class CampaignInvalid(ModerationError):
     """The campaign is not open (any more), or is for seniors."""
 
 
+class MoveInvalid(ModerationError):
+    """Jobs cannot be moved like this."""
+
+
+class WideActInvalid(ModerationError):
+    """A wide act cannot be asked for or answered like this (any more)."""
+
+
 class DomainInvalid(ModerationError):
     """A domain cannot be listed as given."""
 

@@ -133,7 +133,7 @@ def campaign_changed_since(token: str, now: CampaignBasis) -> CampaignChanged | 
 
 
 _FLOOR_CHANGED = "Somebody decided this campaign while you looked at it, or passed it on."
-_MEMBER_DECIDED = "A member of this campaign was decided by itself while you looked at it."
+_MEMBER_DECIDED = "A member of this campaign was decided by itself, or left out of it, while you looked at it."
 
 
 def _campaign_lead(n_joined: int, is_floor: bool) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, IntegerField, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, JSONObject
 
 from moderation.items.visibility import Person, items_visible
@@ -166,3 +166,8 @@ def entry_rows(entries: Iterable[HashEntry], now: datetime) -> list[EntryRow]:
         for e in known
     ]
     return sorted(rows, key=lambda row: (-row.n_wrong, -row.n_matches, row.entry.pk))
+
+
+def entry_newest(entries: QuerySet[HashEntry]) -> int:
+    """Return the primary key of the newest of some entries; 0 where there is none."""
+    return entries.aggregate(pk=Max("pk"))["pk"] or 0

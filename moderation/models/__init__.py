@@ -30,6 +30,7 @@ from moderation.models.simulation import SimulationRun
 from moderation.models.viewing import ViewingChoice
 from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
 from moderation.models.waiting import WaitingDecision
+from moderation.models.wide_act import WideAct
 
 __all__ = [
     "Activation",
@@ -84,4 +85,5 @@ __all__ = [
     "SimulationRun",
     "ViewingChoice",
     "WaitingDecision",
+    "WideAct",
 ]

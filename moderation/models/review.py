@@ -2,6 +2,7 @@
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -241,6 +242,8 @@ class Job(PublicKeyModel):
             ),
             # service_times: how long the newest decided jobs took
             models.Index(fields=["-closed_at"], name="moderation_job_decided", condition=Q(state=JobState.DECIDED)),
+            # outlooks: what came in the last day; jobs are stored in the order in which they are opened
+            BrinIndex(fields=["created_at"], name="moderation_job_opened", pages_per_range=32),
             # leases_expire
             models.Index(fields=["lease_expires_at"], name="moderation_job_leases", condition=Q(state=JobState.LEASED)),
             # queue_depths: counts by queue without touching the table

@@ -12,6 +12,8 @@ EXPLORERS = tuple(ROLES)
 SENIORS = ("senior", "admin")
 WATCHERS = ("senior", "policy-editor", "policy-approver", "analyst", "admin")
 POLICY_PEOPLE = ("policy-editor", "policy-approver", "admin")
+#: Who may ask for wide acts of some kind, and so answer them.
+ANSWERERS = ("reviewer", "senior", "policy-approver", "admin")
 APPROVERS = ("policy-approver", "admin")
 
 #: Name -> (method, arguments, status for those who may, who may). Everybody else signed in gets 403, strangers are sent
@@ -59,6 +61,20 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "campaign_page": ("get", NOBODY_KEY, 404, REVIEWERS),
     "campaign_decide": ("post", NOBODY_KEY, 404, REVIEWERS),
     "campaign_admit": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "campaign_claim": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "campaign_release": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "campaign_leave_out": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "campaign_undo": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "act_list": ("get", [], 200, ANSWERERS),
+    "act_page": ("get", NOBODY_KEY, 404, ANSWERERS),
+    "act_confirm": ("post", NOBODY_KEY, 404, ANSWERERS),
+    "act_refuse": ("post", NOBODY_KEY, 404, ANSWERERS),
+    "lead_move": ("post", [], 302, SENIORS),
+    "person_list": ("get", [], 200, ("admin",)),
+    "person_invite": ("post", [], 422, ("admin",)),
+    "person_roles": ("post", ["nobody"], 404, ("admin",)),
+    "person_active": ("post", ["nobody"], 302, ("admin",)),
+    "person_link": ("post", ["nobody"], 404, ("admin",)),
     "item_list": ("get", [], 200, EXPLORERS),
     "item_page": ("get", NOBODY_KEY, 404, EXPLORERS),
     "item_alike": ("get", NOBODY_KEY, 404, EXPLORERS),

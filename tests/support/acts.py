@@ -34,9 +34,11 @@ from moderation.models import (
     Decision,
     EmergencyTerm,
     Overturn,
+    Queue,
     Reviewer,
     RollbackNotice,
     WaitingDecision,
+    WideAct,
 )
 from moderation.prompts import service as prompts
 from moderation.reports.reporters import reporter_register
@@ -132,6 +134,8 @@ def _lead_call_seen() -> Act:
         actor=who("reviewer"), job_key=str(job.key), lease_token=str(job.lease_token), text="", now=timezone.now()
     )
     return _post(by("senior"), "lead_call_seen", [call.key])
+
+
 def decided(outcome: Outcome, *, waits: bool = False) -> Decision | WaitingDecision:
     """Return what a reviewer decided of an item that machines have really judged."""
     person = who("reviewer")
@@ -198,6 +202,53 @@ def _reporter_trust() -> Act:
         actor=who("admin"), external_id="r-1", name="A hotline", is_trusted_flagger=False, now=timezone.now()
     )
     return _post(by("admin"), "reporter_trust", [reporter.key], {"is_trusted_flagger": "1"})
+
+
+def _campaign_act(name: str) -> Callable[[], Act]:
+    return lambda: _post(by("reviewer"), name, [_campaign().key])
+
+
+def _campaign_release() -> Act:
+    campaign, client = _campaign(), by("reviewer")
+    client.post(reverse("campaign_claim", args=[campaign.key]))
+    return _post(client, "campaign_release", [campaign.key])
+
+
+def _campaign_leave_out() -> Act:
+    campaign, client = _campaign(), by("reviewer")
+    return _post(client, "campaign_leave_out", [campaign.key], in_form(client, "campaign_leave_out", campaign))
+
+
+def _campaign_decided(client: Client) -> Campaign:
+    campaign = _campaign()
+    data = in_form(client, "campaign_decide", campaign)
+    client.post(
+        reverse("campaign_decide", args=[campaign.key]),
+        data | {"outcome": "4", "category": "spam_scam", "note": "One call by many accounts."},
+    )
+    return campaign
+
+
+def _campaign_undo() -> Act:
+    client = by("reviewer")
+    return _post(client, "campaign_undo", [_campaign_decided(client).key], {"note": "These were quotes."})
+
+
+def _wide_answer(name: str, role: str) -> Callable[[], Act]:
+    """Return the scene of a second person who answers what a reviewer asked for: everything reaches far meanwhile."""
+
+    def scene() -> Act:
+        with override_settings(WIDE_ACT_ITEMS=1):
+            _campaign_decided(by("reviewer"))
+        return _post(by(role), name, [WideAct.objects.get().key], {"note": "These are quotes."})
+
+    return scene
+
+
+def _jobs_move() -> Act:
+    source = scenes.job_open().queue.slug
+    target = Queue.objects.create(slug="overflow", title="Overflow").slug
+    return _post(by("senior"), "lead_move", [], {"source": source, "target": target, "n": "1"})
 
 
 def _campaign_decide() -> Act:
@@ -544,6 +595,16 @@ ACTS: dict[str, Callable[[], Act]] = {
     "seat_train": _seat_train,
     "campaign_decide": _campaign_decide,
     "campaign_admit": _campaign_admit,
+    "campaign_claim": _campaign_act("campaign_claim"),
+    "campaign_release": _campaign_release,
+    "campaign_leave_out": _campaign_leave_out,
+    "campaign_undo": _campaign_undo,
+    "act_confirm": _wide_answer("act_confirm", "senior"),
+    "act_refuse": _wide_answer("act_refuse", "senior"),
+    "lead_move": _jobs_move,
+    "person_invite": lambda: _post(by("admin"), "person_invite", [], {"username": "nina", "roles": ["reviewer"]}),
+    "person_roles": lambda: _post(by("admin"), "person_roles", [who("reviewer").username], {"roles": ["senior"]}),
+    "person_active": lambda: _post(by("admin"), "person_active", [who("reviewer").username], {"is_active": "0"}),
     "key_issue": lambda: _post(
         by("admin"), "key_issue", [], {"name": "A key", "scopes": ["feed:read"], "owner": str(who("admin").pk)}
     ),
@@ -625,6 +686,7 @@ WITHOUT_ROW: dict[str, str] = {
     "overturn_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
     "overturn_draft_discard": "forgets what they themselves had typed and not sent",
     "job_draft_discard": "forgets what they themselves had typed and not sent",
+    "person_link": "shows an invitation that was made again; what it leads to, setting a password, is a row",
     "terms_tried": "tries terms on a text; stores nothing",
     "match_look": "compares a picture with banks; stores nothing",
     "api-events": "what viewers watched: counted for the feed, with no actor",

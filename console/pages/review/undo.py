@@ -70,8 +70,8 @@ def feedback_context(request: HtmxRequest) -> dict[str, Any]:
     overturns = feedback.overturns_unread(person)
     overtaken = feedback.overtaken_unread(person)
     return {
-        "overturns": [(row, first_words(person, row.decision.item)) for row in overturns],
-        "overtaken": [(row, first_words(person, row.item)) for row in overtaken],
+        "own_overturns": [(row, first_words(person, row.decision.item)) for row in overturns],
+        "own_overtaken": [(row, first_words(person, row.item)) for row in overtaken],
     }
 
 
