@@ -117,7 +117,7 @@ def language_column() -> Coalesce:
     """Return the language that an item is taken to be in, as a column: the detected one, else what its uploader claims, without
     its region; empty where neither is known. Indexed, so that it is written in one way."""
     claimed = Func(
-        Lower("language_claimed"), Value("-"), Value(1), function="split_part", arity=3, output_field=TextField()
+        Lower("language_claimed"), Value("-"), Value(1), arity=3, function="split_part", output_field=TextField()
     )
     return Coalesce(NullIf("language_detected", Value("")), claimed, output_field=TextField())
 
