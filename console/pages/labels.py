@@ -23,6 +23,7 @@ DETECTORS: Mapping[str, str] = {
 #: Rules of the decision function that name no category or detector, and of machines and people beside it.
 _RULES: Mapping[str, str] = {
     "default": "Nothing was found",
+    "default.clear": "Nothing was found",
     "person.review": "Decided by a reviewer",
     "person.senior": "Decided by a senior",
     "person_holds": "What a person decided still holds",

@@ -4,6 +4,7 @@ import django.db.models.deletion
 import django.db.models.functions.comparison
 import django.db.models.functions.text
 import pgtrigger.compiler
+import moderation.models.item
 import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
@@ -132,7 +133,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='item',
-            index=models.Index(django.db.models.functions.comparison.Coalesce(django.db.models.functions.comparison.NullIf('language_detected', models.Value('')), models.Func(django.db.models.functions.text.Lower('language_claimed'), models.Value('-'), models.Value(1), arity=3, function='split_part', output_field=models.TextField()), output_field=models.TextField()), models.OrderBy(models.F('created_at'), descending=True), name='moderation_item_language'),
+            index=models.Index(django.db.models.functions.comparison.Coalesce(django.db.models.functions.comparison.NullIf('language_detected', models.Value('')), moderation.models.item.PrimarySubtag(django.db.models.functions.text.Lower('language_claimed'))), models.OrderBy(models.F('created_at'), descending=True), name='moderation_item_language'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='detectorresult',

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pgtrigger
 from django.db import models
-from django.db.models import F, Func, Q, TextField, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 
 from moderation.models.base import PublicKeyModel
@@ -113,13 +113,19 @@ class DeepState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+class PrimarySubtag(Func):
+    """The primary subtag of a language tag: `pt` of `pt-BR`."""
+
+    function = "split_part"
+    template = "%(function)s(%(expressions)s, '-', 1)"
+    arity = 1
+    output_field = models.CharField()
+
+
 def language_column() -> Coalesce:
     """Return the language that an item is taken to be in, as a column: the detected one, else what its uploader claims, without
     its region; empty where neither is known. Indexed, so that it is written in one way."""
-    claimed = Func(
-        Lower("language_claimed"), Value("-"), Value(1), arity=3, function="split_part", output_field=TextField()
-    )
-    return Coalesce(NullIf("language_detected", Value("")), claimed, output_field=TextField())
+    return Coalesce(NullIf("language_detected", Value("")), PrimarySubtag(Lower("language_claimed")))
 
 
 class Item(PublicKeyModel):

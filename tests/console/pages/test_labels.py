@@ -22,7 +22,7 @@ def test_every_detector_has_a_name_for_people() -> None:
         ("hard.hate", "Certain evidence: Hate"),
         ("escalate.hate", "Hate: high enough to ask a person"),
         ("restrict_16.hate", "Hate: high enough for 16 and over"),
-        ("default", "Nothing was found"),
+        ("default.clear", "Nothing was found"),
         ("age.minimum", "Age: minimum"),
         ("Random audit sample", "Random audit sample"),
     ],

@@ -45,10 +45,10 @@ def test_a_thumbnail_is_shown_while_it_is_held_and_veiled_again(page: Any) -> No
     items()
     _sign_in(page, senior.username)
     page.goto("/items/")
-    page.wait_for_function("() => document.querySelector('.thumb img').naturalWidth > 0")
+    page.wait_for_selector(".thumb.failed")  # the newest, whose picture is damaged
+    page.wait_for_function("() => [...document.querySelectorAll('.thumb img')].at(-1).naturalWidth > 0")
     assert "blur" in page.evaluate(_FILTER)
     assert "grayscale" in page.evaluate(_FILTER)
-    page.wait_for_selector(".thumb.failed")
     shoot(page, "items-veiled")
 
     thumb = page.locator(THUMB).last
