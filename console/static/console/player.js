@@ -130,7 +130,6 @@
     if (typing(target) || document.querySelector("dialog[open]")) return false;
     if (target.matches("[data-wipe], .strength input")) return false; // sliders of their own
     if (key === " ") return !target.matches("button, summary, a, [type=checkbox], [type=radio]:not(:checked)");
-    if (key.startsWith("Arrow")) return !target.matches("[type=radio]");
     return true;
   }
   // Before the page's own keys, and before the browser scrolls or its player answers.
