@@ -9,19 +9,16 @@ from django.db.models.functions import JSONObject
 
 from moderation.models import ViewingChoice
 
-
-def viewing_of(person: User, category: str) -> ViewingChoice:
-    """Return how a person looks at media of a category; veiled in every way where they never said."""
-    kept = ViewingChoice.objects.filter(person_id=person.pk, category=category).first()
-    return kept or ViewingChoice(person_id=person.pk, category=category)
-
-
 _CHOSEN = ("is_sharp", "is_colour", "has_sound", "veils_words", "blur", "grey", "volume")
 
 
-def viewing_column(person_id: int) -> Subquery:
-    """Return how a person looks at media of a job's category as a column; `viewing_in` reads it."""
-    own = ViewingChoice.objects.filter(person_id=person_id, category=OuterRef("category"))
+def viewing_column(person_id: int, category: str) -> Subquery:
+    """Return how a person looks at media of a category as a column; `viewing_in` reads it.
+
+    Args:
+        category: where the row has its category.
+    """
+    own = ViewingChoice.objects.filter(person_id=person_id, category=OuterRef(category))
     return Subquery(own.values(json=JSONObject(**{name: name for name in _CHOSEN})))
 
 
