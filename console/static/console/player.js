@@ -226,6 +226,12 @@
     if (sign) sign.textContent = kind === "play" ? "❚❚" : "▶";
   }, true);
 
+  // On a phone the outcomes are always in reach, and what an outcome asks for lies further down.
+  document.addEventListener("change", (event) => {
+    const isAsking = event.target.name === "outcome" && event.target.value !== "0" && event.target.form?.matches(".bench [data-decide]");
+    if (isAsking && matchMedia("(max-width: 760px)").matches) document.getElementById("decide-title")?.scrollIntoView({ block: "start" });
+  });
+
   // --- a page, or the next job in its place --------------------------------------------------------------------------
   function begin() {
     letGo();

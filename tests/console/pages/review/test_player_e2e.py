@@ -258,6 +258,9 @@ def test_on_a_phone_the_outcomes_and_the_button_are_in_reach(
         box = page.locator(what).bounding_box()
         assert box["y"] >= 900 - 80
         assert box["y"] + box["height"] <= 900
+    page.click("form[data-decide] .choice:has-text('Block')")
+    page.wait_for_function("() => document.getElementById('id_note').getBoundingClientRect().top < 800")
+    assert "here" in page.inner_text("[data-mark=from]")
 
 
 def scene_png() -> bytes:
