@@ -312,6 +312,7 @@ WITHOUT_ROW: dict[str, str] = {
     "jobs.opening.jobs_close": _PART,
     "jobs.opening.queue_of": "makes a queue that the policy names when it is first needed; the version's steps are rows",
     "review.leases.job_heartbeat": "a lease that goes on; its claim and its end are rows",
+    "items.viewing.viewing_save": "how somebody looks at media: theirs alone, and nothing about anybody changes by it",
     "review.drafts.draft_keep": _DRAFT,
     "review.drafts.draft_drop": _DRAFT,
     "review.drafts.draft_hand_back": _DRAFT,
