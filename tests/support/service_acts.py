@@ -312,7 +312,7 @@ WITHOUT_ROW: dict[str, str] = {
     "jobs.opening.jobs_close": _PART,
     "jobs.opening.queue_of": "makes a queue that the policy names when it is first needed; the version's steps are rows",
     "review.leases.job_heartbeat": "a lease that goes on; its claim and its end are rows",
-    "items.viewing.viewing_save": "how somebody looks at media: theirs alone, and nothing about anybody changes by it",
+    "review.viewing.viewing_save": "how somebody looks at media: theirs alone, and nothing about anybody changes by it",
     "review.drafts.draft_keep": _DRAFT,
     "review.drafts.draft_drop": _DRAFT,
     "review.drafts.draft_hand_back": _DRAFT,
@@ -337,6 +337,8 @@ WITHOUT_ROW: dict[str, str] = {
 
 #: `module.function` -> what it reads or works out.
 READS: dict[str, str] = {
+    "banks.pictures.picture_of": "says what of an upload matched",
+    "banks.pictures.picture_kept": "finds the upload that has an entry's very hash",
     "audit.log.acting_of": "names an actor as triggers are told of one",
     "rollout.activation.activation_running": "locks and returns the one under way",
     "rejudge.service.items_confirm": "compares what was worked out with a scan",

@@ -7,8 +7,8 @@ from django.views.decorators.http import require_POST
 
 from console.access import EXPLORE, REVIEW, back_to, pace, requires
 from console.http import HtmxRequest, redirect_to
-from moderation.items.viewing import viewing_save as keep
 from moderation.models.viewing import BLUR_PX, GREY_PERCENT, VOLUME_PERCENT
+from moderation.review.viewing import viewing_save as keep
 from policies.models import Category
 
 

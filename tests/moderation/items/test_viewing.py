@@ -8,8 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from moderation.items.viewing import viewing_column, viewing_in, viewing_save
+from moderation.items.viewing import viewing_column, viewing_in
 from moderation.models import Job, ViewingChoice
+from moderation.review.viewing import viewing_save
 from tests.support import scenes
 
 pytestmark = pytest.mark.django_db
