@@ -16,11 +16,12 @@ from typing import Any
 
 from benchmarks.simulate import Rows, _row
 from console.demo.embedded import servers_in
-from tests.support.browser import ARGUMENTS, CHROMIUM
 from tests.support.live import Live, live_service
 from tests.support.places import ROOT
 
 N_OPENED = 15
+_CHROMIUM = "/usr/bin/chromium"
+_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 _PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 _SENT = """
 () => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
@@ -89,7 +90,7 @@ def _measure(live: Live, made: dict[str, str]) -> Rows:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
         opened = [_open(browser, live.url, made) for _ in range(N_OPENED)]
         browser.close()
     return {

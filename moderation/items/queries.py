@@ -16,6 +16,7 @@ from moderation.db.statements import run
 from moderation.detection.types import CreatorHistory
 from moderation.items.match_words import own_words_column
 from moderation.items.timeline import Moment, timeline
+from moderation.items.viewing import viewing_column
 from moderation.items.visibility import (
     Person,
     audit_visible,
@@ -175,11 +176,12 @@ def items_of_file(user: AbstractUser, item: Item) -> QuerySet[Item]:
 
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
     """Return an item that the person may open, with what they said of its matches as `own_words`, what was made of its
-    media as `made`, and the changes of its clearance as `told_revisions`."""
+    media as `made`, how they look at such media as `own_viewing`, and the changes of its clearance as `told_revisions`."""
     found = items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance")
     found = found.select_related(*BASIS_RELATIONS).annotate(
         **basis_columns(user), made=made_column(), told_revisions=revisions_column()
     )
+    found = found.annotate(own_viewing=viewing_column(user.pk, "current_decision__category"))
     return found.annotate(own_words=own_words_column(user.pk)).first()
 
 

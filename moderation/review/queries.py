@@ -12,6 +12,7 @@ from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Value, W
 from moderation.items.match_words import own_words_column
 from moderation.items.queries import BASIS_RELATIONS, basis_columns, decision_trail, items_search, latest_findings
 from moderation.items.transcript import Transcript, transcript_column, transcript_in
+from moderation.items.viewing import viewing_column, viewing_in
 from moderation.items.visibility import (
     job_hides_media,
     jobs_visible,
@@ -39,7 +40,6 @@ from moderation.models import (
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
 from moderation.review.drafts import draft_column, draft_in
 from moderation.review.kept_counts import count_kept
-from moderation.review.viewing import viewing_column, viewing_in
 from moderation.verdict.routing import QueueFacts, queue_facts
 from policies.live import active_policy
 
@@ -145,7 +145,7 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         .select_related("queue", "lease_holder", "decision", "item__creator", "item__media", "item__cover")
         .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
         .annotate(own_words=own_words_column(user.pk, "item_id"), own_draft=draft_column(user.pk), **basis)
-        .annotate(own_viewing=viewing_column(user.pk), heard=transcript_column("item__media__sha256"))
+        .annotate(own_viewing=viewing_column(user.pk, "category"), heard=transcript_column("item__media__sha256"))
         .annotate(told_kinds=_told_kinds(), is_lead_called=_is_lead_called())
         .filter(key=job_key)
         .first()

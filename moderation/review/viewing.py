@@ -1,33 +1,8 @@
-"""How somebody looks at media, kept for each category: their own choice, for their own eyes."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Keeps how somebody looks at media of a category: their own choice, for their own eyes."""
 
 from django.contrib.auth.models import User
-from django.db.models import OuterRef, Subquery
-from django.db.models.functions import JSONObject
 
 from moderation.models import ViewingChoice
-
-
-def viewing_of(person: User, category: str) -> ViewingChoice:
-    """Return how a person looks at media of a category; veiled in every way where they never said."""
-    kept = ViewingChoice.objects.filter(person_id=person.pk, category=category).first()
-    return kept or ViewingChoice(person_id=person.pk, category=category)
-
-
-_CHOSEN = ("is_sharp", "is_colour", "has_sound", "veils_words", "blur", "grey", "volume")
-
-
-def viewing_column(person_id: int) -> Subquery:
-    """Return how a person looks at media of a job's category as a column; `viewing_in` reads it."""
-    own = ViewingChoice.objects.filter(person_id=person_id, category=OuterRef("category"))
-    return Subquery(own.values(json=JSONObject(**{name: name for name in _CHOSEN})))
-
-
-def viewing_in(column: Mapping[str, Any] | None, category: str) -> ViewingChoice:
-    """Return what `viewing_column` found, of no person in particular; veiled in every way where it found nothing."""
-    return ViewingChoice(category=category, **(column or {}))
 
 
 def viewing_save(

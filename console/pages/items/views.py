@@ -29,6 +29,7 @@ from moderation.items.match_words import words_in
 from moderation.items.search import languages_used, texts_of
 from moderation.items.timeline import timeline as moments_of
 from moderation.items.timeline import worst_moment
+from moderation.items.viewing import viewing_in
 from moderation.items.visibility import item_hides_media
 from moderation.models import Decision, Item
 from moderation.models.waiting import WaitingState
@@ -36,7 +37,6 @@ from moderation.prompts.queries import items_alike
 from moderation.reports import queries as report_queries
 from moderation.review import queries as review_queries
 from moderation.review import waiting
-from moderation.review.viewing import viewing_of
 
 _PAGE_SIZE = 50
 
@@ -165,7 +165,7 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
             moments_of(findings), item.lasts_ms, levels_of(current, policy_of(current)), names, timeline.spans_of(told)
         ),
         "worst_ms": worst_moment(findings),
-        "viewing": viewing_of(request.user, current.category if current else ""),
+        "viewing": viewing_in(getattr(item, "own_viewing", None), current.category if current else ""),
         "may_find_alike": item.media is not None and is_shown,
         "words": words_in(getattr(item, "own_words", ())),
         "names": names,

@@ -4,7 +4,7 @@
 
 (() => {
   const typing = (el) => el.isContentEditable || /^(TEXTAREA|SELECT)$/.test(el.tagName)
-    || (el.tagName === "INPUT" && !/^(radio|checkbox|button|submit)$/.test(el.type));
+    || (el.tagName === "INPUT" && !/^(radio|checkbox|button|submit|range)$/.test(el.type));
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const tell = (id, text) => {
     const place = document.getElementById(id);

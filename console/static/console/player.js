@@ -126,11 +126,12 @@
     "-": () => speed(-1), "+": () => speed(1), "=": () => speed(1),
     "[": () => mark("from"), "]": () => mark("until"),
   };
+  // Keys that a person chose in place of ours, or switched off: arrows and Space are no characters and always there.
+  const meant = (key) => (document.body.hasAttribute("data-keys-off") && key.length === 1 && key !== " " ? "" : window.gatehouse?.meant?.(key) ?? key);
   function isFree(target, key) {
     if (typing(target) || document.querySelector("dialog[open]")) return false;
     if (target.matches("[data-wipe], .strength input")) return false; // sliders of their own
     if (key === " ") return !target.matches("button, summary, a, [type=checkbox], [type=radio]:not(:checked)");
-    if (key.startsWith("Arrow")) return !target.matches("[type=radio]");
     return true;
   }
   // Before the page's own keys, and before the browser scrolls or its player answers.
@@ -139,7 +140,7 @@
     // Brackets are AltGr with a digit on many keyboards, which some systems tell as Ctrl and Alt.
     const isBracket = /^[[\]]$/.test(event.key);
     if ((event.ctrlKey || event.metaKey || event.altKey) && !isBracket) return;
-    const act = event.shiftKey && /^Arrow(Left|Right)$/.test(event.key) ? () => toMoment(event.key === "ArrowRight" ? 1 : -1) : PLAIN[event.key];
+    const act = event.shiftKey && /^Arrow(Left|Right)$/.test(event.key) ? () => toMoment(event.key === "ArrowRight" ? 1 : -1) : PLAIN[meant(event.key)];
     if (!act || (event.repeat && !/^(Arrow|[,.])/.test(event.key))) return;
     event.preventDefault();
     event.stopPropagation();
@@ -151,7 +152,9 @@
   let heldSince = 0;
   const peek = (is) => document.body.classList.toggle("peeking", is);
   document.addEventListener("keydown", (event) => {
-    if (event.key.toLowerCase() !== "v" || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    // A letter that chooses a policy after an outcome was taken before.
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (meant(event.key.toLowerCase()) !== "v") return;
     if (!one("[data-tap=v]") || document.querySelector("dialog[open]")) return;
     event.preventDefault();
     if (event.repeat || heldSince) return;
@@ -159,7 +162,7 @@
     peek(true);
   });
   document.addEventListener("keyup", (event) => {
-    if (event.key.toLowerCase() !== "v" || !heldSince) return;
+    if (meant(event.key.toLowerCase()) !== "v" || !heldSince) return;
     const isTap = Date.now() - heldSince < HOLD_MS;
     letGo();
     const box = isTap && one("[data-tap=v]");
@@ -222,6 +225,12 @@
     const sign = event.target === player() && one("[data-play-sign]");
     if (sign) sign.textContent = kind === "play" ? "❚❚" : "▶";
   }, true);
+
+  // On a phone the outcomes are always in reach, and what an outcome asks for lies further down.
+  document.addEventListener("change", (event) => {
+    const isAsking = event.target.name === "outcome" && event.target.value !== "0" && event.target.form?.matches(".bench [data-decide]");
+    if (isAsking && matchMedia("(max-width: 760px)").matches) document.getElementById("decide-title")?.scrollIntoView({ block: "start" });
+  });
 
   // --- a page, or the next job in its place --------------------------------------------------------------------------
   function begin() {

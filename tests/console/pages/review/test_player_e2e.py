@@ -36,7 +36,7 @@ FILTER = f"getComputedStyle({VIDEO}).filter"
 
 
 def _clip_job(user: User, folder: Path, external_id: str = "clip-1", **kwargs: Any) -> Job:
-    """Return a job that the person holds, of a clip of thirty seconds whose worst moment is at twelve."""
+    """Return a job that the person holds, of a clip of thirty seconds whose worst moment, by its reason, is at one second."""
     path = clip(folder / "clip.mp4", [scene(n) for n in range(10)], seconds_each=3.0, fps=5)
     media = scenes.stored(path.read_bytes(), mime="video/mp4", width=320, height=240)
     DetectorResult.objects.get_or_create(
@@ -91,7 +91,7 @@ def test_opening_plays_nothing_and_space_plays_from_the_worst_moment(page: Any, 
     time.sleep(1)
     assert page.evaluate(f"[{VIDEO}.paused, {NOW}, {VIDEO}.muted]") == [True, 0, True]
     page.keyboard.press("Space")
-    page.wait_for_function(f"() => !{VIDEO}.paused && {NOW} >= 12 && {NOW} < 15")
+    page.wait_for_function(f"() => !{VIDEO}.paused && {NOW} >= 1 && {NOW} < 4")
     assert "blur" in page.evaluate(FILTER)
     page.keyboard.press("Space")
     page.wait_for_function(f"() => {VIDEO}.paused")
@@ -108,19 +108,23 @@ def test_keys_seek_step_and_change_the_speed(page: Any, reviewer: User, tmp_path
     page.keyboard.press("+")
     page.keyboard.press("+")
     assert page.inner_text("[data-speed]") == "1.25×"
-    page.keyboard.press("l")
+    page.keyboard.press("q")
     assert not page.evaluate(f"{VIDEO}.loop")
-    page.keyboard.press("x")
-    page.wait_for_function(f"() => {NOW} === 12")
+    page.keyboard.press("f")
+    page.wait_for_function(f"() => {NOW} === 1")
+    page.keyboard.press("ArrowRight")
     page.click("text=buy cheap followers here >> xpath=../a")
     page.wait_for_function(f"() => {NOW} === 1")
     # Whoever types means letters, and so does a button that has the focus.
     page.keyboard.press("3")
+    page.keyboard.press("ArrowRight")  # seeks, and leaves the outcome that has the focus
+    page.wait_for_function(f"() => {NOW} === 3")
+    assert page.is_checked("[data-key='3']")
     page.fill("#id_note", "")
     page.focus("#id_note")
     page.keyboard.type("a [b] - v.")
     assert page.input_value("#id_note") == "a [b] - v."
-    assert page.evaluate(f"{NOW}") == 1
+    assert page.evaluate(NOW) == 3
 
 
 def test_holding_v_peeks_and_a_tap_lifts_the_blur_for_this_category_from_now_on(
@@ -157,7 +161,7 @@ def test_the_strength_of_the_blur_is_set_and_words_can_be_veiled(page: Any, revi
     page.wait_for_function(f"() => {FILTER}.includes('blur(6px)')")
     words = "getComputedStyle(document.querySelector('.caption')).filter"
     assert page.evaluate(words) == "none"
-    page.keyboard.press("t")
+    page.keyboard.press("t")  # also with a slider in focus, which takes no letters
     page.wait_for_function(f"() => {words} === 'blur(6px)'")
     _until(lambda: ViewingChoice.objects.filter(blur=6, veils_words=True).exists())
 
@@ -166,11 +170,11 @@ def test_brackets_mark_the_part_and_it_is_stored_with_the_decision(page: Any, re
     job = _clip_job(reviewer, tmp_path)
     _open(page, reviewer, job)
     _ready(page)
-    page.keyboard.press("x")
-    page.wait_for_function(f"() => {NOW} === 12")
+    page.keyboard.press("f")
+    page.wait_for_function(f"() => {NOW} === 1")
     page.keyboard.press("]")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(f"() => {NOW} === 14")
+    page.wait_for_function(f"() => {NOW} === 3")
     page.keyboard.press("[")
     page.wait_for_selector("#said:has-text('before it begins')")
     page.keyboard.press("3")
@@ -179,23 +183,23 @@ def test_brackets_mark_the_part_and_it_is_stored_with_the_decision(page: Any, re
     page.keyboard.press("Control+Enter")  # begins after its end: refused, and nothing that was typed is lost
     page.wait_for_selector("#span_until_error")
     assert page.input_value("#id_note") == "A knife is held at somebody."
-    assert page.input_value("#id_span_from") == "14.0"
+    assert page.input_value("#id_span_from") == "3.0"
     page.evaluate("document.activeElement.blur()")
     _ready(page)
-    page.keyboard.press("x")
-    page.wait_for_function(f"() => {NOW} === 12")
+    page.keyboard.press("f")
+    page.wait_for_function(f"() => {NOW} === 1")
     page.keyboard.press("[")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(f"() => {NOW} === 14")
+    page.wait_for_function(f"() => {NOW} === 3")
     page.keyboard.press("]")
-    _until(lambda: DecisionDraft.objects.filter(fields__span_from="12.0", fields__span_until="14.0").exists())
+    _until(lambda: DecisionDraft.objects.filter(fields__span_from="1.0", fields__span_until="3.0").exists())
     page.focus("#id_note")
     page.keyboard.press("Control+Enter")
     page.wait_for_url("**/queues/")
     decision = Decision.objects.get(actor=reviewer)
-    assert decision.span_ms == (12_000, 14_000)
+    assert decision.span_ms == (1_000, 3_000)
     page.goto(reverse("item_page", args=[job.item.key]))
-    assert "0:12.0" in page.inner_text("text=Breaks the rule from")
+    assert "0:01.0" in page.inner_text("text=Breaks the rule from")
     assert "marked by reviewer-1" in page.inner_text("section:has(#timeline-title)")
 
 
@@ -254,6 +258,9 @@ def test_on_a_phone_the_outcomes_and_the_button_are_in_reach(
         box = page.locator(what).bounding_box()
         assert box["y"] >= 900 - 80
         assert box["y"] + box["height"] <= 900
+    page.click("form[data-decide] .choice:has-text('Block')")
+    page.wait_for_function("() => document.getElementById('id_note').getBoundingClientRect().top < 800")
+    assert "here" in page.inner_text("[data-mark=from]")
 
 
 def scene_png() -> bytes:
