@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { all, say } = window.gatehouse;
+  const { all, say, readOut } = window.gatehouse;
   const CLEAR = "0";
   const RESTRICT = "1";
   const ESCALATE = "2";
@@ -98,8 +98,10 @@
   function begin(form, next) {
     stage = next;
     form.dataset.stage = next;
-    if (next === "category") say("Now the policy by its letter, or the clause by its digit. Enter decides.");
-    if (next === "clause") say(`${form.elements.category.selectedOptions[0].textContent.trim()}. Now the clause by its digit. Enter decides.`);
+    // Eyes see the letters come up and the digits lit; this is the same in words.
+    const policy = form.elements.category.selectedOptions[0]?.textContent.trim();
+    if (next === "category") readOut(`${policy}. Another policy by its letter, a clause by its digit. Enter decides.`);
+    if (next === "clause") readOut(`${policy}. The clause by its digit. Enter decides.`);
   }
   function take(key) {
     const form = formOf();
