@@ -29,10 +29,28 @@
     else if (!form.elements.category.value) form.elements.category.focus();
   }
   function afterCategory(form) {
-    all("[data-guideline]").forEach((part) => { part.open = part.dataset.guideline === form.elements.category.value; });
+    guide(form);
     show(form);
     propose(form);
   }
+  // The guideline of what was chosen; the others come when somebody asks for all of them.
+  let isWhole = false;
+  function guide(form) {
+    const parts = all("[data-guideline]");
+    const chosen = parts.find((part) => part.dataset.guideline === form.elements.category.value);
+    parts.forEach((part) => {
+      part.open = part === chosen;
+      part.closest("li").hidden = !isWhole && chosen !== undefined && part !== chosen;
+    });
+    const whole = document.querySelector("[data-guidelines]");
+    if (whole) whole.hidden = isWhole || parts.every((part) => !part.closest("li").hidden);
+  }
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-guidelines]")) return;
+    isWhole = true;
+    guide(formOf());
+    document.querySelector("[data-guideline] summary")?.focus();
+  });
   function show(form) {
     const box = form.querySelector("[data-clauses]");
     if (!box) return;
@@ -139,6 +157,7 @@
   function known() {
     const form = formOf();
     if (!form || !form.elements.note) return;
+    if (form !== known.form) { known.form = form; isWhole = false; guide(form); } // another job, not a part of this page
     show(form);
     const chosen = chosenOf(form, "clause");
     if (chosen && form.elements.note.value === chosen.dataset.sentence) form.elements.note.dataset.given = chosen.dataset.sentence;

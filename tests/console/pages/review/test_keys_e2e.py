@@ -106,6 +106,10 @@ def test_the_sentence_follows_the_clause_until_somebody_writes(page: Any) -> Non
     assert page.input_value("#id_note") == "Her address is read out.b"
     assert page.input_value("#id_category") == "hate"
     assert page.get_attribute("[data-guideline=hate]", "open") is not None
+    assert page.is_hidden("[data-guideline=harassment]")
+    page.focus("[data-guidelines]")
+    page.keyboard.press("Enter")
+    assert page.is_visible("[data-guideline=harassment]")
     page.keyboard.press("x")  # to seniors: words of one's own stay
     assert page.input_value("#id_note") == "Her address is read out.b"
 
