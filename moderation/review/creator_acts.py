@@ -69,7 +69,7 @@ def creator_tell(
         message_add(topic=TOPIC_CREATOR_ACT, item=item, part=kind, payload={"act": str(act.key)})
         audit_write(
             actor=actor, action=_AUDIT[kind], object_type="item", object_key=item.external_id,
-            act=str(act.key), clause=act.clause,
+            act=str(act.key), clause=act.clause, category=row.category if row else "",
         )  # fmt: skip
     return act
 

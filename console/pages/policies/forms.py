@@ -264,13 +264,13 @@ class ClauseForm(RowForm):
     )
     name = forms.CharField(max_length=80)
     outcome = forms.ChoiceField(
-        choices=[("clear", "nothing: a help message"), *_outcomes("restrict", "escalate", "block")], label="By default"
+        choices=[("clear", "Help message"), *_outcomes("restrict", "escalate", "block")], label="By default"
     )
     min_age = forms.TypedChoiceField(
         choices=[("", "–"), *_AGES], coerce=int, required=False, empty_value=None, label="Only"
     )
     sentences = forms.CharField(
-        widget=forms.Textarea({"rows": 3, "cols": 40}),
+        widget=forms.Textarea({"rows": 4, "cols": 56}),
         label="What its creator is told",
         error_messages={"required": "Write at least one sentence, such as “en: This upload insults a person.”"},
     )

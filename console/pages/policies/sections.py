@@ -261,7 +261,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "clauses", "clauses", "Clauses",
         "What each category forbids, one by one: reviewers choose a clause by its digit, and its creator is told the sentence, in "
-        "their own language where it is written in it. A clause whose default is nothing is a help message.",
+        "their own language where it is written in it. A help message blames nobody, and no decision rests on it.",
         policy_forms.ClauseForm, _clause_rows, _clause_value, blank=2, order=_position,
     ),
     Section(

@@ -37,7 +37,7 @@ class ActPanel:
 
 
 def act_panel(job: Job, item: Item, *, done: str = "", refused: Mapping[str, Form] | None = None) -> ActPanel:
-    """Return the panel of a job that was read by `review.queries.job_page`; the warnings of its own category come first."""
+    """Return the panel of a job that was read by `review.queries.job_page`; the warnings are those of its category."""
     told = set(getattr(job, "told_kinds", ()))
     return ActPanel(
         helps=_sentences(item, job.category, is_help=True),
@@ -53,8 +53,10 @@ def act_panel(job: Job, item: Item, *, done: str = "", refused: Mapping[str, For
 def _sentences(item: Item, category: str, *, is_help: bool) -> list[Sentence]:
     found = []
     with suppress(PolicyUnavailable):
-        rows = [row for row in active_policy().clauses if row.is_help == is_help]
-        for row in sorted(rows, key=lambda row: row.category != category):
+        rows = [
+            row for row in active_policy().clauses if row.is_help == is_help and (is_help or row.category == category)
+        ]
+        for row in rows:
             said = row.language_for(item.language, settings.LANGUAGE_CODE)
             found.append(Sentence(row.key, row.name, row.sentences[said], said))
     return found

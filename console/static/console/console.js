@@ -19,7 +19,7 @@
   setInterval(() => { if (saidUntil && Date.now() > saidUntil) { saidUntil = 0; tell("said", ""); } }, 1000);
 
   // What keyboard.js, decide.js and palette.js need of this.
-  window.gatehouse = { all, typing, say };
+  window.gatehouse = { all, typing, say, readOut };
 
   document.addEventListener("click", (event) => {
     const copy = event.target.closest("[data-copy]");

@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { all, say } = window.gatehouse;
+  const { all, say, readOut } = window.gatehouse;
   const CLEAR = "0";
   const RESTRICT = "1";
   const ESCALATE = "2";
@@ -29,10 +29,28 @@
     else if (!form.elements.category.value) form.elements.category.focus();
   }
   function afterCategory(form) {
-    all("[data-guideline]").forEach((part) => { part.open = part.dataset.guideline === form.elements.category.value; });
+    guide(form);
     show(form);
     propose(form);
   }
+  // The guideline of what was chosen; the others come when somebody asks for all of them.
+  let isWhole = false;
+  function guide(form) {
+    const parts = all("[data-guideline]");
+    const chosen = parts.find((part) => part.dataset.guideline === form.elements.category.value);
+    parts.forEach((part) => {
+      part.open = part === chosen;
+      part.closest("li").hidden = !isWhole && chosen !== undefined && part !== chosen;
+    });
+    const whole = document.querySelector("[data-guidelines]");
+    if (whole) whole.hidden = isWhole || parts.every((part) => !part.closest("li").hidden);
+  }
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-guidelines]")) return;
+    isWhole = true;
+    guide(formOf());
+    document.querySelector("[data-guideline] summary")?.focus();
+  });
   function show(form) {
     const box = form.querySelector("[data-clauses]");
     if (!box) return;
@@ -98,8 +116,10 @@
   function begin(form, next) {
     stage = next;
     form.dataset.stage = next;
-    if (next === "category") say("Now the policy by its letter, or the clause by its digit. Enter decides.");
-    if (next === "clause") say(`${form.elements.category.selectedOptions[0].textContent.trim()}. Now the clause by its digit. Enter decides.`);
+    // Eyes see the letters come up and the digits lit; this is the same in words.
+    const policy = form.elements.category.selectedOptions[0]?.textContent.trim();
+    if (next === "category") readOut(`${policy}. Another policy by its letter, a clause by its digit. Enter decides.`);
+    if (next === "clause") readOut(`${policy}. The clause by its digit. Enter decides.`);
   }
   function take(key) {
     const form = formOf();
@@ -137,6 +157,7 @@
   function known() {
     const form = formOf();
     if (!form || !form.elements.note) return;
+    if (form !== known.form) { known.form = form; isWhole = false; guide(form); } // another job, not a part of this page
     show(form);
     const chosen = chosenOf(form, "clause");
     if (chosen && form.elements.note.value === chosen.dataset.sentence) form.elements.note.dataset.given = chosen.dataset.sentence;

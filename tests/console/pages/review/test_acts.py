@@ -42,7 +42,7 @@ def test_a_help_message_is_recorded_promised_and_audited_without_its_words(brows
     assert (promise.item, promise.payload) == (job.item, {"act": str(act.key)})
     event = AuditEvent.objects.get(action="creator.help_sent")
     assert (event.actor, event.object_key) == (reviewer, "waits-1")
-    assert event.data == {"act": str(act.key), "clause": "self-harm-help"}
+    assert event.data == {"act": str(act.key), "clause": "self-harm-help", "category": "self_harm"}
     tasks.creator_act(str(promise.key))
     promise.refresh_from_db()
     assert promise.state == OutboxMessage.State.DONE

@@ -34,7 +34,7 @@ def test_the_page_offers_the_clauses_of_the_proposed_policy_by_their_digits(brow
     assert 'value="harassment-pile-on" data-category="harassment" data-digit="2"' in page
     assert 'data-sentence="This upload insults a person."' in page
     assert "self-harm-help" not in page.split("data-clauses")[1].split("</fieldset>")[0]  # a help message blames nobody
-    assert "<kbd>h</kbd> Hate" in page
+    assert "<kbd>h</kbd> <span>Hate</span>" in page
 
 
 def test_a_clause_alone_is_reason_enough_and_its_sentence_is_the_note(browser: Client, reviewer: User) -> None:

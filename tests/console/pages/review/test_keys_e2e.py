@@ -106,6 +106,10 @@ def test_the_sentence_follows_the_clause_until_somebody_writes(page: Any) -> Non
     assert page.input_value("#id_note") == "Her address is read out.b"
     assert page.input_value("#id_category") == "hate"
     assert page.get_attribute("[data-guideline=hate]", "open") is not None
+    assert page.is_hidden("[data-guideline=harassment]")
+    page.focus("[data-guidelines]")
+    page.keyboard.press("Enter")
+    assert page.is_visible("[data-guideline=harassment]")
     page.keyboard.press("x")  # to seniors: words of one's own stay
     assert page.input_value("#id_note") == "Her address is read out.b"
 
@@ -114,9 +118,11 @@ def test_a_begun_choice_is_shown_said_and_taken_back(page: Any) -> None:
     _at_work(page)
     page.keyboard.press("b")
     assert page.is_visible("[data-letter=h]")
-    assert "Now the policy by its letter" in page.inner_text("#said")
+    lit = "getComputedStyle(document.querySelector('[data-letter=h] kbd')).backgroundColor"
+    before = page.evaluate(lit)
+    assert "Another policy by its letter" in page.text_content("#live")
     page.keyboard.press("Escape")
-    assert not page.is_visible("[data-letter=h]")
+    assert page.evaluate(lit) != before
     page.keyboard.press("v")  # the media again, not violence
     assert page.input_value("#id_category") == "harassment"
 
