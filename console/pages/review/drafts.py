@@ -116,6 +116,11 @@ def draft_beside_context(
         token: of what a decision would be made on now.
         empty: the page's form, which takes the draft.
     """
+    if form is not None and request.method == "POST":  # the page has it, until somebody goes elsewhere
+        with suppress(DraftTooLarge, PermissionDenied):
+            drafts.draft_keep_beside(
+                actor=request.user, on=on, fields=request.POST.dict(), basis=form.sent or token, now=timezone.now()
+            )
     draft = drafts.draft_beside(request.user, on)
     if form is None and draft is not None:
         names = dict(empty.fields["category"].choices)  # type: ignore[attr-defined]
