@@ -530,7 +530,9 @@ def decision_by_person(
 def _tell_overturned(before: Decision | None, decision: Decision, actor: AbstractUser) -> None:
     """Let whoever had decided otherwise know what a senior made of it. What they had passed on comes back as an answer."""
     theirs = before.by_person if before else None
-    if theirs is None or theirs.actor is None or theirs.actor_id == actor.pk or theirs.outcome == Outcome.ESCALATE:
+    if theirs is None or theirs.outcome == Outcome.ESCALATE:
+        return
+    if theirs.actor is None or theirs.actor_id == actor.pk:
         return
     is_changed = _does(theirs) != _does(decision)
     if is_changed and actor.has_perm("moderation.overturn_decisions"):

@@ -24,9 +24,10 @@ from moderation.items.visibility import (
     reports_visible,
 )
 from moderation.items.visibility import items_restricted as items_restricted  # the feed and the bytes ask here
-from moderation.models import AuditEvent, Decision, DerivedFile, Finding, Item
+from moderation.models import AuditEvent, Decision, DecisionDraft, DerivedFile, Finding, Item, WaitingDecision
 from moderation.models.clearance import ClearanceRevision
 from moderation.models.item import ItemState
+from moderation.models.waiting import WaitingState
 from policies.choices import Outcome
 from policies.models import Clause
 
@@ -182,7 +183,17 @@ def item_page(user: AbstractUser, item_key: str) -> Item | None:
         **basis_columns(user), made=made_column(), told_revisions=revisions_column()
     )
     found = found.annotate(own_viewing=viewing_column(user.pk, "current_decision__category"))
-    return found.annotate(own_words=own_words_column(user.pk)).first()
+    return found.annotate(own_words=own_words_column(user.pk), **_beside_columns(user)).first()
+
+
+def _beside_columns(user: AbstractUser) -> dict[str, Subquery]:
+    """Return the person's own draft of a decision on an item, and whose decision on it waits, as columns: one look at the database."""
+    own = DecisionDraft.objects.filter(person_id=user.pk, item=OuterRef("pk"))
+    waits = WaitingDecision.objects.filter(item=OuterRef("pk"), state=WaitingState.WAITING)
+    return {
+        "own_draft": Subquery(own.values(json=JSONObject(fields="fields", basis="basis", updated_at="updated_at"))),
+        "waits": Subquery(waits.values(json=JSONObject(outcome="outcome", by="actor__username", due_at="due_at"))),
+    }
 
 
 def made_column() -> ArraySubquery:

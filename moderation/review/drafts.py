@@ -5,6 +5,7 @@ On a job they are kept for whoever has or had it; on a campaign, and over an ite
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -156,6 +157,8 @@ def draft_of(actor: User, job: Job) -> DecisionDraft | None:
 
 def draft_beside(actor: User, on: Campaign | Item) -> DecisionDraft | None:
     """Return the person's own draft of a decision on a campaign, or over an item's earlier one, that they may know of."""
+    if not actor.has_perm("moderation.review_jobs" if isinstance(on, Campaign) else "moderation.overturn_decisions"):
+        return None
     of = {"campaign": on} if isinstance(on, Campaign) else {"item": on}
     return DecisionDraft.objects.filter(person=actor, **of).first()
 
@@ -190,9 +193,13 @@ def drafts_settle(*, actor: AbstractUser, item: Item) -> int:
 
 
 def draft_restore(*, actor: AbstractUser, on: Job | Item, fields: Mapping[str, str], basis: str, now: datetime) -> None:
-    """Make what a person had sent a draft again, since it counts no more; inside the transaction that decides so."""
+    """Make what a person had sent a draft again, since it counts no more; inside the transaction that decides so.
+
+    What is more than a draft holds stays where it was sent.
+    """
     of = {"job": on} if isinstance(on, Job) else {"item": on}
-    _write(actor, of, _clean(fields), basis, now)
+    with suppress(DraftTooLarge):
+        _write(actor, of, _clean(fields), basis, now)
 
 
 def draft_hand_back(*, actor: User, job: Job) -> None:

@@ -93,7 +93,8 @@ def job_ask(*, actor: User, job_key: str, lease_token: str, question: str, now: 
 def shift_end(*, actor: User, note: str, now: datetime) -> int:
     """Hand over at the end of a shift: give back all that the actor holds, with a note for whoever has it next.
 
-    What is kept for them is anybody's as well. From then on they do not count as at work, so what they alone could take goes to others. A repeat changes nothing.
+    What is kept for them is anybody's as well. From then on they do not count as at work, so what they alone could take goes to
+    others. A repeat changes nothing.
 
     Returns the number of jobs that were given back.
 

@@ -61,7 +61,8 @@ _UNREAD = """
 _IN_QUEUES = "FROM q CROSS JOIN LATERAL"
 _IN_LANGUAGES = "FROM unnest(%(languages)s::text[]) AS l (language) CROSS JOIN q CROSS JOIN LATERAL"
 _MAY = """
-    state = 'open' AND (kept_until IS NULL OR kept_until <= %(now)s) AND category <> ALL(%(opted_out)s::text[]) AND j.id <> ALL(%(passed)s::bigint[])
+    state = 'open' AND category <> ALL(%(opted_out)s::text[]) AND j.id <> ALL(%(passed)s::bigint[])
+    AND (kept_until IS NULL OR kept_until <= %(now)s)
     AND (%(may_restricted)s OR NOT EXISTS (SELECT 1 FROM moderation_item i WHERE i.id = item_id AND i.is_restricted))
 """
 

@@ -1,5 +1,6 @@
 """Finding items, and the full history of one; seniors overturn here."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +33,6 @@ from moderation.items.timeline import worst_moment
 from moderation.items.viewing import viewing_in
 from moderation.items.visibility import item_hides_media
 from moderation.models import Decision, Item
-from moderation.models.waiting import WaitingState
 from moderation.prompts.queries import items_alike
 from moderation.reports import queries as report_queries
 from moderation.review import queries as review_queries
@@ -179,7 +179,7 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
         "audit": queries.audit_of(request.user, "item", item.external_id)[:50]
         if may(request.user, READ_AUDIT)
         else None,
-        "waits": item.waiting_decisions.filter(state=WaitingState.WAITING).select_related("actor").first(),
+        "waits": _waits(item),
         "may_overturn": may(request.user, OVERTURN) and item.withdrawn_at is None,
         "flip_version": current.policy_version.number if current else None,
         **draft_beside_context(request, item, basis.token, form, OverturnForm(names=names)),
@@ -188,6 +188,12 @@ def item_context(request: HtmxRequest, basis: Basis, item: Item, form: OverturnF
         "changed": changed,
         "typed": form.typed(names) if form else [],
     }
+
+
+def _waits(item: Item) -> dict[str, Any] | None:
+    """Return whose decision on an item waits, what it is and until when; None where none does."""
+    found: dict[str, Any] | None = getattr(item, "waits", None)
+    return {**found, "due_at": datetime.fromisoformat(found["due_at"])} if found else None
 
 
 def _tell(

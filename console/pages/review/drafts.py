@@ -1,4 +1,6 @@
-"""Drafts of decisions on jobs and campaigns and over earlier ones: kept while somebody types, shown when they are back, discarded when they say so."""
+"""Drafts of decisions on jobs, on campaigns and over earlier ones: kept while somebody types, back when they are, discarded when
+they say so.
+"""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -116,7 +118,14 @@ def draft_beside_context(
         token: of what a decision would be made on now.
         empty: the page's form, which takes the draft.
     """
-    draft = drafts.draft_beside(request.user, on)
+    if form is not None and request.method == "POST":  # the page has it, until somebody goes elsewhere
+        with suppress(DraftTooLarge, PermissionDenied):
+            drafts.draft_keep_beside(
+                actor=request.user, on=on, fields=request.POST.dict(), basis=form.sent or token, now=timezone.now()
+            )
+        draft = drafts.draft_beside(request.user, on)
+    else:
+        draft = drafts.draft_in(on.own_draft) if hasattr(on, "own_draft") else drafts.draft_beside(request.user, on)
     if form is None and draft is not None:
         names = dict(empty.fields["category"].choices)  # type: ignore[attr-defined]
         empty.initial.update(_fitting(draft.fields, names))

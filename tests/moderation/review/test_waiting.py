@@ -290,6 +290,14 @@ def test_a_list_changed_meanwhile_and_the_item_is_judged_by_it_first(ana: User) 
     assert "before it took effect" in why(waiting)
 
 
+def test_what_is_more_than_a_draft_holds_does_not_keep_it_from_being_told(ana: User, job: Job) -> None:
+    waiting = send(ana, job, note="a" * 16_001)
+    item_withdraw(actor="api:test", item=job.item, now=timezone.now())
+    assert waiting_apply_due(now=later(waiting)) == 1
+    assert why(waiting)
+    assert not DecisionDraft.objects.exists()
+
+
 def test_a_senior_who_decides_meanwhile_is_not_overruled(ana: User, job: Job) -> None:
     waiting = send(ana, job)
     overturn(scenes.person("senior", "sol"), job.item, Outcome.BLOCK)

@@ -103,6 +103,17 @@ def test_the_decision_takes_it_along_and_a_late_save_keeps_nothing(browser: Clie
     assert not DecisionDraft.objects.exists()
 
 
+def test_what_was_refused_is_kept_as_well(browser: Client, place: Any) -> None:
+    name, on, _ = place
+    address = reverse("campaign_decide" if name == "campaign" else "item_overturn", args=[on.key])
+    refused = browser.post(address, {**TYPED, "category": "", "expected_decision": token(on)})
+    assert refused.status_code == 422
+    assert DecisionDraft.objects.get().fields == {"outcome": "4", "note": TYPED["note"]}
+    assert browser.post(address, {**TYPED, "expected_decision": "undecided"}).status_code == 409
+    assert DecisionDraft.objects.get().fields == TYPED
+    assert TYPED["note"] in page(browser, place)
+
+
 def test_one_that_is_too_large_is_said(browser: Client, place: Any) -> None:
     response = keep(browser, place, note="a" * 16_001)
     assert response.status_code == 413
