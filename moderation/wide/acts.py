@@ -99,10 +99,13 @@ def act_confirm(*, actor: User, act: WideAct, radius: Radius, now: datetime) -> 
         radius: what it reaches now.
 
     Raises:
-        WideActInvalid: the actor asked for it (four eyes), or it reaches further than the asker saw.
+        WideActInvalid: the actor asked for it (four eyes), the asker may not do such a thing any more, or it reaches further than
+            they saw.
     """
     if act.asked_by_id == actor.pk:
         raise WideActInvalid("You asked for this; somebody else has to confirm it.")
+    if not act.asked_by.has_perm(PERMISSIONS[act.kind]):
+        raise WideActInvalid("Whoever asked for this may not do it any more; ask for it yourself.")
     if has_grown(radius, n_items=act.n_items, n_views=act.n_views):
         raise WideActInvalid(
             "It reaches further now than when it was asked for, by more than is allowed. Whoever asked has to look again."

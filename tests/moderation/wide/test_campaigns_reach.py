@@ -145,6 +145,15 @@ def test_whoever_may_not_decide_confirms_nothing(campaign: Campaign, settings: A
         act_refuse(actor=person("eve", "policy-editor"), key=str(act.key), note="no", now=timezone.now())
 
 
+def test_what_somebody_asked_for_who_was_shut_out_since_is_not_done(campaign: Campaign, settings: Any) -> None:
+    rita = person("rita")
+    act = _ask(settings, campaign, rita)
+    rita.is_active = False
+    rita.save()
+    with pytest.raises(WideActInvalid, match="any more"):
+        campaigns.campaign_confirm(actor=person("rob"), act_key=str(act.key), now=timezone.now())
+
+
 def test_it_is_asked_for_once_and_whoever_asked_may_ask_anew(campaign: Campaign, settings: Any) -> None:
     rita = person("rita")
     first = _ask(settings, campaign, rita)
