@@ -9,6 +9,7 @@ from console.access import EXPLORE, OVERTURN, campaign_visible, may
 from console.http import HtmxRequest
 from console.pages.changed import CampaignChanged
 from console.pages.forms import DecisionForm, categories, category_names
+from console.pages.looks import items_looked
 from console.pages.review.drafts import draft_beside_context
 from console.pages.wide.context import limits, weigh
 from console.pages.wide.kinds import CAMPAIGN_PROTECTS, UNDO_PROTECTS
@@ -55,6 +56,7 @@ def campaign_context(
     form.initial.setdefault("category", campaign.category)
     chosen = form["category"].value()
     page = campaign_queries.campaign_page(request.user, campaign)
+    items_looked(request.user, page.items)
     now, is_open = timezone.now(), campaign.outcome is None
     may_undo = not is_open and (may(request.user, OVERTURN) or campaign.decided_by_id == request.user.pk)
     weighed = None

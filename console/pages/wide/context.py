@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 
+from console.pages.looks import items_looked
 from moderation.models import Item
 from moderation.wide.queries import sample_items
 from moderation.wide.radius import ListRadius, Radius, Reach
@@ -45,6 +46,7 @@ def weigh(
     reach = radius.seen_by(user)
     items = known or {item.pk: item for item in sample_items(user, [*reach.sample, *near])}
     sample, misses = ([items[pk] for pk in pks if pk in items] for pks in (reach.sample, near))
+    items_looked(user, [*sample, *misses])
     second = radius.is_wide if needs_second is None else needs_second
     return Weighed(reach, sample, misses, second, protects, n_looked_at, is_whole)
 
