@@ -444,7 +444,7 @@ READS: dict[str, str] = {
     "intake.submit.item_begin": "looks whether an upload is known",
     "intake.submit.needs_deep_pass": "looks at an upload",
     "review.leases.job_held": "reads the job that one holds",
-    "review.lead_calls.lead_calls_open": "lists calls",
+    "review.lead_calls.lead_calls_open": "lists the calls that wait for somebody who leads",
     "review.drafts.draft_of": "reads one's own draft",
     "review.drafts.draft_beside": "reads one's own draft",
     "review.drafts.draft_column": "reads one's own draft",
