@@ -83,6 +83,7 @@ def test_a_clearing_taken_back_within_its_seconds_was_never_served(page: Any) ->
     page.keyboard.press("Enter")
     _go_on(page, first)
     second = _job_of(page)
+    page.keyboard.press("3")
     page.fill("#id_note", "Half a sentence on the second")
     page.wait_for_selector("text=/Draft kept/")
     page.keyboard.press("Escape")
