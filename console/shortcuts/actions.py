@@ -1,7 +1,7 @@
 """Every action of the console that has a key, with the key it has until a person chooses another. No ORM.
 
 A template names an action by its first key (`data-key="r"`), which therefore means one thing everywhere; the script asks
-what a person's own key stands for. Only characters that need no AltGr on a European keyboard are first keys.
+what a person's own key stands for. First keys need no AltGr on a European keyboard, but for the brackets, which have buttons.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("search", "/", "Search", _EVERYWHERE),
     Action("claim", "c", "Claim the next job", _EVERYWHERE),
     Action("back", "j", "Back to the job you hold", _EVERYWHERE),
+    Action("undo", "u", "What you decided last, to take it back", _EVERYWHERE),
     Action("clear", "k", "Clear (okay)", _DECIDING),
     Action("restrict", "l", "Restrict (limit)", _DECIDING),
     Action("block", "b", "Block", _DECIDING),
@@ -45,11 +46,17 @@ ACTIONS: tuple[Action, ...] = (
     Action("sharp", "v", "Show the media sharp", _MEDIA),
     Action("colour", "o", "Show the media in colour", _MEDIA),
     Action("sound", "m", "Let the sound be heard", _MEDIA),
-    Action("play", "p", "Play or pause", _MEDIA),
-    Action("moment_before", ",", "To the moment before", _MEDIA),
-    Action("moment_next", ".", "To the next moment", _MEDIA),
+    Action("play", "p", "Play or pause, as the space bar does: from the worst moment", _MEDIA),
+    Action("worst", "f", "To the worst moment", _MEDIA),
+    Action("frame_back", ",", "A frame back", _MEDIA),
+    Action("frame_on", ".", "A frame on", _MEDIA),
+    Action("slower", "-", "Slower", _MEDIA),
+    Action("faster", "+", "Faster", _MEDIA),
+    Action("loop", "q", "Play in a loop", _MEDIA),
+    Action("mark_from", "[", "Mark where the part that breaks the rule begins", _MEDIA),
+    Action("mark_until", "]", "Mark where it ends", _MEDIA),
     Action("campaigns", "w", "From the queues to the campaigns, and on to the first", _OTHER),
-    Action("threshold", "t", "To the threshold of a simulation", _OTHER),
+    Action("threshold", "t", "Veil the words; on a simulation, to the threshold", _OTHER),
 )
 BY_SLUG: Mapping[str, Action] = {action.slug: action for action in ACTIONS}
 #: The first keys of the outcomes that people choose, beside their digits.
