@@ -33,7 +33,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(DatabaseOperations, "execute_sql_flush", flush_as_owner)
-        patch.setattr(DatabaseCreation, "_create_test_db", _with_schema(DatabaseCreation._create_test_db))
+        create = DatabaseCreation._create_test_db  # type: ignore[attr-defined]  # private, and so not in the stubs
+        patch.setattr(DatabaseCreation, "_create_test_db", _with_schema(create))
         stack.enter_context(as_owner())
         yield stack
 

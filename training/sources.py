@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from training.examples import Example, none_of_all
 
@@ -51,7 +51,7 @@ class Source:
 
 def _rows(path: Path, delimiter: str = ",", fields: list[str] | None = None) -> Iterator[dict[str, str]]:
     opened = gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig")
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     with opened as lines:
         yield from csv.DictReader(lines, delimiter=delimiter, fieldnames=fields, quoting=quoting)
 

@@ -22,7 +22,9 @@ _C = 12.0
 
 def matrix(texts: Sequence[str]) -> sparse.csr_matrix:
     """Return the features of prepared texts as rows."""
-    indptr, indices, values = [0], [], []
+    indptr: list[int] = [0]
+    indices: list[int] = []
+    values: list[float] = []
     for text in texts:
         found = features(text)
         indices.extend(found.keys())

@@ -71,7 +71,8 @@ def train(model: Classifier, pool: Pool, *, n_examples: int, rate: float, checkp
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=rate)
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_EMA))
+    averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(_EMA)  # type: ignore[no-untyped-call]
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=averaging)
     model.train()
     seen, step, losses, started = 0, 0, [], time.monotonic()
     for ids, mask, labels, known in batches(pool, spell, n_examples):
@@ -82,7 +83,7 @@ def train(model: Classifier, pool: Pool, *, n_examples: int, rate: float, checkp
         loss = binary_cross_entropy_with_logits(
             logits.float(), labels, weight=known, reduction="sum"
         ) / known.sum().clamp(min=1)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

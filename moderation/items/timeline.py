@@ -16,11 +16,16 @@ _ENDS = ("run_until_ms", "end_ms", "until_ms")
 class Timed(Protocol):
     """A finding, stored or fresh."""
 
-    detector: str
-    category: str
-    score: float
-    hard: Any
-    where: Mapping[str, Any]
+    @property
+    def detector(self) -> str: ...
+    @property
+    def category(self) -> str: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def hard(self) -> Any: ...
+    @property
+    def where(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ import pytest
 from console.demo import embedded
 from console.demo.embedded import Servers
 from tests.support.fill import fill
-from tests.support.live import ROOT, Live, live_service
+from tests.support.live import Live, live_service
+from tests.support.places import ROOT
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]

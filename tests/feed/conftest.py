@@ -40,7 +40,7 @@ def api(transactional_db: None) -> Callable[..., Any]:
     _, secret = ApiKey.issue(name="tests", scopes=list(SCOPES))
     client = Client(headers={"Authorization": f"Api-Key {secret}"})
 
-    def call(path: str, body: object = None, **query: object) -> Any:
+    def call(path: str, body: object = None, **query: Any) -> Any:
         if body is not None:
             return client.post(f"/api/v1/{path}", body, content_type="application/json")
         return client.get(f"/api/v1/{path}", query)

@@ -141,7 +141,8 @@ def test_a_gate_that_grows_stale_on_the_way_is_empty(five: list[Any]) -> None:
     class Slow(type(HOME.display)):  # type: ignore[misc]
         def rows(self, item_ids: list[int]) -> dict[int, dict[str, Any]]:
             gate.current()._fresh_at = -np.inf
-            return super().rows(item_ids)
+            rows: dict[int, dict[str, Any]] = super().rows(item_ids)
+            return rows
 
     slate = run(home_with(display=Slow()))
     assert (slate.rung, slate.entries) == (Rung.EMPTY, [])

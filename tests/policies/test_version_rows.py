@@ -37,11 +37,12 @@ def active(people: tuple[User, User], draft: PolicyVersion) -> PolicyVersion:
     return version_activate(actor=people[1], version=draft)
 
 
-def sql(statement: str, *values: object) -> int:
+def sql(statement: str, *values: Any) -> int:
     """Run one statement in a savepoint and return how many rows it touched."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.rowcount
+        touched: int = cursor.rowcount
+    return touched
 
 
 def refused(statement: str, *values: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -28,6 +29,7 @@ from moderation.rejudge.list_changes import NotSettledYet, list_change_look, lis
 from moderation.rejudge.list_subjects import select_concerned
 from moderation.rejudge.service import items_judge_again
 from moderation.verdict import list_ages
+from moderation.verdict.judge import judge
 from policies.choices import Outcome, Standing
 from tests.support.world import DOMAINS, OWN_TERM, World
 
@@ -63,7 +65,12 @@ def test_what_three_uploaders_send_while_they_are_suspended_is_not_served_once_i
         names = [f"uploader-{n}-{i}" for i in range(3)]
         for name in names:
             world.upload(name, NOTHING, "")  # or there would be nobody to suspend
-        _send(world, n, NOTHING, "", lambda names=names: [world.standing(name, Standing.SUSPENDED) for name in names])
+
+        def suspend(names: list[str] = names) -> None:
+            for name in names:
+                world.standing(name, Standing.SUSPENDED)
+
+        _send(world, n, NOTHING, "", suspend)
         _clear(world)
 
 
@@ -222,7 +229,7 @@ def test_a_change_that_nobody_noted_lets_nothing_get_wider(world: World) -> None
     world.upload("ada", frozenset({"zorblax", "quuxwort"}), "")
     world.term("zorblax")
     item = world.item(next(iter(world.things)))
-    real, calls = submit.judge, []
+    calls: list[int] = []
 
     def add() -> None:
         with mock.patch.object(world, "look"):
@@ -235,7 +242,7 @@ def test_a_change_that_nobody_noted_lets_nothing_get_wider(world: World) -> None
             other = threading.Thread(target=add)  # by a connection of its own, which rolls nothing back
             other.start()
             other.join(30)
-        return real(*args, **kwargs)
+        return judge(*args, **kwargs)
 
     with mock.patch("moderation.rejudge.service.judge", meanwhile):
         world.term("zorblax")
@@ -275,7 +282,7 @@ def test_a_verdict_that_took_too_long_is_not_stored(world: World) -> None:
     _, submission, _ = world.submission("ada", frozenset({"zorblax"}), "")
     begun = submit.item_begin(submission)
     world.term("zorblax")
-    old = submit.replace(begun, at=begun.at - list_ages.JUDGEMENT_MAX_SECONDS - 1)
+    old = replace(begun, at=begun.at - list_ages.JUDGEMENT_MAX_SECONDS - 1)
     item = submit.item_submit(actor="api:test", submission=submission, begun=old).item
     assert item.state == "blocked"
 

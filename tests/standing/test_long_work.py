@@ -16,13 +16,17 @@ from django.utils import timezone
 from moderation.deep import examine
 from moderation.detection.types import Result
 from moderation.detection.vision.detector import VisionDetector
+from moderation.live.detectors import deep_detectors
+from moderation.live.lists import ListsChanged
 from moderation.models import DetectorResult, OutboxMessage, PromptSet
 from moderation.models.decision import DecisionStage
 from moderation.models.lists import ListKind
 from moderation.rejudge import list_changes
 from moderation.rejudge import service as rejudge
 from moderation.rejudge.list_changes import TOPIC_LOOK, TOPIC_SETTLE, list_change_settle, list_changed
+from moderation.rejudge.list_scan import contents_of
 from moderation.rollout.activation import activation_start, activations_resume
+from moderation.verdict.judge import judge
 from moderation.verdict.list_ages import JUDGEMENT_MAX_SECONDS
 from policies import live as live_policies
 from policies.choices import Standing
@@ -41,7 +45,7 @@ class Looking(VisionDetector):
     def __init__(self) -> None:
         active = PromptSet.objects.filter(state="active").first()
         self.set = active.number if active else 1
-        super().__init__("fake", None, None)
+        super().__init__("fake", None, None)  # type: ignore[arg-type]  # some source: no model is loaded
 
     @property
     def version(self) -> str:
@@ -62,7 +66,7 @@ class Looking(VisionDetector):
 @pytest.fixture
 def looking(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Return a world whose version asks what is shown, with the first set of prompts in force."""
-    real = examine.deep_detectors
+    real = deep_detectors
 
     def detectors() -> Any:
         return tuple(Looking() if detector.name == "vision" else detector for detector in real())
@@ -180,7 +184,7 @@ def test_a_deep_pass_decides_by_the_prompts_that_are_published_while_it_judges(
     looking: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = uploaded(looking, "plain")
-    monkeypatch.setattr(examine, "judge", once(examine.judge, lambda: publish(looking, 2)))
+    monkeypatch.setattr(examine, "judge", once(judge, lambda: publish(looking, 2)))
     looking.examine(name)
     assert looking.item(name).state == "blocked"
 
@@ -192,10 +196,12 @@ def test_a_deep_pass_that_prompts_keep_changing_under_is_tried_again_later(
     real = examine._look
 
     def always_of_before(*args: Any) -> Any:
-        return [replace(result, version="another") for result in real(*args)]
+        results = real(*args)
+        assert results is not None
+        return [replace(result, version="another") for result in results]
 
     monkeypatch.setattr(examine, "_look", always_of_before)
-    with pytest.raises(rejudge.ListsChanged):
+    with pytest.raises(ListsChanged):
         looking.examine(name)
     assert looking.item(name).state == "held"
 
@@ -205,7 +211,7 @@ def test_a_deep_pass_that_prompts_keep_changing_under_is_tried_again_later(
 
 def test_items_of_a_batch_are_judged_by_the_standing_of_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     name = uploaded(world)
-    monkeypatch.setattr(rejudge, "contents_of", once(rejudge.contents_of, lambda: suspend(world)))
+    monkeypatch.setattr(rejudge, "contents_of", once(contents_of, lambda: suspend(world)))
     rejudge.items_judge_again(item_pks=[world.item(name).pk], stage=DecisionStage.LISTS)
     assert world.item(name).state == "held"
     world.check()
@@ -228,7 +234,7 @@ def test_an_item_whose_creators_standing_changes_while_it_is_judged_is_judged_by
         other.start()
         other.join(30)
 
-    monkeypatch.setattr(rejudge, "judge", once(rejudge.judge, meanwhile))
+    monkeypatch.setattr(rejudge, "judge", once(judge, meanwhile))
     with mock.patch.object(world, "look"):
         world.term("zorblax")
     withdrawn = OutboxMessage.objects.filter(topic=TOPIC_LOOK, state="pending").earliest("pk")
@@ -244,7 +250,7 @@ def test_items_of_a_batch_are_judged_by_what_machines_have_seen_since_it_was_rea
     """A deep pass ends while a look goes through its batch: the look does not put back what was known before it."""
     name = uploaded(world, "plain")
     item = world.item(name)
-    monkeypatch.setattr(rejudge, "contents_of", once(rejudge.contents_of, lambda: world.examine(name)))
+    monkeypatch.setattr(rejudge, "contents_of", once(contents_of, lambda: world.examine(name)))
     rejudge.items_judge_again(item_pks=[item.pk], stage=DecisionStage.LISTS)
     assert world.item(name).state == "cleared"
     world.check()
@@ -257,7 +263,7 @@ def test_a_look_that_began_before_a_publication_of_prompts_goes_on_by_the_new_on
     names = [uploaded(looking, "plain") for _ in range(2)]
     for name in names:
         looking.examine(name)
-    real = list_changes.items_judge_again
+    real = rejudge.items_judge_again
     monkeypatch.setattr(list_changes, "_BATCH", 1)
     meanwhile = once(real, lambda: publish(looking, 2))
     monkeypatch.setattr(list_changes, "items_judge_again", lambda **options: meanwhile(**options))

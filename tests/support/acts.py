@@ -27,6 +27,7 @@ from moderation.banks.service import NewEntry, bank_add_entries, bank_upsert, en
 from moderation.campaigns.watch import campaigns_watch
 from moderation.decisions.record import item_overturn, item_withdraw
 from moderation.deep import reruns
+from moderation.detection.types import Finding
 from moderation.detection.vision.prompts import CategoryPrompts, Prompts
 from moderation.live import campaigns as live_campaigns
 from moderation.models import (
@@ -466,7 +467,7 @@ def _entry_judge() -> Act:
 def _match_judge() -> Act:
     entry = _entry()
     where = {"bank": "known", "entry": str(entry.key), "algorithm": "pdq", "distance": 3, "role": "cover"}
-    hit = scenes.Finding("hashes", "1", "violence", 1.0, where, Outcome.BLOCK)
+    hit = Finding("hashes", "1", "violence", 1.0, where, Outcome.BLOCK)
     item = scenes.item_judged("met-1", findings=[hit])
     return _post(by("reviewer"), "match_judge", [item.key, entry.key], {"is_right": "0"})
 
@@ -475,7 +476,7 @@ def _match_judge() -> Act:
 
 
 def _factor(user: User) -> str:
-    secret = generate_totp_secret()
+    secret: str = generate_totp_secret()
     TOTP.activate(user, secret)
     return secret
 
@@ -514,7 +515,7 @@ def _reset_password() -> Act:
     user, client = who("reviewer"), Client()
     key = default_token_generator.make_token(user)
     url = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), key])
-    form = client.get(url).url
+    form = client.get(url).headers["Location"]
     return lambda: client.post(form, {"password1": "another-horse-1", "password2": "another-horse-1"})
 
 

@@ -48,7 +48,7 @@ def clip(
         audio = None if samples is None else out.add_stream("aac", rate=16_000, layout="mono")
         for image in scenes:
             for _ in range(int(seconds_each * fps)):
-                out.mux(video.encode(av.VideoFrame.from_image(image)))
+                out.mux(video.encode(av.VideoFrame.from_image(image)))  # type: ignore[no-untyped-call]
         out.mux(video.encode(None))
         if audio and samples is not None:
             sound_write(out, audio, samples)

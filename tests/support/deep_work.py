@@ -36,7 +36,7 @@ def work_once(message: OutboxMessage) -> None:
 
 def work_off(item: Item | None = None, limit: int = 40) -> list[str]:
     """Do all that is promised, as it comes; return the queues in that order."""
-    queues = []
+    queues: list[str] = []
     while waiting := open_messages(item):
         assert len(queues) < limit, [str(m) for m in waiting]
         queues.append(waiting[0].queue)

@@ -1,5 +1,6 @@
 """Detectors that do what a test wants."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,16 @@ class Fake:
     def run(self, subject: Subject) -> Result:
         self.n_runs += 1
         return self.act() if self.act else Result(self.name, self.version)
+
+
+def after(seconds: float, name: str) -> Callable[[], Result]:
+    """Return what a slow detector of this name does: it takes so long, and finds nothing."""
+
+    def act() -> Result:
+        time.sleep(seconds)
+        return Result(name, Fake.version)
+
+    return act
 
 
 def why(results: tuple[Result, ...]) -> dict[str, str]:

@@ -19,7 +19,8 @@ import psycopg
 
 from console.demo.embedded import Servers
 from tests.support.clips import clip, jpeg, scene
-from tests.support.live import ROOT, Live, live_service
+from tests.support.live import Live, live_service
+from tests.support.places import ROOT
 
 _SETTLE_SECONDS = 120
 

@@ -33,7 +33,7 @@ def turned(path: Path, picture: Image.Image, degrees: int) -> Path:
         video.width, video.height = picture.size
         video.pix_fmt = "yuv420p"
         for _ in range(10):
-            out.mux(video.encode(av.VideoFrame.from_image(picture)))
+            out.mux(video.encode(av.VideoFrame.from_image(picture)))  # type: ignore[no-untyped-call]
         out.mux(video.encode(None))
     data = bytearray(path.read_bytes())
     _set_matrix(data, degrees)
@@ -75,7 +75,7 @@ def index_first(path: Path, scenes: list[Image.Image]) -> bytes:
         video.pix_fmt = "yuv420p"
         for picture in scenes:
             for _ in range(10):
-                out.mux(video.encode(av.VideoFrame.from_image(picture)))
+                out.mux(video.encode(av.VideoFrame.from_image(picture)))  # type: ignore[no-untyped-call]
         out.mux(video.encode(None))
     return path.read_bytes()
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
@@ -31,7 +32,7 @@ class S3:
         found = self.client().list_objects_v2(Bucket=BUCKET)
         return [entry["Key"] for entry in found.get("Contents", [])]
 
-    def client(self) -> object:
+    def client(self) -> Any:
         """Return a client of it."""
         return boto3.client("s3", endpoint_url=self.url, region_name="us-east-1", **_CREDENTIALS)
 

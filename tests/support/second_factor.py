@@ -9,4 +9,5 @@ SECRET = "JBSWY3DPEHPK3PXP"
 
 def code_of(secret: str) -> str:
     """Return the code of this moment, as a phone shows it."""
-    return format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
+    code: str = format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
+    return code

@@ -18,6 +18,7 @@ from moderation.campaigns import service as campaigns
 from moderation.campaigns import watch as campaign_watch
 from moderation.decisions import clearances
 from moderation.deep import reruns
+from moderation.detection.types import Finding
 from moderation.domains import service as domains
 from moderation.emergency import service as emergency
 from moderation.enforcement import standing
@@ -110,7 +111,7 @@ def _settled() -> Act:
 def _flooded() -> Act:
     entry = acts._entry()
     where = {"bank": "known", "entry": str(entry.key), "algorithm": "pdq", "distance": 3, "role": "cover"}
-    hit = scenes.Finding("hashes", "1", "violence", 1.0, where, Outcome.BLOCK)
+    hit = Finding("hashes", "1", "violence", 1.0, where, Outcome.BLOCK)
     for n in range(20):
         scenes.item_judged(f"met-{n}", findings=[hit], creator=f"creator-{n}")
     now = timezone.now() + timedelta(seconds=1)

@@ -84,7 +84,7 @@ def wav(path: Path, samples: Samples) -> Path:
     return path
 
 
-def sound_write(out: Any, audio: Any, samples: Samples) -> None:
+def sound_write(out: Any, audio: Any, samples: npt.NDArray[np.floating[Any]]) -> None:
     """Write 16 kHz samples in [-1, 1] into an open file's sound track."""
     frame = av.AudioFrame.from_ndarray((samples * 32_767).astype(np.int16)[None, :], format="s16", layout="mono")
     frame.sample_rate = RATE

@@ -126,15 +126,15 @@ def _looked_at(file: UploadedMedia, text: str) -> None:
     """Keep what the slow detectors make of a file: nothing, but for what is written in it."""
     line = {"text": text, "words": text, "box": [0, 0, 9, 9], "confidence": 0.99, "ms": 0, "until_ms": 0}
     for detector in deep_detectors():
-        payload: dict[str, Any] = {
+        payloads: dict[str, dict[str, Any]] = {
             "frames": {"frames": [{"ms": 0, "pdq": file.picture.pdq[0], "quality": 100}], "track": []},  # type: ignore[union-attr,index]
             "ocr": {"lines": [line] if text else []},
             "vision": {"version": detector.version, "n_frames": 1, "scores": {}},
             "speech": {},
-        }[detector.name]
+        }
         DetectorResult.objects.get_or_create(
             sha256=file.sha256, detector=detector.name, version=detector.version,
-            defaults={"status": "ok", "payload": payload},
+            defaults={"status": "ok", "payload": payloads[detector.name]},
         )  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def detection(listener: Listener) -> dict[str, Row]:
         "other languages refused": _row(_share(listener, foreign, refused), "%", 95.0, most=False),
         "lines of unknown words refused": _row(_share(listener, unknown, refused), "%", 90.0, most=False),
         "music without speech: not sent to the model": _row(
-            100 * np.mean([not activity(m).stretches for m in music]), "%", 90.0, most=False
+            100 * float(np.mean([not activity(m).stretches for m in music])), "%", 90.0, most=False
         ),
         "music without speech: nothing heard": _row(
             _share(listener, music, lambda h: not h.segments and not h.doubts), "%"

@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import islice
+from operator import add
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import ctc_loss, gelu, log_softmax, nll_loss, pad
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
-from whisper.model import ModelDimensions, Whisper, sinusoids
+from whisper.model import ModelDimensions, MultiHeadAttention, Whisper, sinusoids
 
 from training.speech.phonemes import n_phonemes
 from training.speech.tokens import LANGUAGES, N_TIMES, N_VOCAB, Table, table
@@ -69,6 +70,10 @@ _WARM_STEPS = 300
 class Learner(nn.Module):
     """A Whisper with a small table of words in place of its large one, and a helper that tells the phonemes that the encoder hears."""
 
+    curve: Tensor
+    languages: Tensor
+    share: Tensor
+
     def __init__(self, known: Table) -> None:
         super().__init__()
         self.known = known
@@ -100,9 +105,10 @@ class Learner(nn.Module):
         x = x + encoder.positional_embedding[where]
         for block in encoder.blocks:
             x = block(x)
-        return encoder.ln_post(x)
+        heard: Tensor = encoder.ln_post(x)
+        return heard
 
-    def written(self, rows: Tensor, heard: Tensor) -> tuple[Tensor, list[tuple[nn.Module, Tensor]]]:
+    def written(self, rows: Tensor, heard: Tensor) -> tuple[Tensor, list[tuple[MultiHeadAttention, Tensor]]]:
         """Return log probabilities (n, length, rows + 1) of what follows, over Whisper's whole vocabulary, and what each
         layer asked of what was heard.
         """
@@ -135,7 +141,7 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> "Batch":
         """Return it on a device."""
-        return Batch(*(x.to(device) if isinstance(x, Tensor) else x for x in self))
+        return Batch._make(x.to(device) if isinstance(x, Tensor) else x for x in self)
 
 
 def batch_of(examples: list[Example], *, is_window: bool) -> Batch:
@@ -175,7 +181,7 @@ def losses(learner: Learner, batch: Batch, phase: Phase) -> tuple[Tensor, Tensor
     return written + phase.guide * _guidance(asked, heard, batch.places), told
 
 
-def _guidance(asked: list[tuple[nn.Module, Tensor]], heard: Tensor, places: Tensor) -> Tensor:
+def _guidance(asked: list[tuple[MultiHeadAttention, Tensor]], heard: Tensor, places: Tensor) -> Tensor:
     """Return how little the guided heads look at where each word is said: without it, finding that out takes hours."""
     where = torch.arange(heard.shape[1], device=heard.device)
     places = places[..., None]
@@ -284,7 +290,7 @@ class Run:
         """Learn from one step's examples; return its losses."""
         self.optimizer.zero_grad()
         n = sum(len(part.rows) for part in parts)
-        told = sum(self.pool.map(partial(self._share, phase, n), parts))
+        told = reduce(add, self.pool.map(partial(self._share, phase, n), parts))
         nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate(phase, at)
@@ -298,7 +304,7 @@ class Run:
         """Add the gradients of a part of a step's n examples; return its share of the losses."""
         written, told = losses(self.learner, part.to(self.device), phase)
         share = len(part.rows) / n
-        ((written + phase.helper * told) * share).backward()
+        ((written + phase.helper * told) * share).backward()  # type: ignore[no-untyped-call]
         return torch.stack([written.detach(), told.detach()]) * share
 
 
@@ -322,7 +328,8 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)  # of each part; sharing out every small product costs more than it saves
     torch.set_float32_matmul_precision("high")
-    torch.multiprocessing.set_sharing_strategy("file_system")  # a file descriptor for every tensor would be too many
+    # A file descriptor for every tensor would be too many.
+    torch.multiprocessing.set_sharing_strategy("file_system")  # type: ignore[no-untyped-call]
     composer = Composer(Store(given.data or given.folder / "data"))
     run, first = Run(given.folder, given.device, given.threads), 0
     for phase in PHASES:

@@ -79,7 +79,8 @@ def spoken(line: str, voice: Voice) -> Samples:
     wav = subprocess.run(command, input=line.encode(), capture_output=True, check=True).stdout  # noqa: S603
     # A 44-byte header (its lengths are not filled in on a pipe), then 16-bit mono at the rate that it states.
     rate = int.from_bytes(wav[24:28], "little")
-    samples = np.frombuffer(wav[44 : 44 + (len(wav) - 44) // 2 * 2], dtype="<i2").astype(np.float32) / 32_768
+    sound = wav[44 : 44 + (len(wav) - 44) // 2 * 2]
+    samples = np.frombuffer(sound, dtype="<i2").astype(np.float32) / np.float32(32_768)
     return trimmed(resampled(samples, rate))
 
 

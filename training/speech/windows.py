@@ -110,7 +110,9 @@ class Composer:
         self, draw: np.random.Generator, n: int, limit: int, *, masks: bool = True
     ) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
         """Return frames of up to n lines, one after the other, with what is said from when to when."""
-        parts, said, at = [], [], 0
+        parts: list[np.ndarray] = []
+        said: list[tuple[str, float, float]] = []
+        at = 0
         for _ in range(n):
             one = self.store.draw("plain" if draw.random() < _PLAIN_SHARE else "en", draw)
             gap = int(draw.exponential(40)) if parts else 0

@@ -71,7 +71,8 @@ def zero_shot(vision: Vision) -> tuple[float, float, list[str]]:
 
 def _prompt_vector(vision: Vision, name: str) -> np.ndarray:
     mean = vision.embed_texts(unseen_prompts(name)).mean(axis=0)
-    return mean / np.linalg.norm(mean)
+    vector: np.ndarray = mean / np.linalg.norm(mean)
+    return vector
 
 
 def by_category(vision: Vision) -> dict[str, tuple[float, float, float]]:

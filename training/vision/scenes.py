@@ -184,10 +184,10 @@ def _background(kind: str, size: tuple[int, int], rng: np.random.Generator) -> I
         )
     if kind == "outdoors":
         draw.rectangle((0, 0, size[0], line), fill=(130 + int(rng.integers(60)), 195, 240))
-        x = np.arange(0, size[0] + 8, 8)
-        hills = line - size[1] * 0.08 * (1 + np.sin(x / size[0] * 7 + rng.uniform(0, 6)))
+        across = np.arange(0, size[0] + 8, 8)
+        hills = line - size[1] * 0.08 * (1 + np.sin(across / size[0] * 7 + rng.uniform(0, 6)))
         draw.polygon(
-            [(0, size[1]), *zip(x.tolist(), hills.tolist(), strict=True), (size[0], size[1])], fill=(80, 150, 75)
+            [(0, size[1]), *zip(across.tolist(), hills.tolist(), strict=True), (size[0], size[1])], fill=(80, 150, 75)
         )
     return canvas
 

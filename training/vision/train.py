@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -141,23 +141,27 @@ class Anchors(nn.Module):
 class Pupil(nn.Module):
     """The open_clip model with its anchors, and with a vocabulary of only the tokens that captions have."""
 
+    clip: Any  # open_clip publishes no types
+    row_of: torch.Tensor
+
     def __init__(self, clip: nn.Module, tokens: np.ndarray, n_things: int) -> None:
         super().__init__()
-        width = clip.token_embedding.weight.shape[1]
         self.clip = clip
-        self.anchors = Anchors(n_things, clip.text_projection.shape[1])
-        rows = np.zeros(clip.vocab_size, dtype=np.int64)
+        width = self.clip.token_embedding.weight.shape[1]
+        self.anchors = Anchors(n_things, self.clip.text_projection.shape[1])
+        rows = np.zeros(self.clip.vocab_size, dtype=np.int64)
         rows[tokens] = np.arange(len(tokens))
         self.register_buffer("row_of", torch.from_numpy(rows), persistent=False)
-        clip.token_embedding = nn.Embedding(len(tokens), width)
-        nn.init.normal_(clip.token_embedding.weight, std=0.02)
+        self.clip.token_embedding = nn.Embedding(len(tokens), width)
+        nn.init.normal_(self.clip.token_embedding.weight, std=0.02)
 
     def texts(self, ids: torch.Tensor) -> torch.Tensor:
         """Return what `encode_text` would, for sentences cut at the longest of them."""
         clip, n = self.clip, int((ids > 0).sum(1).max())
         x = clip.token_embedding(self.row_of[ids[:, :n]]) + clip.positional_embedding[:n]
         x = clip.ln_final(clip.transformer(x, attn_mask=clip.attn_mask[:n, :n]))
-        return x[torch.arange(len(ids)), ids.argmax(dim=-1)] @ clip.text_projection
+        texts: torch.Tensor = x[torch.arange(len(ids)), ids.argmax(dim=-1)] @ clip.text_projection
+        return texts
 
 
 def _model(side: int) -> nn.Module:
@@ -166,7 +170,8 @@ def _model(side: int) -> nn.Module:
     config = json.loads((STARTER / CONFIG).read_text())["model_cfg"]
     config["vision_cfg"]["image_size"] = side
     torch.manual_seed(5)
-    return open_clip.CLIP(**config).to(memory_format=torch.channels_last)
+    clip: nn.Module = open_clip.CLIP(**config).to(memory_format=torch.channels_last)
+    return clip
 
 
 def _grown(state: dict[str, torch.Tensor], side: int) -> dict[str, torch.Tensor]:
@@ -222,7 +227,8 @@ class _Lessons:
 
     def tokens(self) -> np.ndarray:
         """Return every token that a caption can have, ascending."""
-        return self.tokenizer(self.writer.vocabulary()).flatten().unique().numpy()
+        tokens: np.ndarray = self.tokenizer(self.writer.vocabulary()).flatten().unique().numpy()
+        return tokens
 
     def lesson(self, rows: np.ndarray, side: int, rng: np.random.Generator) -> Lesson:
         """Return one step's pictures and captions."""
@@ -267,7 +273,7 @@ def train(work: Path, stage: Stage, of: _Lessons, *, init: Path | None, stop_aft
             group["lr"] = stage.rate_at(step)
         loss = _loss(model, of.lesson(next(batches), stage.side, rng))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
@@ -288,7 +294,8 @@ def _loss(model: Pupil, lesson: Lesson) -> torch.Tensor:
         images, texts = model.clip.encode_image(lesson.pictures), model.texts(lesson.ids)
     images, texts, scale = images.float(), texts.float(), model.clip.logit_scale.exp().clamp(max=50)
     anchored = model.anchors(images, lesson.shown, scale) + model.anchors(texts, lesson.named, scale)
-    return contrast(images, texts, scale, lesson.fits) + anchored
+    loss: torch.Tensor = contrast(images, texts, scale, lesson.fits) + anchored
+    return loss
 
 
 def _kept(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, tokens: np.ndarray, step: int) -> None:
@@ -356,14 +363,15 @@ def main() -> None:
     if options.draw_only:
         scenes(options.work, options.scenes)
         return
-    of, init = lessons(options.work, options.scenes), None
+    of = lessons(options.work, options.scenes)
+    init: Path | None = None
     for stage in STAGES:
         stage = replace(stage, n_steps=round(stage.n_steps * options.share))
         init = train(options.work, stage, of, init=init, stop_after=options.seconds)
         if init is None:
             print("Time is up; the same command goes on from here.")
             return
-    export(init, options.out)
+    export(cast("Path", init), options.out)  # STAGES is not empty
     fill_reference(options.out)
     write_sums(options.out, {name: sha256_of(options.out / name) for name in (CONFIG, CHECKPOINT, REFERENCE)})
 

@@ -14,6 +14,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from console.api import health
+from console.celery import app as celery_app
 from moderation.gate import door as gate
 from policies import live as live_policies
 
@@ -77,7 +78,7 @@ def test_readyz_is_503_while_the_gate_is_stale(client: Client, monkeypatch: pyte
 
 @pytest.mark.usefixtures("_ready")
 def test_readyz_is_503_while_the_broker_is_away(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health.celery_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(celery_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
     status, checks = _checks(client)
     assert status == 503
     assert [name for name, check in checks.items() if not check["ok"]] == ["broker"]
@@ -134,7 +135,7 @@ def test_metrics_answers_this_machine_with_counters_and_what_waits(client: Clien
         {"REMOTE_ADDR": ""},
     ],
 )
-def test_metrics_is_not_public(client: Client, headers: dict[str, str]) -> None:
+def test_metrics_is_not_public(client: Client, headers: dict[str, Any]) -> None:
     assert client.get("/metrics", **headers).status_code == 404
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http.multipartparser import MultiPartParser
 from django.test import RequestFactory
@@ -68,7 +70,7 @@ def server() -> Iterator[Server]:
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the waits between tries; none is really waited for."""
     waits: list[float] = []
-    monkeypatch.setattr(client_module.time, "sleep", waits.append)
+    monkeypatch.setattr(time, "sleep", waits.append)
     return waits
 
 
@@ -138,5 +140,7 @@ def test_a_form_carries_fields_and_files_whole(server: Server, api: Client, tmp_
     parser = MultiPartParser(request.META, request, [MemoryFileUploadHandler(request)], "utf-8")
     fields, files = parser.parse()
     assert (fields["external_id"], fields["caption"]) == ("é", "two\nlines")
-    assert (files["media"].name, files["media"].content_type) == ("a clip.mp4", "video/mp4")
-    assert files["media"].read() == clip.read_bytes()
+    media = files["media"]
+    assert isinstance(media, UploadedFile)
+    assert (media.name, media.content_type) == ("a clip.mp4", "video/mp4")
+    assert media.read() == clip.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -123,7 +124,7 @@ def test_the_same_picture_is_the_same_file_every_time(tmp_path: Path) -> None:
 
 
 def test_without_espeak_the_committed_sample_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     spoken = sound.speech("Any words at all", "en")
     assert len(spoken) > sound.RATE
     assert 0.05 < float(np.abs(spoken).max()) <= 1.0

@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from console.demo import start
+from console.demo.embedded import servers_in
 from console.demo.supervisor import Program, Supervisor
 from tests.support.places import ROOT
 
@@ -77,7 +78,7 @@ def test_the_next_free_port_is_taken_where_none_was_asked_for(
 
 def test_a_full_disk_is_noticed_before_anything_starts(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(start.shutil, "disk_usage", lambda _: usage(10**9, 10**9, 5 * 2**20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 5 * 2**20))
     with pytest.raises(start.StartError, match="Only 5 MB are free"):
         start._check_disk(var)
 
@@ -106,7 +107,7 @@ def test_servers_of_ones_own_are_used_and_none_started(var: Path, monkeypatch: p
     assert start._servers(var) is None
     environment = start._environment(place, None)
     assert environment["DATABASE_URL"] == "postgresql://db.example.org/x"
-    beside_redis = start._environment(place, start.servers_in(var))
+    beside_redis = start._environment(place, servers_in(var))
     assert "DATABASE_OWNER_URL" not in beside_redis, "the embedded server's owner owns nothing of another server"
     assert "CELERY_BROKER_URL" not in environment
 
@@ -187,7 +188,8 @@ def test_a_data_folder_of_an_earlier_start_is_closed_to_others(var: Path) -> Non
 def _url_on_screen(demo: psutil.Popen, out: Path) -> str:
     for _ in range(3000):
         if "Ctrl-C stops all" in out.read_text():
-            return re.findall(r"Console +(\S+)/", out.read_text())[0]
+            url: str = re.findall(r"Console +(\S+)/", out.read_text())[0]
+            return url
         try:
             demo.wait(timeout=0.1)
         except psutil.TimeoutExpired:
@@ -197,5 +199,5 @@ def _url_on_screen(demo: psutil.Popen, out: Path) -> str:
 
 
 def _servers_of(var: Path) -> list[psutil.Process]:
-    pids = start.servers_in(var).pids().values()
+    pids = servers_in(var).pids().values()
     return [psutil.Process(pid) for pid in pids]

@@ -74,14 +74,24 @@ def test_a_dead_process_is_started_again_and_said_so(watched: Watched, monkeypat
     running = watched.start(python("worker", SLEEP))
     before = running.pids()["worker"]
     psutil.Process(before).kill()
-    until(lambda: (running.tick(), running.pids().get("worker", before))[1] != before)
+
+    def is_another() -> bool:
+        running.tick()
+        return running.pids().get("worker", before) != before
+
+    until(is_another)
     assert watched.said[0].startswith("worker was ended by SIGKILL; it is started again")
 
 
 def test_a_process_that_keeps_dying_waits_longer_each_time(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor_module, "BACKOFF_SECONDS", (0, 0, 30))
     running = watched.start(python("broken", "raise SystemExit(3)"))
-    until(lambda: (running.tick(), running.n_deaths("broken"))[1] == 3)
+
+    def has_died_thrice() -> bool:
+        running.tick()
+        return running.n_deaths("broken") == 3
+
+    until(has_died_thrice)
     for _ in range(5):
         running.tick()
     assert running.n_deaths("broken") == 3

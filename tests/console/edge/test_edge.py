@@ -12,7 +12,6 @@ from django.conf import settings as configured
 from django.test import Client
 from pytest_django import Settings
 
-from console.edge import callers
 from console.edge.callers import RECENT_SECONDS, RecentCallers, caller_known
 from console.edge.health import Health, is_health
 from tests.support import scenes
@@ -113,7 +112,7 @@ def test_who_may_not_open_the_page_sends_no_large_bodies(editor: Client) -> None
 
 def test_a_caller_is_known_for_a_moment_at_one_address_and_by_a_key_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(callers.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     recent = RecentCallers()
     sent = asked(REQUEST_METHOD="POST", PATH_INFO="/api/v1/items", HTTP_AUTHORIZATION="Api-Key a.b")
     assert not recent.knows(sent)

@@ -136,7 +136,7 @@ def test_a_settled_stretch_is_not_settled_twice(client: Client) -> None:
 
 
 def _with_factor(user: User) -> str:
-    secret = generate_totp_secret()
+    secret: str = generate_totp_secret()
     TOTP.activate(user, secret)
     return secret
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from moderation.decisions.clearances import clearances_expire
+from moderation.detection.types import Finding
 from moderation.gate.media_urls import Part, reviewer_url
 from moderation.models import AuditEvent, Clearance, Item, Job
 from moderation.reports.reporters import reporter_register
@@ -80,7 +81,7 @@ def test_a_restricted_job_opened_and_a_list_that_shows_its_item_are_looks(restri
 
 def test_media_of_a_restricted_item_handed_out_are_a_look(ready: None, senior: User) -> None:
     file = scenes.stored(b"opaque bytes of no meaning" * 5)
-    finding = scenes.Finding("terms", "1", "child_safety", 0.5, {"field": "caption", "span": [0, 3], "text": "zzq"})
+    finding = Finding("terms", "1", "child_safety", 0.5, {"field": "caption", "span": [0, 3], "text": "zzq"})
     job = scenes.job_open("opaque-2", caption="zzq", findings=[finding], media=file)
     browser = signed_in(senior)
     for start in (0, 5, 10):

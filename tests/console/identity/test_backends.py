@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from pytest_django import DjangoAssertNumQueries
 
@@ -35,4 +36,5 @@ def test_nobody_else_may_anything(ready: None) -> None:
 
 def test_it_signs_nobody_in(ready: None) -> None:
     scenes.person("reviewer", "rev")
-    assert PermissionBackend().authenticate(None, username="rev", password=scenes.PASSWORD) is None
+    backend: BaseBackend = PermissionBackend()
+    assert backend.authenticate(None, username="rev", password=scenes.PASSWORD) is None

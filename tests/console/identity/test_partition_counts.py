@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from moderation.banks.matches import match_judge
 from moderation.campaigns.service import campaign_admit, campaign_apply
+from moderation.detection.types import Finding
 from moderation.evidence import store as evidence_store
 from moderation.exceptions import CampaignInvalid
 from moderation.live import campaigns as live_campaigns
@@ -24,6 +25,7 @@ from moderation.simulation import queries as simulation_queries
 from policies.choices import Outcome
 from policies.models import PolicyVersion, VersionState
 from tests.support import acts, policy_scenes, scenes
+from tests.support.decisions import decision_of
 from tests.support.sign_in import signed_in
 
 
@@ -48,7 +50,7 @@ def restrict(item: Item) -> None:
         decided_by="test",
         category="child_safety",
         evidence_digest="f" * 64,
-        policy_version=item.current_decision.policy_version,
+        policy_version=decision_of(item).policy_version,
         supersedes=item.current_decision,
     )
     item.refresh_from_db()
@@ -80,9 +82,7 @@ def test_audit_names_a_restricted_item_that_was_admitted_to_a_campaign(ready: No
 def test_audit_names_a_restricted_item_whose_match_was_judged(ready: None) -> None:
     entry = acts._entry()
     where = {"bank": entry.bank.slug, "entry": str(entry.key), "algorithm": "pdq", "distance": 3, "role": "cover"}
-    item = scenes.item_judged(
-        "hidden-7", findings=[scenes.Finding("hashes", "1", "violence", 1.0, where, Outcome.HOLD)]
-    )
+    item = scenes.item_judged("hidden-7", findings=[Finding("hashes", "1", "violence", 1.0, where, Outcome.HOLD)])
     match_judge(actor=scenes.person("senior"), entry_key=str(entry.key), item=item, is_right=True)
     restrict(item)
     analyst = signed_in(scenes.person("analyst"))
@@ -173,7 +173,7 @@ def test_a_shadows_agreement_does_not_count_it(ready: None) -> None:
     PolicyVersion.objects.filter(pk=version.pk).update(state=VersionState.SHADOW)
     for item, category in ((hidden, "child_safety"), (beside, "harassment")):
         ShadowVerdict.objects.create(
-            item=item, decision=item.current_decision, version=version, outcome=Outcome.BLOCK, category=category
+            item=item, decision=decision_of(item), version=version, outcome=Outcome.BLOCK, category=category
         )
     analyst = signed_in(scenes.person("analyst"))
     context = analyst.get(reverse("policy_page", args=[version.number])).context
@@ -188,7 +188,7 @@ def _run(client: Client, number: int, **given: str) -> SimulationRun:
     data = {"since": str(today - timedelta(days=3)), "until": str(today), **given}
     answer = client.post(reverse("simulation_start", args=[number]), data)
     assert answer.status_code == 302, answer.content.decode()[-2000:]
-    return SimulationRun.objects.get(key=answer.url.rstrip("/").rpartition("/")[2])
+    return SimulationRun.objects.get(key=answer.headers["Location"].rstrip("/").rpartition("/")[2])
 
 
 def test_a_simulation_does_not_count_it(ready: None) -> None:
@@ -197,9 +197,7 @@ def test_a_simulation_does_not_count_it(ready: None) -> None:
         caption=f"{scenes.OPAQUE} and more",
         creator="creator-9",
         region="IS",
-        findings=[
-            scenes.Finding("terms", "1", "child_safety", 0.5, {"field": "caption", "span": [0, 3], "text": "zzq"})
-        ],
+        findings=[Finding("terms", "1", "child_safety", 0.5, {"field": "caption", "span": [0, 3], "text": "zzq"})],
     )
     scenes.item_judged("beside-1", region="GB")
     editor = signed_in(scenes.person("policy-editor"))
@@ -217,9 +215,7 @@ def test_two_simulations_side_by_side_do_not_give_it_by_subtraction(ready: None)
         "hidden-9",
         caption=f"{scenes.OPAQUE} and more",
         creator="creator-9",
-        findings=[
-            scenes.Finding("terms", "1", "child_safety", 0.5, {"field": "caption", "span": [0, 3], "text": "zzq"})
-        ],
+        findings=[Finding("terms", "1", "child_safety", 0.5, {"field": "caption", "span": [0, 3], "text": "zzq"})],
     )
     scenes.job_open("beside-1")
     editor_user = scenes.person("policy-editor")
@@ -251,8 +247,8 @@ def test_a_slider_does_not_count_it(ready: None) -> None:
         creator="creator-9",
         region="IS",
         findings=[
-            scenes.Finding("terms", "1", "child_safety", 0.5, {"field": "caption", "span": [0, 3], "text": "zzq"}),
-            scenes.Finding("terms", "1", "harassment", 0.41, {"field": "caption", "span": [0, 3], "text": "zzq"}),
+            Finding("terms", "1", "child_safety", 0.5, {"field": "caption", "span": [0, 3], "text": "zzq"}),
+            Finding("terms", "1", "harassment", 0.41, {"field": "caption", "span": [0, 3], "text": "zzq"}),
         ],
     )
     scenes.item_judged("beside-1", region="GB")

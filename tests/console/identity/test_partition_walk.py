@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from difflib import unified_diff
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -24,6 +25,7 @@ from moderation.banks.matches import match_judge
 from moderation.banks.service import NewEntry, bank_add_entries, bank_upsert
 from moderation.calibration.service import scores_summarise
 from moderation.decisions.basis import basis_of
+from moderation.detection.types import Finding
 from moderation.emergency.service import emergency_term_add
 from moderation.evidence import store as evidence_store
 from moderation.live import campaigns as live_campaigns
@@ -35,14 +37,14 @@ from moderation.reports.service import report_file
 from moderation.review.leases import job_claim, job_decide
 from moderation.simulation import queries as simulation_queries
 from moderation.simulation.service import simulation_start
-from moderation.verdict.routing import RESTRICTED_QUEUE
-from policies.choices import Outcome
+from policies.choices import RESTRICTED_QUEUE, Outcome
 from policies.models import PolicyVersion, VersionState
 from policies.replay.population import Filter
 from policies.services.drafts import version_copy
 from policies.services.versions import version_approve, version_stage, version_submit
 from tests.support import acts, flagged, scenes
 from tests.support.access_table import TABLE
+from tests.support.decisions import decision_of
 from tests.support.sign_in import signed_in
 
 OUTSIDERS = ("reviewer", "policy-editor", "policy-approver", "analyst")
@@ -107,7 +109,7 @@ def verdict(item: Item, category: str) -> None:
     """Let the shadow say something else of an item."""
     version = PolicyVersion.objects.get(state=VersionState.SHADOW)
     ShadowVerdict.objects.create(
-        item=item, decision=item.current_decision, version=version, outcome=Outcome.BLOCK, category=category
+        item=item, decision=decision_of(item), version=version, outcome=Outcome.BLOCK, category=category
     )
 
 
@@ -118,15 +120,15 @@ def hide(people: dict[str, User]) -> None:
     where = {"bank": "walk-bank", "entry": key, "algorithm": "pdq", "distance": 3, "role": "cover"}
     caption = {"field": "caption", "span": [0, 3], "text": "zzq"}
     findings = [
-        scenes.Finding("terms", "1", flagged.SECOND, 0.5, caption),
-        scenes.Finding("terms", "1", "harassment", 0.41, caption),
+        Finding("terms", "1", flagged.SECOND, 0.5, caption),
+        Finding("terms", "1", "harassment", 0.41, caption),
     ]
     job = scenes.job_open(
         HIDDEN, caption=f"{scenes.OPAQUE} and more", creator="creator-9", region="IS", findings=findings
     )
     item = Item.objects.get(pk=job.item_id)
     assert item.is_restricted
-    match = scenes.Finding("hashes", "1", "violence", 0.6, where, Outcome.ESCALATE)
+    match = Finding("hashes", "1", "violence", 0.6, where, Outcome.ESCALATE)
     scenes.judged_again(item, [*findings, match], stage=DecisionStage.DEEP)
     scenes.dead_letter(item, error="OpaqueError")
     message_add(topic="moderation.tasks.item_examine", item=item, queue="deep.io", rank_at=now - timedelta(hours=1))
@@ -148,16 +150,18 @@ def decide(senior: User, item: Item) -> None:
     """Let a senior decide the hidden item: that counts as a decision of today, and as time that a job took."""
     job = job_claim(actor=senior, queue_slugs=[RESTRICTED_QUEUE], now=timezone.now())
     assert job is not None
+    seen = basis_of(senior, pk=job.item_id)
+    assert seen is not None
     job_decide(
         actor=senior, job_key=str(job.key), lease_token=str(job.lease_token), outcome=Outcome.BLOCK, category="harassment",
-        expected_decision=basis_of(senior, pk=job.item_id).token, note="a test", min_age=0, territories=(), now=timezone.now(),
+        expected_decision=seen.token, note="a test", min_age=0, territories=(), now=timezone.now(),
     )  # fmt: skip
 
 
 def runs(editor: User) -> list[str]:
     """Simulate the shadow twice, and return the keys."""
     now, version = timezone.now(), PolicyVersion.objects.get(state=VersionState.SHADOW)
-    asked = {
+    asked: dict[str, Any] = {
         "actor": editor,
         "draft": version,
         "since": now - timedelta(days=2),

@@ -151,7 +151,7 @@ def test_an_old_session_and_the_password_do_not_give_the_second_factor(page: str
     answer = thief.post(reverse("mfa_generate_recovery_codes"), {}) if page == "generate" else None
     answer = answer or thief.get(reverse(f"mfa_{page}_recovery_codes"))
     assert answer.headers["Location"].startswith(reverse("mfa_reauthenticate"))
-    assert RecoveryCodes(person.authenticator_set.get(type="recovery_codes")).get_unused_codes() == codes
+    assert RecoveryCodes(Authenticator.objects.get(user=person, type="recovery_codes")).get_unused_codes() == codes
 
 
 @pytest.mark.parametrize("role", ["senior", "reviewer"])
@@ -212,7 +212,7 @@ def test_recovery_codes_of_a_former_one_are_gone_with_the_next() -> None:
         user=senior, type="totp"
     ).delete()  # an administrator took off the one, and left the codes
     enrol(sign_in(senior))
-    present = RecoveryCodes(senior.authenticator_set.get(type="recovery_codes")).get_unused_codes()
+    present = RecoveryCodes(Authenticator.objects.get(user=senior, type="recovery_codes")).get_unused_codes()
     assert len(present) == 10
     assert not set(former) & set(present)
 

@@ -18,6 +18,7 @@ from console.pages.home.context import today
 from moderation.audit.log import audit_write
 from moderation.banks.service import NewEntry, bank_add_entries, bank_upsert
 from moderation.campaigns.queries import campaign_page, campaigns_counted
+from moderation.detection.types import Finding
 from moderation.items import visibility
 from moderation.jobs.opening import job_open
 from moderation.models import Campaign, CampaignMember, Decision, Item, Job, Queue, ScoreWeek, ShadowVerdict
@@ -30,6 +31,7 @@ from policies.live import active_policy
 from policies.models import Category, PolicyVersion
 from tests.support import flagged, scenes
 from tests.support.access_table import TABLE
+from tests.support.decisions import decision_of
 from tests.support.owner import owner
 from tests.support.sign_in import signed_in
 
@@ -48,7 +50,7 @@ def category(request: pytest.FixtureRequest, db: None) -> str:
 def item(category: str) -> Item:
     """Return an item of the partition that has left a trace wherever an item can, with an ordinary one beside it."""
     scenes.job_open("beside-1", creator="creator-9")
-    finding = scenes.Finding("terms", "1", category, 0.5, {"field": "caption", "span": [0, 3], "text": "zzq"})
+    finding = Finding("terms", "1", category, 0.5, {"field": "caption", "span": [0, 3], "text": "zzq"})
     media = scenes.stored(b"opaque bytes", mime="image/png")
     hidden = scenes.item_judged(
         HIDDEN, caption=f"{scenes.OPAQUE} and more", findings=[finding], creator="creator-9", kind=ItemKind.IMAGE, media=media
@@ -164,7 +166,7 @@ def test_a_shadows_verdicts_of_it_are_not_told(item: Item, category: str) -> Non
         (other, Outcome.BLOCK, "hate"),
     ):
         ShadowVerdict.objects.create(
-            item=of, decision=of.current_decision, version=version, outcome=outcome, category=named
+            item=of, decision=decision_of(of), version=version, outcome=outcome, category=named
         )
     told = [verdict.category for verdict in visibility.verdicts_visible(scenes.person("analyst"))]
     assert told == ["hate"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from console.pages.evidence import (
@@ -103,7 +105,10 @@ def test_reasons_carry_score_and_threshold_or_their_own_detail() -> None:
 
 
 def test_thresholds_come_from_reasons_where_the_policy_cannot_be_read() -> None:
-    reasons = [{"category": "hate", "rule": "escalate.hate", "threshold": 0.6}, {"category": "", "threshold": None}]
+    reasons: list[dict[str, Any]] = [
+        {"category": "hate", "rule": "escalate.hate", "threshold": 0.6},
+        {"category": "", "threshold": None},
+    ]
     assert levels_in(reasons) == {"hate": [("escalate", 0.6)]}
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -33,6 +32,7 @@ from policies.live import active_policy
 from tests.support import scenes
 from tests.support.campaign_captions import CAPTION
 from tests.support.people import seen
+from tests.support.responses import Response
 from tests.support.sign_in import signed_in
 
 HTMX = {"HX-Request": "true"}
@@ -129,7 +129,7 @@ class Page:
     decides: str
     hidden: dict[str, str]
 
-    def send(self, *, htmx: bool = False, hidden: dict[str, str] | None = None, **fields: str) -> HttpResponse:
+    def send(self, *, htmx: bool = False, hidden: dict[str, str] | None = None, **fields: str) -> Response:
         data = {"outcome": "1", "category": "harassment", "note": NOTE, "min_age": "16", "territories": "DE, FR"}
         return self.browser.post(
             self.decides, data | (self.hidden if hidden is None else hidden) | fields, headers=HTMX if htmx else None

@@ -269,7 +269,7 @@ def test_what_it_runs_as_is_said_without_a_secret(deployment: dict[str, str]) ->
         password = (
             psycopg.conninfo.conninfo_to_dict(deployment[name]).get("password") if name == "DATABASE_URL" else None
         )
-        assert (password or deployment[name]) not in done.stdout
+        assert str(password or deployment[name]) not in done.stdout
 
 
 # --- beside a demo -------------------------------------------------------------------------------------------------

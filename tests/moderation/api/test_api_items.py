@@ -19,6 +19,7 @@ from pytest_django.fixtures import Settings
 
 from console.models import SCOPES, ApiKey
 from moderation.api import uploads, views
+from moderation.intake.submit import item_submit
 from moderation.models import AuditEvent, Creator, Item, MediaFile, Report
 from policies import live as live_policies
 from policies.errors import PolicyUnavailable
@@ -245,7 +246,7 @@ def test_a_refused_upload_never_removes_a_file_that_another_is_about_to_use(
 ) -> None:
     """Two uploads of the same new bytes: the first stored the file and is refused while the second is under way."""
     second_is_in, first_is_done = threading.Event(), threading.Event()
-    real = views.item_submit
+    real = item_submit
 
     def slow(**kwargs: Any) -> Any:
         if kwargs["submission"].external_id == "first":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -35,9 +37,7 @@ def monday(now: datetime) -> date:
     return (now - timedelta(days=now.weekday())).date()
 
 
-def judged(
-    external_id: str, score: float, *, language: str = "en", now: datetime | None = None, **kwargs: object
-) -> Item:
+def judged(external_id: str, score: float, *, language: str = "en", now: datetime | None = None, **kwargs: Any) -> Item:
     finding = scenes.hit("nobody likes you", CAPTION, score=score)
     findings = kwargs.pop("findings", [finding])
     return scenes.item_judged(
@@ -48,7 +48,7 @@ def judged(
         creator=f"by-{external_id}",
         now=now,
         **kwargs,
-    )  # type: ignore[arg-type]
+    )
 
 
 def decided(
@@ -60,7 +60,7 @@ def decided(
     job = job_claim(actor=reviewer, now=min(claimed_at, now))
     assert job is not None
     assert job.item_id == item.pk
-    given = {"category": category, "note": "said why"} if outcome else {"category": "", "note": ""}
+    given: dict[str, Any] = {"category": category, "note": "said why"} if outcome else {"category": "", "note": ""}
     job_decide(
         actor=reviewer, job_key=str(job.key), lease_token=str(job.lease_token), outcome=outcome, min_age=0,
         territories=(), now=now, expected_decision=seen(job.item), **given,
@@ -201,8 +201,15 @@ def test_the_database_refuses_a_malformed_week(db: None, wrong: dict[str, object
         ScoreWeek.objects.bulk_create([ScoreWeek(**{**given, **wrong})])
 
 
-def week(begins_on: date, histogram: list[int], n_looked: int, category: str = "hate", **labels: list[float]) -> None:
-    given = {"label_counts": [0] * 10, "label_harmful": [0] * 10, "label_scores": [0.0] * 10, **labels}
+def week(
+    begins_on: date, histogram: list[int], n_looked: int, category: str = "hate", **labels: Sequence[float]
+) -> None:
+    given: dict[str, Sequence[float]] = {
+        "label_counts": [0] * 10,
+        "label_harmful": [0] * 10,
+        "label_scores": [0.0] * 10,
+        **labels,
+    }
     ScoreWeek.objects.create(
         begins_on=begins_on, detector="terms", category=category, histogram=histogram, n_looked=n_looked,
         computed_at=timezone.now(), **given,

@@ -81,7 +81,7 @@ def test_a_new_start_of_the_server_reads_again_and_is_the_same_history() -> None
 
 
 @pytest.mark.parametrize("changes", [{"signs": "x"}, {"drawn": 2**60}, {"flushed": 2**60}])
-def test_other_signs_or_a_counter_that_went_back_are_another_history(changes: dict[str, object]) -> None:
+def test_other_signs_or_a_counter_that_went_back_are_another_history(changes: dict[str, Any]) -> None:
     now = history_now()
     assert now.after(replace(now, **changes)) is Continuity.OTHER
 
@@ -240,7 +240,8 @@ def test_banks_of_another_history_match_nothing_until_they_are_loaded(monkeypatc
     load: Callable[[], object] = follower._load
     monkeypatch.setattr(follower, "_load", lambda: 1 / 0)
     assert not follower.try_refresh()
-    assert follower.view.index is None
+    dropped = follower.view
+    assert dropped.index is None
     assert follower.is_stale
     monkeypatch.setattr(follower, "_load", load)
     follower.refresh()

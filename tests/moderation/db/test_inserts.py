@@ -75,7 +75,7 @@ def test_a_first_statement_over_a_connection_that_is_gone_is_asked_again() -> No
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     other.close()
-    connection.health_check_done = False  # as at the beginning of a request
+    connection.health_check_done = False  # type: ignore[attr-defined]  # as at the beginning of a request
     assert run_first("SELECT 1").fetchone() == (1,)
     assert run("SELECT pg_backend_pid()").fetchone()[0] != pid
 
@@ -83,7 +83,7 @@ def test_a_first_statement_over_a_connection_that_is_gone_is_asked_again() -> No
 @pytest.mark.django_db(transaction=True)
 def test_a_first_statement_that_is_wrong_is_not_asked_twice() -> None:
     run("SELECT 1")
-    connection.health_check_done = False
+    connection.health_check_done = False  # type: ignore[attr-defined]
     with pytest.raises(ProgrammingError):
         run_first("SELECT nothing_of_that_name")
     assert run_first("SELECT 1").fetchone() == (1,)

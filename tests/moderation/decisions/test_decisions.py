@@ -16,6 +16,7 @@ from moderation.models import Clearance, ClearanceRevision, Decision, Item, Job
 from moderation.verdict.judge import replay
 from policies.choices import Outcome
 from policies.live import active_policy
+from tests.support.decisions import decision_of
 from tests.support.judged_items import bank_match, machine
 from tests.support.owner import owner
 from tests.support.people import escalating_caption, person, ready, seen, text_item
@@ -59,7 +60,7 @@ def test_the_same_evidence_is_decided_once() -> None:
 
 def test_the_database_refuses_to_decide_the_same_evidence_twice_running() -> None:
     item = text_item("s-2")
-    first = item.current_decision
+    first = decision_of(item)
     with pytest.raises(IntegrityError, match="rests on the same evidence"), transaction.atomic():
         Decision.objects.create(
             item=item, outcome=Outcome.CLEAR, stage="deep", decided_by="x", evidence_digest=first.evidence_digest,
@@ -149,7 +150,7 @@ def test_only_a_senior_overturns() -> None:
 
 def test_a_senior_who_saw_an_older_decision_is_told() -> None:
     item, sue = text_item("o-2"), person("sue", "senior")
-    seen = str(item.current_decision.key)
+    seen = str(decision_of(item).key)
     overturn(sue, item)
     with pytest.raises(DecisionChanged):
         overturn(sue, item, expected_decision=seen)
@@ -173,7 +174,7 @@ def test_every_decision_can_be_replayed_from_what_it_stored() -> None:
     policy = active_policy()
     captions = ["Baking bread", escalating_caption(), escalating_caption("spam_scam"), ""]
     for n, caption in enumerate(captions):
-        decision = text_item(f"r-{n}", caption).current_decision
+        decision = decision_of(text_item(f"r-{n}", caption))
         again = replay(decision.evidence, policy)
         assert (again.outcome, again.decided_by, again.min_age if again.outcome.is_servable else 0) == (
             decision.outcome, decision.decided_by, decision.min_age,
@@ -228,7 +229,7 @@ def test_the_database_refuses_a_person_stage_without_a_person() -> None:
     with pytest.raises(IntegrityError, match="person_named"), transaction.atomic():
         Decision.objects.create(
             item=item, outcome=Outcome.BLOCK, stage="review", decided_by="x", evidence_digest="0" * 64,
-            policy_version=item.current_decision.policy_version, supersedes=item.current_decision,
+            policy_version=decision_of(item).policy_version, supersedes=item.current_decision,
         )  # fmt: skip
 
 
@@ -237,7 +238,7 @@ def test_decisions_form_one_chain() -> None:
     for supersedes in (None, item.current_decision):
         fields = {
             "item": item, "outcome": Outcome.BLOCK, "stage": "activation", "decided_by": "x", "evidence_digest": "0" * 64,
-            "policy_version": item.current_decision.policy_version, "supersedes": supersedes,
+            "policy_version": decision_of(item).policy_version, "supersedes": supersedes,
         }  # fmt: skip
         if supersedes is not None:
             Decision.objects.create(**fields)

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
+from pytest_django import Settings
 
 from moderation.deep import clip_files
 from moderation.intake.submit import Submission, UploadedMedia, item_submit
@@ -16,6 +18,7 @@ from moderation.tasks import item_examine
 from policies import live as policy_selectors
 from policies.choices import ItemKind, Outcome
 from tests.support.clips import clip, scene
+from tests.support.decisions import decision_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,7 +57,7 @@ def test_a_harmless_clip_is_held_and_then_cleared_by_the_deep_pass(tmp_path: Pat
     assert not Clearance.objects.exists()
     item = work(item)
     assert item.deep_state == DeepState.DONE
-    assert item.state == "restricted", item.current_decision.decided_by  # 13 and over: nobody listened to it
+    assert item.state == "restricted", decision_of(item).decided_by  # 13 and over: nobody listened to it
     assert Clearance.objects.get(item=item).is_granted
     assert OutboxMessage.objects.get(item=item).state == "done"
     assert {r.detector for r in DetectorResult.objects.all()} >= {"frames", "ocr"}
@@ -80,7 +83,7 @@ def test_a_known_picture_in_a_clip_blocks_it_with_time_and_distance(tmp_path: Pa
     finding = Finding.objects.get(item=item, detector="frames")
     assert finding.where["distance"] <= 31
     assert 900 <= finding.where["frame_ms"] <= 1_400
-    assert (item.state, item.current_decision.decided_by) == ("blocked", "hard.dangerous_acts")
+    assert (item.state, decision_of(item).decided_by) == ("blocked", "hard.dangerous_acts")
 
 
 def test_a_second_pass_over_the_same_file_runs_no_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +102,7 @@ def test_a_message_delivered_twice_decides_once(tmp_path: Path) -> None:
 
 
 def test_an_examination_that_always_fails_becomes_a_dead_letter_with_a_job_and_can_be_redriven(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_user_model, settings
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_user_model: type[User], settings: Settings
 ) -> None:
     settings.OUTBOX_MAX_ATTEMPTS = 2
     item = submit(clip(tmp_path / "e.mp4", [scene(4)]))
@@ -117,14 +120,14 @@ def test_an_examination_that_always_fails_becomes_a_dead_letter_with_a_job_and_c
         actor=django_user_model.objects.create_user("ana"), message_key=str(message.key), now=timezone.now()
     )
     assert work(item).state == "restricted"
-    assert item.current_decision.outcome == Outcome.RESTRICT
+    assert decision_of(item).outcome == Outcome.RESTRICT
 
 
-def test_a_clip_that_cannot_be_decoded_ends_with_a_person(tmp_path: Path, settings) -> None:
+def test_a_clip_that_cannot_be_decoded_ends_with_a_person(tmp_path: Path, settings: Settings) -> None:
     whole = clip(tmp_path / "f.mp4", [scene(1), scene(2)]).read_bytes()
     broken = tmp_path / "g.mp4"
     broken.write_bytes(whole[: len(whole) // 3])
     item = work(submit(broken))
     assert (item.state, item.deep_state) == ("held", DeepState.DONE)
-    assert item.current_decision.evidence["missing"]["frames"] == "failed"
+    assert decision_of(item).evidence["missing"]["frames"] == "failed"
     assert Job.objects.filter(item=item, queue__slug="unexamined").exists()

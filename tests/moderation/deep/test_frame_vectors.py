@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
+from moderation.detection.types import Finding
 from moderation.detection.vision.model import Vectors
 from moderation.live.frame_vectors import FrameVectors
 from moderation.models import ClipEmbedding, FrameEmbedding, Item
@@ -32,7 +34,7 @@ def unit(*values: float) -> Vectors:
     return vector / np.linalg.norm(vector)
 
 
-def looked_at(name: str, vectors: Sequence[Vectors], model: str = MODEL, **kwargs: object) -> Item:
+def looked_at(name: str, vectors: Sequence[Vectors], model: str = MODEL, **kwargs: Any) -> Item:
     """Return an item whose frames were embedded."""
     media = scenes.stored(name.encode() * 20)
     item = scenes.item_judged(name, kind=ItemKind.VIDEO, media=media, duration_ms=9_000, **kwargs)
@@ -101,7 +103,7 @@ def test_an_upload_of_the_same_file_is_alike_and_one_that_was_not_looked_at_is_u
 def test_the_restricted_partition_never_shows(role: str) -> None:
     item = looked_at("one", [unit(1)])
     opaque = scenes.OPAQUE
-    finding = scenes.Finding("terms", "1", "child_safety", 0.5, {"field": "caption", "text": opaque})
+    finding = Finding("terms", "1", "child_safety", 0.5, {"field": "caption", "text": opaque})
     looked_at("hidden", [unit(1)], caption=f"{opaque} and more", findings=[finding])
     user = scenes.person(role)
     assert items_alike(user, item) == []

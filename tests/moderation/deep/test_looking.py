@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from PIL import Image
 
+from console.identity.roles import roles_sync
 from moderation.detection.media.storage import save_upload
 from moderation.detection.vision.detector import VisionDetector
 from moderation.detection.vision.model import CHECKPOINT, STARTER
@@ -40,7 +41,7 @@ def _policy_that_looks(settings: Any) -> None:
     """Put a version in force that asks the vision model of clips."""
     settings.VISION_MODEL_PATH = ""
     call_command("policy_seed", verbosity=0)
-    scenes.roles_sync()
+    roles_sync()
     author, approver = scenes.person("policy-editor"), scenes.person("policy-approver")
     document = documents.load_yaml((SEEDS / "v1.yaml").read_text(encoding="utf-8"), SEEDS)
     document["detectors"]["video"]["not_used"].remove("vision")
@@ -88,6 +89,7 @@ def test_a_clip_that_shows_a_weapon_goes_to_people_at_the_right_second_and_its_t
     assert abs(finding.where["frame_ms"] - 1_300) <= 1_000
     assert abs(finding.where["until_ms"] - 3_900) <= 1_000
     assert cleared.state == "restricted", cleared.current_decision  # 13 and over: nobody listened to it
+    assert held.media is not None
     assert FrameEmbedding.objects.filter(sha256=held.media.sha256).count() >= 6
     assert ClipEmbedding.objects.count() == 2
 

@@ -7,20 +7,24 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from pytest_django import Settings
 
-from moderation.deep import examine, reruns
+from moderation.deep import reruns
 from moderation.detection.ocr.detector import OcrDetector
 from moderation.exceptions import RerunInvalid
 from moderation.live import onpath
+from moderation.live.detectors import detector_named
 from moderation.models import AuditEvent, Creator, DetectorRerun, DetectorResult, Item, MediaFile, OutboxMessage
 from moderation.outbox.promise import TOPIC_RERUN
 from moderation.outbox.queries import rerun_progress
 from policies import live as policy_selectors
 from tests.support.clips import clip, scene
+from tests.support.decisions import decision_of
 from tests.support.deep_work import open_messages, upload, work_off, work_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,7 +65,9 @@ def waiting() -> int:
     return OutboxMessage.objects.filter(topic=TOPIC_RERUN, state="pending").count()
 
 
-def test_it_runs_the_new_version_over_what_there_is_and_decides_again(tmp_path: Path, request) -> None:
+def test_it_runs_the_new_version_over_what_there_is_and_decides_again(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     item = upload(clip(tmp_path / "a.mp4", [scene(1), scene(2)]))
     work_off(item)
     request.getfixturevalue("new_version")
@@ -74,7 +80,7 @@ def test_it_runs_the_new_version_over_what_there_is_and_decides_again(tmp_path: 
     assert DetectorResult.objects.filter(detector="ocr", version="rapidocr-next").count() == 1
     work_off(item)
     item.refresh_from_db()
-    assert item.current_decision.evidence["versions"]["ocr"] == "rapidocr-next"
+    assert decision_of(item).evidence["versions"]["ocr"] == "rapidocr-next"
     assert reruns.reruns_advance(now=NOW + timedelta(seconds=60)) == 0
     rerun.refresh_from_db()
     assert (rerun.state, rerun.n_done) == ("done", 1)
@@ -99,7 +105,7 @@ def test_only_a_few_files_are_promised_ahead() -> None:
     assert reruns.reruns_advance(now=NOW + timedelta(seconds=30)) == 5
 
 
-def test_it_waits_while_live_work_is_late(settings) -> None:
+def test_it_waits_while_live_work_is_late(settings: Settings) -> None:
     settings.DEEP_PRESSURE_SECONDS = 60
     files(3)
     start()
@@ -130,7 +136,7 @@ def test_a_pause_stops_it_at_once_and_it_goes_on_where_it_was() -> None:
 def test_a_cancelled_run_leaves_the_rest_to_the_next() -> None:
     made = files(3)
     rerun = start()
-    version = examine.detector_named("ocr").version
+    version = detector_named("ocr").version
     DetectorResult.objects.create(sha256=made[0].sha256, detector="ocr", version=version, status="ok")
     reruns.rerun_cancel(actor="system", key=str(rerun.key), now=NOW)
     assert reruns.reruns_advance(now=NOW + timedelta(seconds=30)) == 0
@@ -141,7 +147,7 @@ def test_a_file_with_a_result_costs_nothing_and_counts_as_done(monkeypatch: pyte
     (file,) = files(1)
     rerun = start()
     reruns.reruns_advance(now=NOW + timedelta(seconds=5))
-    version = examine.detector_named("ocr").version
+    version = detector_named("ocr").version
     DetectorResult.objects.create(sha256=file.sha256, detector="ocr", version=version, status="ok")
     monkeypatch.setattr(OcrDetector, "run", lambda *_: pytest.fail("ran again"))
     message = OutboxMessage.objects.get(topic=TOPIC_RERUN)
@@ -151,7 +157,7 @@ def test_a_file_with_a_result_costs_nothing_and_counts_as_done(monkeypatch: pyte
     assert rerun.n_done == 1
 
 
-def test_a_file_that_fails_for_good_is_told_and_holds_up_nothing(settings) -> None:
+def test_a_file_that_fails_for_good_is_told_and_holds_up_nothing(settings: Settings) -> None:
     settings.OUTBOX_MAX_ATTEMPTS = 1
     files(1)
     rerun = start()
@@ -163,7 +169,7 @@ def test_a_file_that_fails_for_good_is_told_and_holds_up_nothing(settings) -> No
     assert rerun.state == "done"
 
 
-def test_a_run_of_a_version_that_is_no_longer_in_use_ends(request) -> None:
+def test_a_run_of_a_version_that_is_no_longer_in_use_ends(request: pytest.FixtureRequest) -> None:
     files(2)
     rerun = start()
     request.getfixturevalue("new_version")
@@ -172,7 +178,7 @@ def test_a_run_of_a_version_that_is_no_longer_in_use_ends(request) -> None:
     assert (rerun.state, waiting()) == ("cancelled", 0)
 
 
-def test_what_cannot_be_begun_says_why(django_user_model) -> None:
+def test_what_cannot_be_begun_says_why(django_user_model: type[User]) -> None:
     with pytest.raises(RerunInvalid, match="nothing to do"):
         start()
     files(1)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from console.identity.roles import roles_sync
 from moderation.detection.media.storage import save_upload
 from moderation.detection.speech.loading import STARTER as SPEECH_STARTER
 from moderation.detection.vision.model import CHECKPOINT
@@ -26,6 +27,7 @@ from policies.management.commands.policy_seed import SEEDS
 from policies.services import versions as version_services
 from tests.support import scenes
 from tests.support.clips import clip
+from tests.support.decisions import decision_of
 from tests.support.spoken import Samples, spoken
 from training.vision.scenes import draw_scene
 
@@ -49,7 +51,7 @@ HARMLESS = spoken("harmless")
 def _the_second_policy(settings: Any) -> None:
     """Put the seeded draft in force, under which speech, text in the picture and the picture itself are all required."""
     settings.VISION_MODEL_PATH = settings.WHISPER_MODEL_PATH = ""
-    scenes.roles_sync()
+    roles_sync()
     author, approver = scenes.person("policy-editor"), scenes.person("policy-approver")
     document = documents.load_yaml((SEEDS / "v2_draft.yaml").read_text(encoding="utf-8"), SEEDS)
     version = version_services.version_create(actor=author, document=document, number=1)
@@ -102,7 +104,7 @@ def reasons(item: Item) -> set[tuple[str, str]]:
 
 def test_what_is_said_alone_is_found_at_its_second(tmp_path: Path) -> None:
     item = examined(tmp_path, "said", sound=spoken("threat"))
-    assert (item.state, item.current_decision.decided_by) == ("held", "escalate.violence")
+    assert (item.state, decision_of(item).decided_by) == ("held", "escalate.violence")
     assert reasons(item) == {("violence", "speech")}
     at = [f.where for f in Finding.objects.filter(decision=item.current_decision, category="violence", score__gte=0.75)]
     assert any(abs(w["start_ms"] - 3_700) <= 1_000 and abs(w["end_ms"] - 6_200) <= 1_000 for w in at), at
@@ -110,7 +112,7 @@ def test_what_is_said_alone_is_found_at_its_second(tmp_path: Path) -> None:
 
 def test_what_is_written_alone_is_found_at_its_second(tmp_path: Path) -> None:
     item = examined(tmp_path, "written", words="buy drugs here cheap and fast")
-    assert (item.state, item.current_decision.decided_by) == ("held", "escalate.drugs")
+    assert (item.state, decision_of(item).decided_by) == ("held", "escalate.drugs")
     assert {source for category, source in reasons(item) if category == "drugs"} == {"ocr"}
     at = [f.where for f in Finding.objects.filter(decision=item.current_decision, category="drugs", score__gte=0.7)]
     assert any(abs(w["frame_ms"] - WRITTEN_AT) <= 1_000 for w in at), at
@@ -118,7 +120,7 @@ def test_what_is_written_alone_is_found_at_its_second(tmp_path: Path) -> None:
 
 def test_what_is_shown_alone_is_found_at_its_second(tmp_path: Path) -> None:
     item = examined(tmp_path, "shown", shows="gun")
-    assert (item.state, item.current_decision.decided_by) == ("held", "escalate.violence")
+    assert (item.state, decision_of(item).decided_by) == ("held", "escalate.violence")
     assert reasons(item) == {("violence", "vision")}
     found = Finding.objects.filter(decision=item.current_decision, detector="vision", category="violence").latest("pk")
     assert abs(found.where["frame_ms"] - SHOWN_AT) <= 1_000
@@ -126,5 +128,5 @@ def test_what_is_shown_alone_is_found_at_its_second(tmp_path: Path) -> None:
 
 def test_the_harmless_twin_is_cleared(tmp_path: Path) -> None:
     item = examined(tmp_path, "twin")
-    assert (item.state, item.current_decision.min_age) == ("cleared", 0), item.current_decision.reasons
-    assert not item.current_decision.evidence["missing"]
+    assert (item.state, decision_of(item).min_age) == ("cleared", 0), decision_of(item).reasons
+    assert not decision_of(item).evidence["missing"]

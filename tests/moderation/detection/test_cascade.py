@@ -26,7 +26,8 @@ from moderation.verdict.judge import could_change, judge
 from moderation.verdict.judgement import Context
 from policies.choices import DETECTORS, ItemKind, Outcome
 from policies.live import active_policy
-from tests.support.fake_detectors import SUBJECT, Fake, why
+from tests.support.decisions import decision_of
+from tests.support.fake_detectors import SUBJECT, Fake, after, why
 from tests.support.people import ready, text_item
 from tests.support.policy_builders import seed_policy
 
@@ -65,7 +66,7 @@ def test_it_is_asked_with_what_the_others_found() -> None:
 
 
 def test_nothing_is_left_out_while_a_cheap_one_is_slow() -> None:
-    text, slow = costly(), Fake("terms", lambda: time.sleep(0.15) or Result("terms", "v1"))
+    text, slow = costly(), Fake("terms", after(0.15, "terms"))
     run = OnPathEnsemble([slow, text], deadline_ms=200, pools=DetectorPools(2))
     run.run(SUBJECT, can_matter=lambda name, known: False)
     assert text.n_runs == 1
@@ -166,14 +167,14 @@ def hard_term() -> str:
 def test_a_skipped_score_is_filled_in_off_the_path() -> None:
     ready()
     item = text_item("t-1", f"come to the market square for {hard_term()} this evening")
-    first = item.current_decision
+    first = decision_of(item)
     assert (first.outcome, first.evidence["missing"]["text"]) == (Outcome.BLOCK, "skipped")
     message = OutboxMessage.objects.get(item=item)
     item_examine(message)
     item = Item.objects.select_related("current_decision").get(pk=item.pk)
-    assert item.current_decision.outcome == Outcome.BLOCK
-    assert "text" not in item.current_decision.evidence["missing"]
-    assert "text" in item.current_decision.evidence["versions"]
+    assert decision_of(item).outcome == Outcome.BLOCK
+    assert "text" not in decision_of(item).evidence["missing"]
+    assert "text" in decision_of(item).evidence["versions"]
 
 
 # --- the model killed, hung, or talking nonsense ---------------------------------------------------------------------
@@ -199,7 +200,11 @@ class Model:
 @pytest.fixture
 def hang() -> Iterator[Callable[[], None]]:
     release = threading.Event()
-    yield lambda: release.wait(30) and None
+
+    def wait() -> None:
+        release.wait(30)
+
+    yield wait
     release.set()
 
 
@@ -233,8 +238,8 @@ def test_without_a_sound_answer_nothing_is_cleared(serve: Callable[[Any], None],
     ready()
     serve(ServedModel(Model(broken)))
     item = text_item("t-1")
-    assert (item.state, item.current_decision.decided_by) == ("held", "missing.text")
-    assert item.current_decision.evidence["missing"]["text"] == "failed"
+    assert (item.state, decision_of(item).decided_by) == ("held", "missing.text")
+    assert decision_of(item).evidence["missing"]["text"] == "failed"
     assert OutboxMessage.objects.filter(item=item).count() == 1
 
 
@@ -251,7 +256,7 @@ def test_a_model_that_hangs_is_late_and_intake_answers_in_time(
     assert (
         time.perf_counter() - started < settings.ONPATH_DEADLINE_MS / 1_000 + 1.0
     )  # two cores, shared with other tests
-    assert (item.state, item.current_decision.evidence["missing"]["text"]) == ("held", "late")
+    assert (item.state, decision_of(item).evidence["missing"]["text"]) == ("held", "late")
 
 
 @pytest.mark.django_db
@@ -259,14 +264,14 @@ def test_without_a_model_nothing_is_cleared(serve: Callable[[Any], None]) -> Non
     ready()
     serve(None)
     item = text_item("t-1")
-    assert (item.state, item.current_decision.evidence["missing"]["text"]) == ("held", "not_configured")
+    assert (item.state, decision_of(item).evidence["missing"]["text"]) == ("held", "not_configured")
 
 
 @pytest.mark.django_db
 def test_a_language_the_model_does_not_read_is_missing_not_silent() -> None:
     ready()
     item = text_item("t-1", "Dzisiaj pieczemy razem chleb z moją babcią na wsi")
-    assert (item.state, item.current_decision.evidence["missing"]["text"]) == ("held", "unsupported")
+    assert (item.state, decision_of(item).evidence["missing"]["text"]) == ("held", "unsupported")
 
 
 def test_once_the_model_answers_again_it_is_believed() -> None:

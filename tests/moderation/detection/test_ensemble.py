@@ -12,7 +12,7 @@ from moderation.detection.ensemble import OnPathEnsemble
 from moderation.detection.pools import DetectorPools
 from moderation.detection.types import Finding, Missing, Result, Subject
 from policies.choices import ItemKind
-from tests.support.fake_detectors import SUBJECT, Fake, why
+from tests.support.fake_detectors import SUBJECT, Fake, after, why
 
 DEADLINE_MS = 60.0
 GRACE_SECONDS = 0.25  # two cores, shared with other tests
@@ -35,7 +35,11 @@ def clock() -> Clock:
 @pytest.fixture
 def hang() -> Iterator[Callable[[], None]]:
     release = threading.Event()
-    yield lambda: release.wait(30) and None
+
+    def wait() -> None:
+        release.wait(30)
+
+    yield wait
     release.set()
 
 
@@ -49,7 +53,7 @@ def fail() -> None:
 
 
 def test_results_come_in_the_order_of_the_detectors() -> None:
-    slow, quick = Fake("slow", lambda: time.sleep(0.01) or Result("slow", "v1")), Fake("quick")
+    slow, quick = Fake("slow", after(0.01, "slow")), Fake("quick")
     assert [r.detector for r in ensemble(slow, quick).run(SUBJECT)] == ["slow", "quick"]
 
 
@@ -61,7 +65,7 @@ def test_one_that_hangs_is_late_and_nobody_waits_for_it(hang: Callable[[], None]
 
 
 def test_one_that_is_slow_is_late() -> None:
-    slow = Fake("slow", lambda: time.sleep(0.3) or Result("slow", "v1"))
+    slow = Fake("slow", after(0.3, "slow"))
     assert why(ensemble(slow).run(SUBJECT)) == {"slow": "late"}
 
 
@@ -158,7 +162,7 @@ def test_many_callers_at_once_each_get_every_answer() -> None:
 
 
 def test_how_long_each_took_is_kept() -> None:
-    [result] = ensemble(Fake("d", lambda: time.sleep(0.01) or Result("d", "v1"))).run(SUBJECT)
+    [result] = ensemble(Fake("d", after(0.01, "d"))).run(SUBJECT)
     assert 0.01 <= result.seconds < 1
 
 
@@ -189,7 +193,12 @@ def test_who_reads_words_only_starts_before_the_files_are_known() -> None:
 
 def test_a_costly_one_that_may_matter_starts_early_and_runs_once() -> None:
     text, started = Reads("text", cost_ms=10.0), threading.Event()
-    text.act = lambda: started.set() or Result("text", "v1")
+
+    def act() -> Result:
+        started.set()
+        return Result("text", "v1")
+
+    text.act = act
     run = ensemble(Reads("terms", cost_ms=0.1), text, Reads("files", reads_files=True)).begin(
         SUBJECT, can_matter=lambda name, known: True
     )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.detection.fusion import fuse
+from moderation.detection.fusion import Fused, fuse
 from moderation.detection.types import Finding, Result
 from policies.choices import DETECTORS, ItemKind, Outcome
 
@@ -30,7 +30,7 @@ def test_the_largest_score_stands_for_its_category() -> None:
     results = [result("terms", ("hate", 0.2, None), ("hate", 0.4, None)), result("text", ("hate", 0.3, None))]
     fused = fuse(results, Policy(), ItemKind.TEXT)
     assert fused.scores.tolist() == [pytest.approx(0.4), 0.0]
-    assert (fused.scores.dtype, fused.hard.dtype) == (np.float32, np.uint8)
+    assert (fused.scores.dtype, fused.hard.dtype) == (np.dtype(np.float32), np.dtype(np.uint8))
 
 
 def test_the_strictest_hard_evidence_stands() -> None:
@@ -51,6 +51,7 @@ def test_a_category_that_the_policy_does_not_know_is_held_or_blocked(hard: Outco
     assert fuse([result("hashes", ("new", 0.0, hard))], Policy(), ItemKind.TEXT).unlabelled == expected
 
 
+Row = tuple[str, str, float, Outcome | None]
 FINDINGS = st.lists(
     st.tuples(
         st.sampled_from(DETECTORS), st.sampled_from(["hate", "violence", "new"]), st.floats(0, 1),
@@ -61,8 +62,8 @@ FINDINGS = st.lists(
 
 
 @given(FINDINGS, FINDINGS)
-def test_more_findings_never_lower_anything(few: list[tuple], more: list[tuple]) -> None:
-    def fused(rows: list[tuple]) -> object:
+def test_more_findings_never_lower_anything(few: list[Row], more: list[Row]) -> None:
+    def fused(rows: list[Row]) -> Fused:
         return fuse([result(d, (c, s, h)) for d, c, s, h in rows], Policy(), ItemKind.TEXT)
 
     less, all_of_them = fused(few), fused(few + more)

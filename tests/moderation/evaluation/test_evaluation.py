@@ -15,7 +15,10 @@ from moderation.detection.text.model import SHIPPED
 from moderation.evaluation.labelled import LabelsInvalid, read_labelled
 from moderation.evaluation.scoring import LineInvalid, TextEnsemble, score_file
 
-LABELLED = [
+PROUD: list[dict[str, object]] = [
+    {"text": f"proud muslim mum of {n}, baking again", "labels": [], "slice": "identity_proud"} for n in range(2, 12)
+]
+LABELLED: list[dict[str, object]] = [
     {"text": "our walk by the river this morning", "labels": "", "language": "en", "slice": "everyday"},
     {"text": "you are all vermin and should be thrown out of this country", "labels": "hate", "language": "en"},
     {
@@ -23,10 +26,7 @@ LABELLED = [
         "labels": ["spam_scam"],
         "language": "en",
     },
-    *[
-        {"text": f"proud muslim mum of {n}, baking again", "labels": [], "slice": "identity_proud"}
-        for n in range(2, 12)
-    ],
+    *PROUD,
 ]
 
 

@@ -47,7 +47,7 @@ def old_codec(path: Path) -> Path:
         video = out.add_stream("mpeg4", rate=10)
         video.width, video.height, video.pix_fmt = 320, 240, "yuv420p"
         for n in range(20):
-            out.mux(video.encode(av.VideoFrame.from_image(scene(n // 10))))
+            out.mux(video.encode(av.VideoFrame.from_image(scene(n // 10))))  # type: ignore[no-untyped-call]
         out.mux(video.encode(None))
     return path
 
@@ -106,6 +106,7 @@ def test_a_preview_is_small_h264_with_its_index_first(tmp_path: Path) -> None:
         assert (video.codec_context.name, video.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert (video.width, video.height) == (made.width, made.height) == (320, 240)
         assert sum(1 for _ in container.decode(video)) == 20
+        assert container.duration is not None
         assert 1_800 <= container.duration / 1_000 <= 2_100
 
 

@@ -111,7 +111,8 @@ def test_each_file_moves_whole_to_a_key_of_its_own_and_nothing_is_left(media: Pa
     assert contents(item) == [CLIP, COVER, SHEET]
     assert lies(media) == set(after.values())
     assert all(key.startswith("restricted/") for key in after.values())
-    for row in (*MediaFile.objects.all(), *DerivedFile.objects.all()):
+    rows: list[MediaFile | DerivedFile] = [*MediaFile.objects.all(), *DerivedFile.objects.all()]
+    for row in rows:
         assert row.sha256[:12] not in row.storage_key
     assert promises() == []
     assert AuditEvent.objects.filter(action="media.rekeyed", object_key=item.external_id).count() == 1

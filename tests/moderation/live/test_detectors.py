@@ -29,6 +29,7 @@ from policies.choices import DEEP_DETECTORS, DETECTORS, ItemKind, Outcome, Stage
 from policies.errors import PolicyError
 from policies.services.versions import version_activate, version_approve, version_create, version_submit
 from tests.support import scenes
+from tests.support.decisions import decision_of
 from tests.support.new_detectors import HURRY, Palette, Tempo, bring
 from tests.support.people import ready, text_item
 from tests.support.policy_builders import seed_document
@@ -111,24 +112,24 @@ RED, GREY = (200, 20, 20), (90, 90, 90)
 
 def test_one_on_the_path_is_asked_and_what_it_finds_is_stored_and_decided_on(asked: None) -> None:
     item = text_item("t-1", f"Baking bread with my grandmother, {HURRY}")
-    assert (item.state, item.current_decision.decided_by) == ("blocked", "block.violence")
+    assert (item.state, decision_of(item).decided_by) == ("blocked", "block.violence")
     found = Finding.objects.get(decision=item.current_decision, detector="tempo")
     assert (found.detector_version, found.category, found.score) == ("tempo-1", "violence", 0.97)
-    assert item.current_decision.evidence["versions"]["tempo"] == "tempo-1"
+    assert decision_of(item).evidence["versions"]["tempo"] == "tempo-1"
     assert text_item("t-2").state == "cleared"
 
 
 def test_without_its_answer_nothing_is_cleared(asked: None) -> None:
     item = text_item("t-1", "Baking bread with my grandmother, zzbrokenzz")
-    assert (item.state, item.current_decision.decided_by) == ("held", "missing.tempo")
-    assert item.current_decision.evidence["missing"]["tempo"] == "failed"
+    assert (item.state, decision_of(item).decided_by) == ("held", "missing.tempo")
+    assert decision_of(item).evidence["missing"]["tempo"] == "failed"
 
 
 def test_a_process_that_does_not_have_it_clears_nothing(asked: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detectors, "ON_PATH", detectors.ON_PATH[:-1])
     onpath.forget()
     item = text_item("t-1")
-    assert (item.state, item.current_decision.evidence["missing"]["tempo"]) == ("held", "pending")
+    assert (item.state, decision_of(item).evidence["missing"]["tempo"]) == ("held", "pending")
 
 
 # --- after the upload ----------------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def test_a_process_that_does_not_have_it_clears_nothing(asked: None, monkeypatch
 
 def test_a_deep_one_is_asked_once_a_file_and_what_it_finds_is_stored_and_decided_on(asked: None) -> None:
     red, grey = picture("red", RED), picture("grey", GREY)
-    assert (red.state, red.current_decision.decided_by) == ("blocked", "block.violence")
+    assert (red.state, decision_of(red).decided_by) == ("blocked", "block.violence")
     found = Finding.objects.get(decision=red.current_decision, detector="palette")
     assert (found.score, found.where["source"]) == (0.97, "palette")
     assert grey.state == "cleared"
@@ -150,14 +151,14 @@ def test_a_deep_one_is_asked_once_a_file_and_what_it_finds_is_stored_and_decided
 def test_without_the_deep_ones_answer_nothing_is_cleared(asked: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Palette, "is_blind", True)
     item = picture("grey", GREY)
-    assert (item.state, item.current_decision.decided_by) == ("held", "missing.palette")
-    assert item.current_decision.evidence["missing"]["palette"] == "unsupported"
+    assert (item.state, decision_of(item).decided_by) == ("held", "missing.palette")
+    assert decision_of(item).evidence["missing"]["palette"] == "unsupported"
 
 
 def test_a_worker_that_does_not_have_the_deep_one_clears_nothing(asked: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detectors, "DEEP", detectors.DEEP[:-1])
     item = picture("grey", GREY)
-    assert (item.state, item.current_decision.evidence["missing"]["palette"]) == ("held", "pending")
+    assert (item.state, decision_of(item).evidence["missing"]["palette"]) == ("held", "pending")
 
 
 def test_a_new_term_is_looked_for_in_what_it_kept(asked: None) -> None:
@@ -199,6 +200,6 @@ def test_evidence_of_before_is_not_taken_for_an_answer(installed: None, monkeypa
     item = text_item("t-1")
     bring(monkeypatch)
     ask()
-    judgement = replay(item.current_decision.evidence, live_policies.active_policy())
+    judgement = replay(decision_of(item).evidence, live_policies.active_policy())
     assert (item.state, judgement.outcome, judgement.decided_by) == ("cleared", Outcome.ESCALATE, "missing.tempo")
     assert ItemEvidence.objects.get(item=item).missing >> len(DETECTORS) - 2 == 3

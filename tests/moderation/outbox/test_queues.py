@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from pytest_django import Settings
 
 from moderation.deep import clip_files
+from moderation.detection.media.limits import MediaExaminationFailed
 from moderation.detection.ocr.detector import OcrDetector
 from moderation.enforcement.standing import creators_reach_note
 from moderation.live import onpath
@@ -26,6 +29,7 @@ from moderation.rollout.service import canary_start
 from policies import live as policy_selectors
 from policies.decision.rollout import bucket_of
 from tests.support.clips import clip, scene
+from tests.support.decisions import decision_of
 from tests.support.deep_work import open_messages, upload, work_off, work_once
 from tests.support.rolling import approved, people
 
@@ -50,7 +54,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def apart(settings) -> None:
+def apart(settings: Settings) -> None:
     """Let this worker have the files only: text is read elsewhere."""
     settings.DEEP_HERE, settings.DEEP_PLACES = frozenset({"io"}), {"frames": "io", "ocr": "cpu"}
 
@@ -66,7 +70,7 @@ def promise(external_id: str, *, creator: str, views: int | None, queue: str = "
 # --- order ---------------------------------------------------------------------------------------------------------
 
 
-def relay(now: timezone.datetime | None = None) -> list[tuple[str, str]]:
+def relay(now: datetime | None = None) -> list[tuple[str, str]]:
     """Relay once; return (queue, external id) as sent."""
     sent: list[tuple[str, str]] = []
     relay_once(send=lambda _, key, queue: sent.append((queue, key)), now=now or timezone.now())
@@ -74,7 +78,7 @@ def relay(now: timezone.datetime | None = None) -> list[tuple[str, str]]:
     return [(queue, names[OutboxMessage.objects.get(key=key).key]) for queue, key in sent]
 
 
-def test_the_broker_holds_only_the_next_few_and_those_by_rank(settings) -> None:
+def test_the_broker_holds_only_the_next_few_and_those_by_rank(settings: Settings) -> None:
     settings.DEEP_WINDOW = 2
     for n, views in enumerate((None, 10, 1_000_000, 0, 5_000)):
         promise(f"item-{n}", creator=f"creator-{n}", views=views)
@@ -85,7 +89,7 @@ def test_the_broker_holds_only_the_next_few_and_those_by_rank(settings) -> None:
     assert relay() == [("deep.io", "item-0")]
 
 
-def test_a_full_window_of_one_queue_holds_up_no_other(settings) -> None:
+def test_a_full_window_of_one_queue_holds_up_no_other(settings: Settings) -> None:
     settings.DEEP_WINDOW = 1
     promise("io-1", creator="a", views=0)
     promise("io-2", creator="b", views=0)
@@ -94,7 +98,7 @@ def test_a_full_window_of_one_queue_holds_up_no_other(settings) -> None:
     assert sorted(queue for queue, _ in relay()) == ["", "deep.cpu", "deep.io"]
 
 
-def test_a_message_that_the_broker_lost_is_sent_again_within_its_window(settings) -> None:
+def test_a_message_that_the_broker_lost_is_sent_again_within_its_window(settings: Settings) -> None:
     settings.DEEP_WINDOW = 1
     promise("item-1", creator="a", views=0)
     assert relay() == relay(timezone.now() + timedelta(seconds=settings.OUTBOX_RESEND_AFTER_SECONDS + 1))
@@ -121,7 +125,7 @@ def age(message: OutboxMessage, seconds: float) -> None:
     OutboxMessage.objects.filter(pk=message.pk).update(rank_at=moment, created_at=moment)
 
 
-def test_a_late_queue_sheds_what_few_wait_for_and_clears_nothing_unseen(path: Path, settings) -> None:
+def test_a_late_queue_sheds_what_few_wait_for_and_clears_nothing_unseen(path: Path, settings: Settings) -> None:
     message = promise("old", creator="a", views=1_000_000)
     assert not backpressure.is_pressed()
     age(message, settings.DEEP_PRESSURE_SECONDS + 5)
@@ -136,7 +140,7 @@ def test_a_late_queue_sheds_what_few_wait_for_and_clears_nothing_unseen(path: Pa
     assert io.lag_seconds >= settings.DEEP_PRESSURE_SECONDS
 
 
-def test_what_was_shed_does_not_count_as_late_before_its_turn(path: Path, settings) -> None:
+def test_what_was_shed_does_not_count_as_late_before_its_turn(path: Path, settings: Settings) -> None:
     settings.DEEP_PRESSURE_SECONDS = 1
     message = promise("shed", creator="a", views=0)
     OutboxMessage.objects.filter(pk=message.pk).update(
@@ -148,7 +152,7 @@ def test_what_was_shed_does_not_count_as_late_before_its_turn(path: Path, settin
     assert max(backpressure.lags(timezone.now()).values()) == 0
 
 
-def test_what_is_worked_on_is_not_late(settings) -> None:
+def test_what_is_worked_on_is_not_late(settings: Settings) -> None:
     message = promise("at-work", creator="a", views=0)
     age(message, 4_000)
     messages.message_begin(key=str(message.key), now=timezone.now())
@@ -207,7 +211,7 @@ def test_samples_that_were_lost_are_made_again(path: Path) -> None:
 
 @pytest.mark.usefixtures("apart")
 def test_a_detector_that_fails_for_good_leaves_a_dead_letter_and_the_rest_is_decided(
-    path: Path, settings, monkeypatch: pytest.MonkeyPatch, django_user_model
+    path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, django_user_model: type[User]
 ) -> None:
     settings.OUTBOX_MAX_ATTEMPTS = 1
     item = upload(path)
@@ -217,8 +221,8 @@ def test_a_detector_that_fails_for_good_leaves_a_dead_letter_and_the_rest_is_dec
         work_off(item)
     item.refresh_from_db()
     assert (item.state, item.deep_state) == ("held", DeepState.FAILED)
-    assert item.current_decision.evidence["missing"]["ocr"] == "failed"
-    assert "frames" in item.current_decision.evidence["versions"]
+    assert decision_of(item).evidence["missing"]["ocr"] == "failed"
+    assert "frames" in decision_of(item).evidence["versions"]
     assert Job.objects.filter(item=item, state="open").count() == 1
 
     dead = OutboxMessage.objects.get(item=item, state="dead")
@@ -250,13 +254,13 @@ def test_a_file_that_cannot_be_decoded_travels_nowhere(path: Path, tmp_path: Pat
     assert work_off(item) == ["deep.io"]
     item.refresh_from_db()
     assert (item.state, item.deep_state) == ("held", DeepState.DONE)
-    assert item.current_decision.evidence["missing"]["ocr"] == "failed"
+    assert decision_of(item).evidence["missing"]["ocr"] == "failed"
     assert {r.status for r in DetectorResult.objects.all()} == {"missing"}  # kept: a second upload of it costs nothing
 
 
 def test_a_file_that_breaks_the_decoder_twice_is_to_blame(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object, **__: object) -> None:
-        raise clip_files.MediaExaminationFailed("memory")
+        raise MediaExaminationFailed("memory")
 
     monkeypatch.setattr(clip_files, "examine", crash)
     item = upload(path)
@@ -267,12 +271,12 @@ def test_a_file_that_breaks_the_decoder_twice_is_to_blame(path: Path, monkeypatc
     work_once(message)
     item.refresh_from_db()
     assert (item.state, item.deep_state) == ("held", DeepState.DONE)
-    assert item.current_decision.evidence["missing"]["frames"] == "failed"
+    assert decision_of(item).evidence["missing"]["frames"] == "failed"
 
 
 def test_a_decoder_that_cannot_be_asked_is_not_the_file_s_fault(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object, **__: object) -> None:
-        raise clip_files.MediaExaminationFailed("unavailable")
+        raise MediaExaminationFailed("unavailable")
 
     item = upload(path)
     with monkeypatch.context() as patched:

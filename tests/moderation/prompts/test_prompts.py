@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, transaction
 from django.utils import timezone
+from pytest_django import Settings
 
 from moderation.detection.vision.model import STARTER
 from moderation.detection.vision.prompts import CategoryPrompts, Prompts, PromptsInvalid
@@ -189,7 +190,7 @@ def test_a_draft_can_be_discarded_and_a_used_set_cannot(editor: User, approver: 
         prompts.prompt_set_publish(actor=approver, number=used.number, now=timezone.now())
 
 
-def test_without_a_set_those_that_came_with_the_model_count(settings) -> None:
+def test_without_a_set_those_that_came_with_the_model_count(settings: Settings) -> None:
     settings.VISION_MODEL_PATH = str(STARTER)
     found = live_prompts.prompts_in_force()
     assert found is not None

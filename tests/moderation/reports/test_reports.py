@@ -15,6 +15,7 @@ from pytest_django import Settings
 from console.models import ApiKey
 from moderation.decisions.bulk import changes_write
 from moderation.decisions.record import version_pk
+from moderation.detection.types import Finding
 from moderation.items.queries import items_search
 from moderation.jobs.opening import job_close, job_open, reports_wait
 from moderation.models import AuditEvent, Item, Job, Report, Reporter
@@ -170,7 +171,7 @@ def test_several_people_raise_the_job_that_is_there() -> None:
 
 
 def test_what_a_machine_confirms_replaces_what_was_only_reported(reviewer: User) -> None:
-    finding = scenes.Finding("terms", "1", flagged.SECOND, 0.5, {"field": "caption"})
+    finding = Finding("terms", "1", flagged.SECOND, 0.5, {"field": "caption"})
     item = scenes.job_open("t-1").item
     report("t-1")
     job_open(item=item, policy=active_policy(), category=finding.category, score=0.5, reason="x", now=timezone.now())

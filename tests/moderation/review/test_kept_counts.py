@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
@@ -40,6 +40,15 @@ def test_what_becomes_small_is_counted_anew(monkeypatch: pytest.MonkeyPatch) -> 
     assert [count_kept("x", lambda: next(sizes), lambda n: n) for _ in range(2)] == [2, 3]
 
 
+def never(why: str) -> Callable[[], int]:
+    """Return a count that nobody may make."""
+
+    def count() -> int:
+        pytest.fail(why)
+
+    return count
+
+
 def test_while_one_counts_others_are_given_what_was_counted_before(monkeypatch: pytest.MonkeyPatch) -> None:
     count_kept("x", lambda: LARGE, lambda n: n)
     monkeypatch.setattr(kept_counts, "KEPT_SECONDS", -1.0)
@@ -53,8 +62,8 @@ def test_while_one_counts_others_are_given_what_was_counted_before(monkeypatch: 
     thread = threading.Thread(target=lambda: count_kept("x", slow, lambda n: n))
     thread.start()
     assert began.wait(10)
-    assert count_kept("x", lambda: pytest.fail("counted twice at once"), lambda n: n) == LARGE
+    assert count_kept("x", never("counted twice at once"), lambda n: n) == LARGE
     go_on.set()
     thread.join(10)
     monkeypatch.undo()
-    assert count_kept("x", lambda: pytest.fail("it was counted"), lambda n: n) == LARGE + 1
+    assert count_kept("x", never("it was counted"), lambda n: n) == LARGE + 1

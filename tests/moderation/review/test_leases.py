@@ -235,7 +235,7 @@ def test_two_clicks_of_one_person_at_once_lease_one_job() -> None:
         barrier.wait()
         try:
             job = job_claim(actor=ana, now=timezone.now())
-            got.append(job and job.pk)
+            got.append(job.pk if job else None)
         finally:
             connection.close()
 

@@ -341,10 +341,12 @@ def test_labels_say_how_the_item_came_before_people() -> None:
             if job.item_id == reported.pk
             else Outcome.CLEAR
         )
-        reason = {} if outcome == Outcome.CLEAR else {"category": "hate", "note": "seen"}
+        reason: dict[str, Any] = {"category": "", "note": ""}
+        if outcome != Outcome.CLEAR:
+            reason = {"category": "hate", "note": "seen"}
         job_decide(
             actor=rita, job_key=str(job.key), lease_token=str(job.lease_token), outcome=outcome, min_age=0, territories=(),
-            now=now, expected_decision=seen(job.item), **{"category": "", "note": "", **reason},
+            now=now, expected_decision=seen(job.item), **reason,
         )  # fmt: skip
     for item, outcome in ((overturned, Outcome.BLOCK), (escalated, Outcome.BLOCK)):
         item_overturn(

@@ -184,7 +184,8 @@ def test_a_refusal_says_why_and_ends_it(campaign: Campaign, settings: Any) -> No
 
 def test_what_was_asked_never_changes_and_an_answer_is_final(campaign: Campaign, settings: Any) -> None:
     act = _ask(settings, campaign, person("rita"))
-    for change in ({"n_items": 1}, {"act": {}}, {"radius": {}}):
+    changes: list[dict[str, Any]] = [{"n_items": 1}, {"act": {}}, {"radius": {}}]
+    for change in changes:
         with pytest.raises(DatabaseError), transaction.atomic():
             WideAct.objects.filter(pk=act.pk).update(**change)
     act_refuse(actor=person("rob"), key=str(act.key), note="These are quotes.", now=timezone.now())
@@ -262,7 +263,7 @@ def test_a_campaigns_decision_is_undone_as_one_by_what_is_in_force_now(campaign:
 
 def test_who_neither_decided_it_nor_is_a_senior_undoes_nothing(campaign: Campaign) -> None:
     decide(person("rita"), campaign)
-    undo = {"campaign_key": str(campaign.key), "note": "No.", "now": timezone.now()}
+    undo: dict[str, Any] = {"campaign_key": str(campaign.key), "note": "No.", "now": timezone.now()}
     with pytest.raises(PermissionDenied):
         campaigns.campaign_undo(actor=person("rob"), **undo)
     with pytest.raises(CampaignInvalid, match="why"):

@@ -19,7 +19,8 @@ USES = small_document()["detectors"]["text"]
 
 
 def detectors(**changes: Any) -> dict[str, Any]:
-    return small_document()["detectors"] | {"video": USES | changes}
+    used: dict[str, Any] = small_document()["detectors"]
+    return used | {"video": USES | changes}
 
 
 def terms(**term: Any) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def test_it_takes_the_strictest_of_several_overrides() -> None:
         {"category": "hate", "language": "tr", "escalate": 0.4, "block": 0.9},
     ]
     policy = compile_document(document)
-    both = {"market": "DE", "language": "tr"}
+    both: dict[str, Any] = {"market": "DE", "language": "tr"}
     for score, rule in ((0.4, "escalate.hate"), (0.8, "block.hate")):
         verdict = decide(evidence(policy, scores={"hate": score}, **both), policy)
         assert policy.rules[verdict.rule[0]] == rule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_it_decides_an_empty_batch() -> None:
         ("unlabelled", np.zeros(2, np.uint8)),
     ],
 )
-def test_it_refuses_a_column_of_the_wrong_shape_or_type(column: str, value: object) -> None:
+def test_it_refuses_a_column_of_the_wrong_shape_or_type(column: str, value: Any) -> None:
     with pytest.raises(ValueError, match=column):
         decide(replace(evidence(POLICY), **{column: value}), POLICY)
 
@@ -87,9 +88,11 @@ def test_it_lists_every_rule_that_an_item_meets() -> None:
 def test_it_gives_score_and_threshold_of_a_reason() -> None:
     (reason,) = explain(evidence(POLICY, scores={"hate": 0.75}), 0, POLICY)
     assert (reason.rule, reason.category) == ("escalate.hate", "hate")
-    assert (reason.score, reason.threshold) == (pytest.approx(0.75), pytest.approx(0.7))
+    assert reason.score == pytest.approx(0.75)
+    assert reason.threshold == pytest.approx(0.7)
 
 
 def test_it_skips_levels_that_are_not_written() -> None:
     (reason,) = explain(evidence(POLICY, scores={"drugs": 0.94}), 0, POLICY)
-    assert (reason.rule, reason.threshold) == ("restrict_16.drugs", pytest.approx(0.4))
+    assert reason.rule == "restrict_16.drugs"
+    assert reason.threshold == pytest.approx(0.4)

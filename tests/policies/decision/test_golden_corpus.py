@@ -31,7 +31,10 @@ def test_it_explains_the_deciding_rule_first(case: Case) -> None:
     reasons = explain(evidence(policy, missing=case.missing, **case.given), 0, policy)
     assert reasons[0].rule == case.decided_by
     if case.decided_by.startswith(tuple(LEVEL_KEYS)) or case.decided_by.startswith("territory"):
-        assert reasons[0].score >= reasons[0].threshold
+        score, threshold = reasons[0].score, reasons[0].threshold
+        assert score is not None
+        assert threshold is not None
+        assert score >= threshold
 
 
 def test_it_names_every_case_once() -> None:

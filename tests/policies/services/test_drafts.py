@@ -63,8 +63,8 @@ def set_hate(author: User, draft: PolicyVersion, value: float | None, expected: 
 def test_it_moves_one_threshold_and_records_it_in_words(author: User, draft: PolicyVersion) -> None:
     [change] = set_hate(author, draft, 0.8, token(draft, "thresholds"), market="DE")
     assert change.sentence == "Hate in Germany: block from 0.80 (was 0.85)."
-    assert draft.thresholds.get(category="hate", market="DE").block_at == 0.8
-    assert draft.thresholds.get(category="hate", market="").block_at == 0.92
+    assert draft.thresholds.get(category_id="hate", market="DE").block_at == 0.8
+    assert draft.thresholds.get(category_id="hate", market="").block_at == 0.92
     assert last_note(draft) == ("edit", change.sentence)
 
 
@@ -85,7 +85,7 @@ def test_two_editors_of_one_section_do_not_overwrite_each_other(author: User, dr
     set_hate(author, draft, 0.8, seen)
     with pytest.raises(DraftConflict):
         set_hate(User.objects.create_user("other"), draft, 0.99, seen)
-    assert draft.thresholds.get(category="hate", market="").block_at == 0.8
+    assert draft.thresholds.get(category_id="hate", market="").block_at == 0.8
 
 
 def test_editors_of_different_sections_do_not_disturb_each_other(author: User, draft: PolicyVersion) -> None:

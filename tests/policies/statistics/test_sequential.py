@@ -79,13 +79,14 @@ def _martingale(n: int, k: int, p: np.ndarray) -> np.ndarray:
     mixed -= sum(math.log(i + 1) for i in range(k, n))
     with np.errstate(divide="ignore", invalid="ignore"):
         mass = (k * np.log(p) if k else 0 * p) + ((n - k) * np.log(1 - p) if n - k else 0 * p)
-    return mixed - mass
+    martingale: np.ndarray = mixed - mass
+    return martingale
 
 
 def test_swapping_the_arms_turns_the_sign() -> None:
     one = compare_rates(400, 20, 100, 12, alpha=ALPHA, margin=0.0)
     other = compare_rates(100, 12, 400, 20, alpha=ALPHA, margin=0.0)
-    assert (one.low, one.high) == (pytest.approx(-other.high), pytest.approx(-other.low))
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
 
 
 def test_nothing_seen_says_nothing_and_raises_no_alarm() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.db import ProgrammingError, connection, transaction
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -119,6 +121,10 @@ def test_what_changed_is_told_in_words(analyst: Client) -> None:
 
 def test_rows_are_never_changed_or_removed(ready: None) -> None:
     audit_write(actor="x", action="item.submitted", object_type="item", object_key="a-1")
-    for act in (lambda rows: rows.update(actor_name="y"), lambda rows: rows.delete()):
+    acts: list[Callable[[QuerySet[AuditEvent]], object]] = [
+        lambda rows: rows.update(actor_name="y"),
+        lambda rows: rows.delete(),
+    ]
+    for act in acts:
         with pytest.raises(ProgrammingError), transaction.atomic():
             act(AuditEvent.objects.filter(actor_name="x"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -39,7 +40,9 @@ def decided(ready: None) -> User:
         scenes.job_open(name, findings=[scenes.hit("nobody likes you", CAPTION, score=0.75)], creator=name)
         job = job_claim(actor=reviewer, now=now)
         assert job is not None
-        given = {"category": "harassment", "note": "said why"} if outcome else {"category": "", "note": ""}
+        given: dict[str, Any] = (
+            {"category": "harassment", "note": "said why"} if outcome else {"category": "", "note": ""}
+        )
         job_decide(
             actor=reviewer, job_key=str(job.key), lease_token=str(job.lease_token), outcome=outcome, min_age=0,
             territories=(), now=now, expected_decision=seen(job.item), **given,

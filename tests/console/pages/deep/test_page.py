@@ -68,6 +68,7 @@ def test_the_home_page_and_readyz_say_that_queues_are_late(
 def test_a_run_is_begun_paused_resumed_and_cancelled(desk: Client) -> None:
     assert desk.post(reverse("rerun_start"), {"detector": "ocr", "per_minute": 60}).status_code == 302
     rerun = DetectorRerun.objects.get()
+    assert rerun.started_by is not None
     assert (rerun.state, rerun.n_total, rerun.started_by.username) == ("running", 1, "admin-1")
     for act, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
         assert desk.post(reverse("rerun_act", args=[rerun.key, act])).status_code == 302

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +16,9 @@ from moderation.models import Item
 from moderation.review.leases import job_decide
 from policies.choices import ItemKind, Outcome
 from tests.support import scenes
+from tests.support.decisions import decision_of
 from tests.support.people import seen
+from tests.support.responses import Response
 from tests.support.sign_in import signed_in
 
 
@@ -144,8 +145,8 @@ def test_the_page_needs_few_queries(
         _page(senior_browser, item)
 
 
-def _overturn(browser: Client, item: Item, *, htmx: bool = False, **fields: Any) -> HttpResponse:
-    data = {"outcome": "4", "category": "violence", "note": "wrong", "expected_decision": item.current_decision.key}
+def _overturn(browser: Client, item: Item, *, htmx: bool = False, **fields: Any) -> Response:
+    data = {"outcome": "4", "category": "violence", "note": "wrong", "expected_decision": decision_of(item).key}
     headers = {"HX-Request": "true"} if htmx else None
     return browser.post(reverse("item_overturn", args=[item.key]), data | fields, headers=headers)
 
@@ -167,7 +168,7 @@ def test_a_senior_restores_what_was_blocked(senior_browser: Client, some: list[I
 @pytest.mark.parametrize(
     "fields", [{"note": ""}, {"category": ""}, {"outcome": "2"}, {"outcome": "0", "note": " "}, {"outcome": "1"}]
 )
-def test_an_incomplete_overturn_comes_back(senior_browser: Client, some: list[Item], fields: dict[str, str]) -> None:
+def test_an_incomplete_overturn_comes_back(senior_browser: Client, some: list[Item], fields: dict[str, Any]) -> None:
     assert _overturn(senior_browser, some[0], **fields).status_code == 422
     assert Item.objects.get(pk=some[0].pk).state == "cleared"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.http import StreamingHttpResponse
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.test import Client
 from pytest_django import Settings
 
@@ -52,7 +52,7 @@ def test_it_sends_the_whole_file_to_anybody_with_the_address(client: Client, url
 
 
 def test_a_long_file_is_streamed_whole(client: Client, long_url: str) -> None:
-    response = client.get(long_url)
+    response: HttpResponseBase = client.get(long_url)
     assert isinstance(response, StreamingHttpResponse)
     assert body(response) == LONG
 
@@ -112,6 +112,7 @@ def test_what_storage_has_lost_is_404(client: Client, follow: Follow) -> None:
     url = address(item)
     from django.core.files.storage import default_storage
 
+    assert item.media is not None
     default_storage.delete(item.media.storage_key)
     assert {client.get(url).status_code, client.head(url).status_code} == {404}
 

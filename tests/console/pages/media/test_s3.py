@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.http import StreamingHttpResponse
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.test import Client
 from pytest_django import Settings
 
@@ -98,7 +98,7 @@ def test_ranges_are_passed_on_to_the_bucket(client: Client, item: Item, asked: s
 def test_long_ones_are_streamed_from_the_byte_asked_for(
     client: Client, long_item: Item, asked: dict[str, str], first: int
 ) -> None:
-    response = client.get(address(long_item), headers=asked)
+    response: HttpResponseBase = client.get(address(long_item), headers=asked)
     assert isinstance(response, StreamingHttpResponse)
     assert body(response) == LONG[first:]
 
@@ -119,8 +119,9 @@ def test_what_no_browser_should_show_is_only_downloaded(client: Client, bucket: 
 
 
 def test_what_the_bucket_has_lost_is_404(client: Client, item: Item, bucket: S3) -> None:
+    assert item.media is not None
     url = address(item)
-    bucket.client().delete_object(Bucket="gatehouse-media", Key=item.media.storage_key)  # type: ignore[attr-defined, union-attr]
+    bucket.client().delete_object(Bucket="gatehouse-media", Key=item.media.storage_key)
     assert client.get(url).status_code == client.head(url).status_code == 404
 
 
@@ -142,7 +143,7 @@ def test_the_address_dies_with(what: str, client: Client, item: Item, follow: Fo
 def test_an_answer_under_way_breaks_off_at_the_next_block(client: Client, long_item: Item, follow: Follow) -> None:
     response = client.get(address(long_item))
     came = 0
-    for at, block in enumerate(response, 1):  # type: ignore[arg-type, var-annotated]
+    for at, block in enumerate(response, 1):
         came += len(block)
         if at == 2:
             revoke(long_item)

@@ -34,7 +34,7 @@ def test_an_invited_person_chooses_a_password_and_may_do_what_their_role_says(de
     assert not nina.has_usable_password()
     assert list(nina.groups.values_list("name", flat=True)) == ["reviewer"]
     browser = Client()
-    form = browser.get(link.replace("http://testserver", "")).url
+    form = browser.get(link.replace("http://testserver", "")).headers["Location"]
     browser.post(form, {"password1": "a-long-horse-battery-1", "password2": "a-long-horse-battery-1"})
     nina.refresh_from_db()
     assert nina.has_usable_password()

@@ -48,7 +48,7 @@ def test_a_threshold_is_changed_and_told(editor: Client) -> None:
         reverse("policy_save", args=[2, "thresholds"]), data | {f"row-{i}-block": "0.8"}, follow=True
     )
     assert "Hate in Germany: block from 0.80 (was 0.85)." in response.content.decode()
-    assert policies.draft().thresholds.get(category="hate", market="DE").block_at == 0.8
+    assert policies.draft().thresholds.get(category_id="hate", market="DE").block_at == 0.8
 
 
 def test_a_row_is_added_and_another_taken_away(editor: Client) -> None:
@@ -57,8 +57,8 @@ def test_a_row_is_added_and_another_taken_away(editor: Client) -> None:
     data |= {f"row-{new}-category": "drugs", f"row-{new}-language": "FR", f"row-{new}-block": "0.9"}
     data[f"row-{row_where(data, category='hate', market='DE')}-DELETE"] = "on"
     assert save(editor, 2, "thresholds", data).status_code == 302
-    assert policies.draft().thresholds.get(category="drugs", language="fr").block_at == 0.9
-    assert not policies.draft().thresholds.filter(category="hate", market="DE").exists()
+    assert policies.draft().thresholds.get(category_id="drugs", language="fr").block_at == 0.9
+    assert not policies.draft().thresholds.filter(category_id="hate", market="DE").exists()
 
 
 #: Section, which row, what is typed over it, and what the answer says.
@@ -134,7 +134,7 @@ def test_a_base_row_cannot_be_taken_away(editor: Client) -> None:
     data = form_of(editor, 2, "thresholds")
     i = row_where(data, category="drugs", market="")
     save(editor, 2, "thresholds", data | {f"row-{i}-DELETE": "on"})
-    assert policies.draft().thresholds.filter(category="drugs", market="").exists()
+    assert policies.draft().thresholds.filter(category_id="drugs", market="").exists()
     response = save(editor, 2, "thresholds", data | {f"row-{i}-market": "FR"})
     assert response.status_code == 422
     assert "has no row without market" in response.content.decode()
@@ -151,11 +151,11 @@ def test_two_editors_meet(editor: Client) -> None:
     assert "Somebody else changed this part" in page
     assert "Hate in Germany: block from 0.70 (was 0.90)." in page
     assert f'name="row-{i}-block" value="0.7"' in page
-    assert policies.draft().thresholds.get(category="hate", market="DE").block_at == 0.9
+    assert policies.draft().thresholds.get(category_id="hate", market="DE").block_at == 0.9
     # Saving once more, having seen it, is a choice.
     again = page[page.index('name="expected" value="') :].split('"')[3]
     assert save(editor, 2, "thresholds", mine | {f"row-{i}-block": "0.7", "expected": again}).status_code == 302
-    assert policies.draft().thresholds.get(category="hate", market="DE").block_at == 0.7
+    assert policies.draft().thresholds.get(category_id="hate", market="DE").block_at == 0.7
 
 
 def test_a_refusal_does_not_hide_that_somebody_else_saved(editor: Client) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -21,12 +20,13 @@ from moderation.outbox.promise import TOPIC_CREATOR_ACT
 from moderation.review.lead_calls import lead_call_see, lead_calls_open
 from tests.support import scenes
 from tests.support.owner import owner
+from tests.support.responses import Response
 from tests.support.sign_in import signed_in
 
 HTMX = {"HX-Request": "true"}
 
 
-def _post(browser: Client, name: str, job: Job, *, htmx: bool = False, **fields: Any) -> HttpResponse:
+def _post(browser: Client, name: str, job: Job, *, htmx: bool = False, **fields: Any) -> Response:
     data = {"lease_token": str(job.lease_token), **fields}
     return browser.post(reverse(name, args=[job.key]), data, headers=HTMX if htmx else None)
 
@@ -106,7 +106,7 @@ def test_an_answer_in_place_leaves_the_rest_of_the_page_alone(browser: Client, r
 @pytest.mark.parametrize("name", ["job_help", "job_warn", "job_call_lead"])
 def test_only_who_holds_the_job_acts_on_it(browser: Client, reviewer: User, senior_browser: Client, name: str) -> None:
     job = scenes.job_held(reviewer)
-    fields = {"act_text": "x", "lead_text": "x"}
+    fields: dict[str, Any] = {"act_text": "x", "lead_text": "x"}
     assert _post(senior_browser, name, job, **fields).status_code == 409
     assert _post(signed_in(scenes.person("analyst")), name, job, **fields).status_code == 403
     Job.objects.filter(pk=job.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
@@ -191,6 +191,6 @@ def test_the_database_keeps_acts_for_ever_and_calls_whole(browser: Client, revie
             _run(insert, kind, text)
 
 
-def _run(statement: str, *values: object) -> None:
+def _run(statement: str, *values: Any) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values or None)

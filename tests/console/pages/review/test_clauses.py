@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -17,13 +16,14 @@ from moderation.models import AuditEvent, Decision, DecisionDraft, Job
 from policies.choices import Outcome
 from tests.support import scenes
 from tests.support.people import seen
+from tests.support.responses import Response
 
 BLOCK, RESTRICT, ESCALATE, CLEAR = (
     str(int(o)) for o in (Outcome.BLOCK, Outcome.RESTRICT, Outcome.ESCALATE, Outcome.CLEAR)
 )
 
 
-def _decide(browser: Client, job: Job, **fields: Any) -> HttpResponse:
+def _decide(browser: Client, job: Job, **fields: Any) -> Response:
     data = {"lease_token": str(job.lease_token), "expected_decision": seen(job.item), **fields}
     return browser.post(reverse("job_decide", args=[job.key]), data)
 
@@ -116,7 +116,7 @@ def test_a_draft_keeps_the_clause(browser: Client, reviewer: User) -> None:
 
 def _insert(reviewer: User, job: Job, **changes: object) -> None:
     decision = Decision.objects.get(job=job)
-    row = {
+    row: dict[str, Any] = {
         "outcome": 4, "stage": "review", "decided_by": "person.review", "category": "harassment", "clause": "harassment-insult",
         "actor_id": reviewer.pk, **changes,
     }  # fmt: skip

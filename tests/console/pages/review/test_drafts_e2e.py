@@ -119,6 +119,7 @@ def test_a_decision_leaves_no_draft_behind_and_the_next_job_keeps_its_own(page: 
     page.fill("#id_note", "On the second.")
     page.wait_for_selector("text=/Draft kept/")
     kept = DecisionDraft.objects.get()
+    assert kept.job is not None
     assert kept.job.item.external_id != first
     assert kept.fields["note"] == "On the second."
     assert Decision.objects.get(actor=reviewer).note == "Decided before the draft was kept."

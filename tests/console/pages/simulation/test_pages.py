@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from moderation.detection.types import Finding
 from moderation.evidence import store as evidence_store
 from moderation.models import AuditEvent, Item, SimulationRun
 from moderation.models.simulation import RunState
@@ -74,7 +75,7 @@ def start(browser: Client, version: PolicyVersion, **given: str) -> SimulationRu
     data = {"since": str(today - timedelta(days=3)), "until": str(today), **given}
     response = browser.post(reverse("simulation_start", args=[version.number]), data)
     assert response.status_code == 302, response.content.decode()[-3000:]
-    return SimulationRun.objects.get(key=response.url.rstrip("/").rpartition("/")[2])
+    return SimulationRun.objects.get(key=response.headers["Location"].rstrip("/").rpartition("/")[2])
 
 
 def page_of(browser: Client, run: SimulationRun) -> str:
@@ -243,7 +244,7 @@ def test_no_upload_in_the_period_is_said_kindly(browser: Client, draft: PolicyVe
 def test_restricted_items_and_counts_are_for_those_who_may(
     browser: Client, draft: PolicyVersion, uploads: list[Item], editor: User
 ) -> None:
-    finding = scenes.Finding("terms", "1", "child_safety", 0.5, {"field": "caption"})
+    finding = Finding("terms", "1", "child_safety", 0.5, {"field": "caption"})
     scenes.item_judged("opaque-1", caption=scenes.OPAQUE, findings=[finding], creator="c-9")
     move(editor, draft, "child_safety", "block", 0.45)
     run = start(browser, draft)
@@ -266,7 +267,7 @@ def test_two_runs_stand_side_by_side(browser: Client, draft: PolicyVersion, uplo
     first = start(browser, draft)
     move(editor, draft, "harassment", "block", 0.9)
     second = start(browser, draft)
-    page = browser.get(reverse("simulation_compare"), {"a": first.key, "b": second.key}).content.decode()
+    page = browser.get(reverse("simulation_compare"), {"a": str(first.key), "b": str(second.key)}).content.decode()
     assert "newly block" in page
     assert "Jobs an hour, by queue" in page
     assert "B less A" in page
@@ -287,7 +288,7 @@ def test_a_run_that_is_not_done_cannot_be_compared(
     browser: Client, waiting: SimulationRun, draft: PolicyVersion
 ) -> None:
     other = start(browser, draft)
-    response = browser.get(reverse("simulation_compare"), {"a": waiting.key, "b": other.key})
+    response = browser.get(reverse("simulation_compare"), {"a": str(waiting.key), "b": str(other.key)})
     assert response.status_code == 422
     assert "must be done" in response.content.decode()
 

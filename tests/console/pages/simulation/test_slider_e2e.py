@@ -36,7 +36,7 @@ def _sign_in(page: Any) -> None:  # noqa: F811
 
 
 def block_at(version: PolicyVersion) -> float | None:
-    return version.thresholds.get(category="harassment", market="", language="", band=None).block_at
+    return version.thresholds.get(category_id="harassment", market="", language="", band=None).block_at
 
 
 def test_an_editor_moves_a_threshold_by_keys_and_writes_it(page: Any, draft: PolicyVersion) -> None:  # noqa: F811

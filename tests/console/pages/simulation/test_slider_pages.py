@@ -19,6 +19,7 @@ from policies.live import invalidate
 from policies.models import Approval, PolicyVersion
 from policies.services.drafts import section_token, threshold_set, version_copy
 from tests.support import scenes
+from tests.support.responses import Response
 from tests.support.sign_in import signed_in
 from tests.support.simulated_items import item
 
@@ -142,7 +143,7 @@ def token(version: PolicyVersion) -> str:
     return section_token(document_of(version), "thresholds")
 
 
-def apply(browser: Client, version: PolicyVersion, place: str, expected: str, **changes: str) -> object:
+def apply(browser: Client, version: PolicyVersion, place: str, expected: str, **changes: str) -> Response:
     given = {
         "category": "harassment",
         "level": "block",
@@ -155,7 +156,7 @@ def apply(browser: Client, version: PolicyVersion, place: str, expected: str, **
 
 
 def block_at(version: PolicyVersion) -> float | None:
-    return version.thresholds.get(category="harassment", market="", language="", band=None).block_at
+    return version.thresholds.get(category_id="harassment", market="", language="", band=None).block_at
 
 
 def test_what_pleases_is_written_into_the_draft_and_recorded(
@@ -165,10 +166,10 @@ def test_what_pleases_is_written_into_the_draft_and_recorded(
     assert f'name="expected" value="{token(draft)}"' in page
     response = apply(browser, draft, "0.75", token(draft))
     assert response.status_code == 302
-    assert response.url == f"/policies/{draft.number}/slider?category=harassment&level=block&days=28"
+    assert response.headers["Location"] == f"/policies/{draft.number}/slider?category=harassment&level=block&days=28"
     assert block_at(draft) == 0.75
     assert Approval.objects.filter(version=draft, actor=editor, verb=Approval.Verb.EDIT).count() == 1
-    assert "as version 3 says" in browser.get(response.url).content.decode()
+    assert "as version 3 says" in browser.get(response.headers["Location"]).content.decode()
 
 
 def test_a_number_with_more_digits_is_written_with_four(browser: Client, draft: PolicyVersion) -> None:

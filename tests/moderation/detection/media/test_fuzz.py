@@ -29,7 +29,7 @@ def test_thirty_damaged_files_end_in_a_verdict_and_leave_nothing_behind(
     work.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(work))
     whole = originals(tmp_path)
-    kinds = Counter()
+    kinds: Counter[str] = Counter()
     for n, (kind, data) in enumerate(damaged(whole, 30)):
         path = tmp_path / "damaged"
         path.write_bytes(data + n.to_bytes(4, "big"))

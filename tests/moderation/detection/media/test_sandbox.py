@@ -41,7 +41,8 @@ def workers() -> list[psutil.Process]:
     """Return what the child has running for requests."""
     if sandbox._server is None:
         return []
-    return psutil.Process(sandbox._server.process.pid).children(recursive=True)
+    children: list[psutil.Process] = psutil.Process(sandbox._server.process.pid).children(recursive=True)
+    return children
 
 
 def no_worker_within(seconds: float) -> bool:

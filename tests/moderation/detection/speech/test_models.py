@@ -10,6 +10,7 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from moderation.detection.model_store import ModelInvalid, Source, pull, read_source, verify
 from moderation.detection.speech.loading import STARTER, WEIGHTS, version_of
@@ -119,7 +120,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         verify(source)
 
 
-def test_the_command_pulls_lists_and_verifies(shelf: ModelServer, tmp_path: Path, settings) -> None:
+def test_the_command_pulls_lists_and_verifies(shelf: ModelServer, tmp_path: Path, settings: Settings) -> None:
     settings.WHISPER_MODEL_PATH, settings.MODELS_FOLDER = f"{shelf.url}/some/model.pt#{SHA256}", str(tmp_path)
     out = StringIO()
     call_command("models", "list", "speech", stdout=out)
@@ -129,13 +130,13 @@ def test_the_command_pulls_lists_and_verifies(shelf: ModelServer, tmp_path: Path
     assert out.getvalue().count("whisper-model-") == 2
 
 
-def test_the_command_has_nothing_to_pull_for_the_starter(settings) -> None:
+def test_the_command_has_nothing_to_pull_for_the_starter(settings: Settings) -> None:
     settings.WHISPER_MODEL_PATH = ""
     with pytest.raises(CommandError, match="nothing to pull"):
         call_command("models", "pull", "speech")
 
 
-def test_the_command_leaves_out_speech_that_is_off(settings) -> None:
+def test_the_command_leaves_out_speech_that_is_off(settings: Settings) -> None:
     settings.WHISPER_MODEL_PATH = "off"
     out = StringIO()
     call_command("models", "list", "speech", stdout=out)

@@ -199,7 +199,7 @@ def test_the_shipped_checkpoint_is_whispers_own_and_small() -> None:
     assert STARTER.stat().st_size < 12e6
     model = whisper.load_model(str(STARTER), device="cpu")
     assert model.is_multilingual
-    assert trust_of(STARTER).languages == {"en"}
+    assert trust_of(STARTER).languages == frozenset({"en"})
     result: dict[str, Any] = model.transcribe(spoken("harmless"), language="en", fp16=False, beam_size=BEAMS)
     assert n_wrong(result["text"], SAID["harmless"][0][0]) <= N_WRONG["harmless"]
     assert result["segments"][0]["start"] == pytest.approx(0.4, abs=1.0)
@@ -230,4 +230,4 @@ def test_the_version_changes_with_the_file_and_not_with_its_date(tmp_path: Path)
 def test_a_note_beside_a_checkpoint_says_how_far_to_trust_it(tmp_path: Path) -> None:
     assert trust_of(tmp_path / "a.pt").min_log_probability == -1.0
     (tmp_path / "a.json").write_text(json.dumps({"languages": ["en", "de"], "min_log_probability": -0.3}))
-    assert trust_of(tmp_path / "a.pt").languages == {"en", "de"}
+    assert trust_of(tmp_path / "a.pt").languages == frozenset({"en", "de"})

@@ -16,6 +16,7 @@ from moderation.live import campaigns as live_campaigns
 from moderation.live.campaigns import LiveCampaign
 from moderation.verdict.floor import CampaignFloor
 from policies.choices import Outcome
+from tests.support.decisions import decision_of
 from tests.support.people import person, ready, text_item
 
 WAVE = "this is the caption of some wave or other that nobody here has ever joined"
@@ -52,7 +53,7 @@ def test_a_caption_is_normalised_once_by_whoever_comes_first(everybody_asks: Non
     readings.cache_clear()
     folds.cache_clear()
     item = text_item("t-1", CAPTIONS[name])
-    assert item.current_decision.evidence["missing"].keys() <= {"frames", "ocr", "speech", "vision"}
+    assert decision_of(item).evidence["missing"].keys() <= {"frames", "ocr", "speech", "vision"}
     asked, folded = readings.cache_info(), folds.cache_info()
     assert asked.misses == 1
     assert asked.hits >= 3  # the version's terms, the emergency terms, the classifier, the look for campaigns

@@ -32,7 +32,12 @@ def test_everybody_gets_their_own_answer_and_those_that_wait_share_a_run() -> No
 
 def test_one_alone_does_not_wait_for_company() -> None:
     runs: list[int] = []
-    coalescer = Coalescer(lambda questions: runs.append(len(questions)) or list(questions))
+
+    def answer(questions: Sequence[str]) -> list[str]:
+        runs.append(len(questions))
+        return list(questions)
+
+    coalescer = Coalescer(answer)
     assert coalescer.ask("a") == "a"
     assert runs == [1]
 

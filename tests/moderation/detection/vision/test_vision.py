@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from tests.support.clips import jpeg, scene
 
 SHA = "ab" * 32
 PROMPTS = Prompts({"violence": CategoryPrompts(("a fight",), ("a dance",))}, ("a garden", "a cake"))
-TINY = {
+TINY: dict[str, Any] = {
     "model_cfg": {
         "embed_dim": 16,
         "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
