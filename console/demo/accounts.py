@@ -22,7 +22,9 @@ KEY_NAME = "demo"
 PEOPLE: dict[str, str] = {
     "reviewer": "reviewer",
     "reviewer2": "reviewer",
+    "reviewer3": "reviewer",
     "senior": "senior",
+    "lead": "senior",
     "policy-editor": "policy-editor",
     "policy-approver": "policy-approver",
     "analyst": "analyst",

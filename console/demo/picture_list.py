@@ -1,4 +1,4 @@
-"""What the demo's sixty pictures show: a row each of slug, drawing and its options."""
+"""What the demo's pictures show: a row each of slug, drawing and its options."""
 
 from __future__ import annotations
 
@@ -384,7 +384,7 @@ BROKEN: tuple[Row, ...] = (
             "tones": "1a1a1a 3a2a3f 8a5a8a 5a6a8a",
         },
     ),
-    # The bank knows another copy of this one: larger, and saved with other settings.
+    # The bank knows another copy of this one, saved with other settings.
     (
         "ad-giveaway",
         event,
@@ -392,9 +392,30 @@ BROKEN: tuple[Row, ...] = (
     ),
 )
 BANKED_PICTURE = "ad-giveaway"
+#: The copy of it that was uploaded first, whose hash the bank has.
+FIRST_COPY = f"{BANKED_PICTURE}-first"
 SPECS: tuple[Row, ...] = (*LANDSCAPES, *QUOTES, *RECIPES, *CHARTS, *POSTERS, *BROKEN)
+#: Different posters for one text: what a wave of copies looks like.
+WAVE: tuple[Row, ...] = tuple(
+    (f"wave-{n}", event, {"title": title, "when": when, "tones": tones})
+    for n, (title, when, tones) in enumerate(
+        (
+            ("GIFT\nCARDS", "for the first hundred", "31572c ecf39e 90a955 4f772d f2e8cf"),
+            ("500 FOR\nYOU", "write GIFT to me", "4a1942 f6aa1c bc3908 ffe1a8 941b0c"),
+            ("YOUR\nGIFT", "today only", "0b3954 bfd7ea ff6663 e0ff4f fefffe"),
+            ("GIFT\nDAY", "claim it now", "2b2d42 edf2f4 ef233c d90429 8d99ae"),
+        )
+    )
+)
 
 
 def pictures() -> tuple[Picture, ...]:
-    """Return every picture of the demo, in a fixed order."""
-    return tuple(Picture(slug, partial(draw, **options)) for slug, draw, options in SPECS)
+    """Return every picture of the demo's catalogue, in a fixed order."""
+    drawn = {slug: Picture(slug, partial(draw, **options)) for slug, draw, options in SPECS}
+    first = Picture(FIRST_COPY, drawn[BANKED_PICTURE].draw, drawn_as=BANKED_PICTURE, quality=95)
+    return (*drawn.values(), first)
+
+
+def wave_pictures() -> tuple[Picture, ...]:
+    """Return the pictures that the demo's wave of copies goes around with."""
+    return tuple(Picture(slug, partial(draw, **options)) for slug, draw, options in WAVE)
