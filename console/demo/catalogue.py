@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.demo.captions import Caption, captions
 from console.demo.clips import BANKED_CLIP, CLIPS
-from console.demo.picture_list import wave_pictures
+from console.demo.picture_list import BANKED_PICTURE, wave_pictures
 
 PREFIX = "demo-"
 
@@ -72,7 +72,7 @@ def _upload(caption: Caption, folder: Path) -> Upload:
 
 
 #: What is uploaded last, when reviewers have been at their desks: it waits for whoever opens the demo.
-LATE: frozenset[str] = frozenset({"demo-pic-ad-giveaway", "demo-clip-bread", "demo-text-104"})
+LATE: frozenset[str] = frozenset({f"{PREFIX}pic-{BANKED_PICTURE}", "demo-clip-bread", "demo-text-104"})
 N_WAVE = 34
 #: What people change of a text that they copy.
 _ENDINGS = ("", "!", "!!", " Hurry", " It works", " Really", " Thank me later", " Go go go")

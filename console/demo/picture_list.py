@@ -384,16 +384,19 @@ BROKEN: tuple[Row, ...] = (
             "tones": "1a1a1a 3a2a3f 8a5a8a 5a6a8a",
         },
     ),
-    # The bank knows another copy of this one, saved with other settings.
     (
         "ad-giveaway",
         event,
         {"title": "FREE\nPHONES\nTODAY", "when": "first 100 only", "tones": "7b2d26 ffd166 f4a261 2f1b41 e76f51"},
     ),
 )
-BANKED_PICTURE = "ad-giveaway"
-#: The copy of it that was uploaded first, whose hash the bank has.
-FIRST_COPY = f"{BANKED_PICTURE}-first"
+#: Two copies of a poster in which nothing is wrong to read: only a bank can tell it. The bank has the first one's hash.
+_MARKET = {"title": "SUMMER\nMARKET", "tones": "1d3557 e63946 f1faee a8dadc 457b9d"}
+FIRST_COPY, BANKED_PICTURE = "market-first", "market-again"
+COPIES: tuple[Row, ...] = (
+    (FIRST_COPY, event, {**_MARKET, "when": "book your stall"}),
+    (BANKED_PICTURE, event, {**_MARKET, "when": "last two stalls"}),
+)
 SPECS: tuple[Row, ...] = (*LANDSCAPES, *QUOTES, *RECIPES, *CHARTS, *POSTERS, *BROKEN)
 #: Different posters for one text: what a wave of copies looks like.
 WAVE: tuple[Row, ...] = tuple(
@@ -411,9 +414,9 @@ WAVE: tuple[Row, ...] = tuple(
 
 def pictures() -> tuple[Picture, ...]:
     """Return every picture of the demo's catalogue, in a fixed order."""
-    drawn = {slug: Picture(slug, partial(draw, **options)) for slug, draw, options in SPECS}
-    first = Picture(FIRST_COPY, drawn[BANKED_PICTURE].draw, drawn_as=BANKED_PICTURE, quality=95)
-    return (*drawn.values(), first)
+    drawn = [Picture(slug, partial(draw, **options)) for slug, draw, options in SPECS]
+    copies = [Picture(slug, partial(draw, **options), drawn_as=FIRST_COPY) for slug, draw, options in COPIES]
+    return (*drawn, *copies)
 
 
 def wave_pictures() -> tuple[Picture, ...]:

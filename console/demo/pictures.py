@@ -38,14 +38,12 @@ class Picture:
     """One picture to make.
 
     Attributes:
-        drawn_as: slug of the picture that this one is another copy of; "" where it is none.
-        quality: of the JPEG, 1..95.
+        drawn_as: slug of the picture that this one is a copy of; "" where it is none.
     """
 
     slug: str
     draw: Draw
     drawn_as: str = ""
-    quality: int = 84
 
 
 def _ridge(rng: np.random.Generator, base: float, swing: float, rough: float = 0.55) -> npt.NDArray[np.float64]:
@@ -327,5 +325,5 @@ def picture_write(picture: Picture, path: Path) -> None:
     """Draw a picture and write it as JPEG; the same picture gives the same bytes."""
     image = picture.draw(np.random.default_rng([SEED, *(picture.drawn_as or picture.slug).encode()]))
     partial_path = path.with_suffix(".part")
-    image.save(partial_path, "JPEG", quality=picture.quality)
+    image.save(partial_path, "JPEG", quality=84)
     partial_path.replace(path)

@@ -33,15 +33,16 @@ def soundtrack(seconds: float, rng: np.random.Generator, *, voice: str = "", sta
 
 
 def _music(n: int, rng: np.random.Generator) -> Wave:
+    """Return chords, note by note as on a harp. Held ones swell like a voice, and are taken for somebody who speaks."""
     t = np.arange(n) / RATE
     key = 220 * 2 ** (int(rng.integers(-3, 4)) / 12)
     out = np.zeros(n)
     beat = float(rng.uniform(1.1, 1.6))
     for k in range(int(n / RATE / beat) + 1):
-        age = t - k * beat
-        swell = np.where(age >= 0, np.exp(-1.4 * np.maximum(age, 0)) * np.clip(age * 30, 0, 1), 0)
-        for semitone in CHORDS[k % 4]:
-            out += swell * np.sin(2 * np.pi * key * 2 ** (semitone / 12) * t) * 0.07
+        for note, semitone in enumerate(CHORDS[k % 4]):
+            age = t - (k + note / 4) * beat
+            pluck = np.where(age >= 0, np.exp(-4 * np.maximum(age, 0)) * np.clip(age * 200, 0, 1), 0)
+            out += pluck * np.sin(2 * np.pi * key * 2 ** (semitone / 12) * t) * 0.1
     return (out * np.clip((n - np.arange(n)) / (0.4 * RATE), 0, 1)).astype(np.float32)
 
 

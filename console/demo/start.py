@@ -45,7 +45,7 @@ FILLED = "demo-filled.json"
 #: Processes that draw or examine at once, whatever the machine has.
 _MOST_AT_ONCE = 4
 #: While the demo is filled nobody waits for an upload, so that what is late on a busy machine is waited for.
-_UNHURRIED = {"ONPATH_DEADLINE_MS": "5000"}
+_UNHURRIED = {"ONPATH_DEADLINE_MS": "5000", "LOG_LEVEL": "WARNING"}
 _DISK_MB = 1024
 _FIRST_PORT = 8000
 _N_PORTS = 20

@@ -68,7 +68,7 @@ def first_copy_bank(folder: Path) -> int:
         outcome=Outcome.ESCALATE,
         title="Adverts that were blocked before",
     )
-    entries = [NewEntry("pdq", picture.pdq[0], "Free phones, first upload")] if picture.pdq else []
+    entries = [NewEntry("pdq", picture.pdq[0], "A market that does not exist, first upload")] if picture.pdq else []
     return bank_add_entries(actor="command", bank=bank, entries=entries)
 
 

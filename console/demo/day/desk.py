@@ -9,16 +9,20 @@ from django.utils import timezone
 
 from console.demo.catalogue import PREFIX
 from console.demo.day.morning import MORNING
-from console.demo.day.rulings import job_rule, ruling_for
-from moderation.models import Decision, Job
+from console.demo.day.rulings import FIRST_COPY_RULING, job_rule, ruling_for
+from console.demo.picture_list import FIRST_COPY
+from moderation.decisions.basis import basis_of
+from moderation.decisions.record import item_overturn
+from moderation.models import Decision, Item, Job
 from moderation.models.decision import DecisionStage
+from moderation.models.item import ItemState
 from moderation.review.leases import job_claim
 from policies.choices import Outcome
 
 #: Of each queue's jobs the reviewers take this share, so that there is a history and there is work.
 DECIDED_SHARE = 0.4
 #: Who is in the middle of a job when the demo stands, and of which queues.
-AT_WORK = {"reviewer2": ("spam", "unexamined"), "reviewer3": ("hate", "hate-german", "general")}
+AT_WORK = {"reviewer2": ("unexamined",), "reviewer3": ("spam",)}
 
 
 def reviewers_decide(usernames: list[str]) -> Counter[str]:
@@ -59,3 +63,17 @@ def people_begin() -> int:
     """Let some reviewers claim a job that they are still at when the demo stands; return how many are."""
     people = User.objects.filter(username__in=AT_WORK)
     return sum(job_claim(actor=p, queue_slugs=AT_WORK[p.username], now=timezone.now()) is not None for p in people)
+
+
+def first_copy_block() -> bool:
+    """Let a senior take down the first copy of what a bank knows, found in Items; return whether that was still to do."""
+    item = Item.objects.filter(external_id=f"{PREFIX}pic-{FIRST_COPY}").exclude(state=ItemState.BLOCKED).first()
+    if item is None:
+        return False
+    ruling, senior = FIRST_COPY_RULING, User.objects.get(username="senior")
+    basis = basis_of(senior, pk=item.pk)
+    item_overturn(
+        actor=senior, item_key=str(item.key), outcome=ruling.outcome, category=ruling.category, note=ruling.note,
+        min_age=0, territories=(), expected_decision=basis.token if basis else "", now=timezone.now(),
+    )  # fmt: skip
+    return True

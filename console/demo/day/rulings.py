@@ -46,10 +46,13 @@ RULINGS: dict[str, Ruling] = {
     "pic-chart-coffee": Ruling(Outcome.CLEAR, "", "Information, sells nothing."),
     "text-094": Ruling(Outcome.RESTRICT, "spam_scam", "Follow exchange, tiresome and no more.", 16),
     "text-102": Ruling(Outcome.RESTRICT, "drugs", "Approving mention of a drug; adults only.", 18),
-    "pic-ad-giveaway-first": Ruling(
-        Outcome.BLOCK, "spam_scam", "Phones that nobody will send. Its hash is in the bank, so copies are found."
-    ),
 }  # fmt: skip
+#: What a senior does about the first copy of a picture, whose hash a bank has.
+FIRST_COPY_RULING = Ruling(
+    Outcome.BLOCK,
+    "spam_scam",
+    "There is no such market; people paid for stalls. Its hash is in the bank, so that copies are found.",
+)
 _BLOCK_NOTES = {
     "spam_scam": "Promises money for nothing.",
     "drugs": "Offers goods that may not be sold here.",
@@ -65,13 +68,16 @@ _BREAKS = (
     "text-10",
     "text-11",
     "pic-ad-",
+    "pic-market-",
     "pic-dare-",
     "pic-insult-",
     "clip-coins",
     "clip-pills",
     "clip-roofs",
+    "wave-",
 )
-LOOKED_AT = Ruling(Outcome.CLEAR, "", "Read in its own language: everyday talk, nothing against the policy.")
+READ = Ruling(Outcome.CLEAR, "", "Read in its own language: everyday talk, nothing against the policy.")
+LOOKED_AT = Ruling(Outcome.CLEAR, "", "Looked at from beginning to end: nothing against the policy.")
 
 
 def ruling_for(job: Job) -> Ruling:
@@ -80,7 +86,7 @@ def ruling_for(job: Job) -> Ruling:
     if slug in RULINGS:
         return RULINGS[slug]
     if not slug.startswith(_BREAKS):
-        return LOOKED_AT
+        return READ if slug.startswith("text-") else LOOKED_AT
     category = job.category if job.category in _BLOCK_NOTES else "spam_scam"
     return Ruling(Outcome.BLOCK, category, _BLOCK_NOTES[category])
 

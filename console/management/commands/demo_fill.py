@@ -27,7 +27,7 @@ from console.demo.start import CONTENT
 from console.demo.start import FILLED as MARKER
 from moderation.banks.matches import matches_collect
 from moderation.calibration.service import scores_summarise
-from moderation.models import Campaign, Item
+from moderation.models import Campaign, HashMatch, Item
 from moderation.models.item import DeepState
 
 #: Longest wait for the slow models to look at everything; past it the rest goes on in the background.
@@ -84,15 +84,18 @@ class Command(BaseCommand):
             told.result = f"{told.of} files"
         everything = cast.with_creator_in_canary(everything, "demo-clip-bread")
         # What the morning brought was taken in then; to send it again changes nothing.
-        self._submit("Uploading", [u for u in everything if u.external_id not in LATE])
+        early = [*wave_uploads(folder), *(u for u in everything if u.external_id not in LATE)]
+        self._submit("Uploading, a wave of copies first", early)
         self.refused += reports_send(self.client, REPORTS)
+        self._wait("Examining pictures and clips", early)
         with stage("Reviewers at their desks", out=self.stdout) as told:
             made = desk.reviewers_decide([name for name, role in PEOPLE.items() if role == "reviewer"])
+            desk.first_copy_block()
             told.result = ", ".join(f"{n} {what.lower()}" for what, n in made.items()) or "as before"
-        late = [*(u for u in everything if u.external_id in LATE), *wave_uploads(folder)]
-        self._submit("Uploading a wave of copies, and what comes last", late)
+        late = [u for u in everything if u.external_id in LATE]
+        self._submit("Uploading what comes last", late)
         self.refused += reports_send(self.client, PILE)
-        self._wait([*everything, *late])
+        self._wait("Examining it", late)
         self._after_all()
         summary = self._summary(everything)
         self.stdout.write(f"{len(everything)} uploads: {summary}.")
@@ -127,11 +130,11 @@ class Command(BaseCommand):
         if not answer.is_ok:
             self.refused.append(f"{upload.external_id}: {answer.why()}")
 
-    def _wait(self, everything: Sequence[Upload]) -> None:
+    def _wait(self, what: str, everything: Sequence[Upload]) -> None:
         """Wait until the slow models have looked at what they were given, or the time is up."""
         ids = [u.external_id for u in everything if u.kind != "text"]
         waiting, end = len(ids), time.monotonic() + DEEP_WAIT_SECONDS
-        with stage("Examining pictures and clips", out=self.stdout) as told:
+        with stage(what, out=self.stdout) as told:
             while waiting and time.monotonic() < end:
                 waiting = Item.objects.filter(external_id__in=ids, deep_state=DeepState.QUEUED).count()
                 told.at(len(ids) - waiting, len(ids))
@@ -148,11 +151,11 @@ class Command(BaseCommand):
             told.result = f"{n_events} events"
         with stage("Counting what was found, and going back to work", out=self.stdout) as told:
             now = timezone.now()
-            n_matches = matches_collect(now=now)
+            matches_collect(now=now)
             scores_summarise(now=now)
             n_busy = desk.people_begin()
-            n_waves = Campaign.objects.count()
-            told.result = f"{n_matches} new matches, {n_waves} waves of copies, {n_busy} people in the middle of a job"
+            found = f"{HashMatch.objects.count()} matches, {Campaign.objects.count()} waves of copies"
+            told.result = f"{found}, {n_busy} people in the middle of a job"
 
     def _summary(self, everything: Sequence[Upload]) -> str:
         states = Counter((self.client.item(u.external_id).body or {}).get("outcome") or "refused" for u in everything)

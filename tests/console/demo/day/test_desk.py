@@ -7,10 +7,11 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from console.demo.day import desk
-from console.demo.day.desk import people_begin, reviewers_decide
+from console.demo.day.desk import first_copy_block, people_begin, reviewers_decide
 from console.demo.day.rulings import RULINGS, job_rule, ruling_for
+from console.demo.picture_list import FIRST_COPY
 from moderation.detection.types import Missing
-from moderation.models import Decision, Job
+from moderation.models import Decision, Item, Job, Queue
 from moderation.models.decision import DecisionStage
 from moderation.review.leases import job_claim
 from policies.choices import Outcome
@@ -68,11 +69,21 @@ def test_what_breaks_no_rule_is_never_blocked_for_a_missing_category() -> None:
     assert ruling_for(scenes.job_open("demo-text-101", creator="c-2")).outcome == Outcome.BLOCK
 
 
-def test_two_people_are_in_the_middle_of_a_job() -> None:
+def test_people_are_in_the_middle_of_a_job_of_their_queues() -> None:
     for n in range(4):
         scenes.job_open(f"demo-waits-{n}", creator=f"c-{n}")
+    Queue.objects.update(slug="spam")
     for name in desk.AT_WORK:
         scenes.person("reviewer", name)
-    Job.objects.update(queue=Job.objects.all()[0].queue)
-    assert people_begin() == sum("hate" in queues for queues in desk.AT_WORK.values())
+    assert people_begin() == 1
     assert set(Job.objects.filter(state="leased").values_list("lease_holder__username", flat=True)) == {"reviewer3"}
+
+
+def test_a_senior_takes_the_first_copy_down_once() -> None:
+    scenes.job_open(f"demo-pic-{FIRST_COPY}")
+    scenes.person("senior", "senior")
+    assert first_copy_block()
+    item = Item.objects.get()
+    assert item.state == "blocked"
+    assert not item.jobs.filter(state="open").exists()
+    assert not first_copy_block()
