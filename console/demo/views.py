@@ -82,7 +82,7 @@ def _cards(user: User, entries: Sequence[Any]) -> list[dict[str, Any]]:
     if may(user, EXPLORE):
         shown = queries.items_search(user).filter(external_id__in=[card["external_id"] for card in cards])
         keys = dict(shown.order_by().values_list("external_id", "key"))
-        cards = [card | {"key": keys.get(card["external_id"])} for card in cards]
+        cards = [card | {"item_key": keys.get(card["external_id"])} for card in cards]
     return cards
 
 
