@@ -87,15 +87,17 @@ def decide() -> None:
     from django.contrib.auth.models import Group, User
     from django.utils import timezone
 
-    from moderation.campaigns.service import campaign_apply, campaign_decide
+    from moderation.campaigns.service import campaign_apply, campaign_confirm, campaign_decide
     from moderation.campaigns.watch import campaigns_watch
     from moderation.decisions.basis import campaign_basis_of
-    from moderation.models import Campaign, CampaignMember, Item, Job
+    from moderation.models import Campaign, CampaignMember, Item, Job, WideAct
     from policies.choices import Outcome
 
     campaigns_watch(now=timezone.now())
     person = User.objects.create_user("bench-reviewer")
-    person.groups.add(Group.objects.get(name="reviewer"))
+    second = User.objects.create_user("bench-second")  # a wave is wide
+    for one in (person, second):
+        one.groups.add(Group.objects.get(name="reviewer"))
     of_wave = Item.objects.filter(external_id__startswith="wave-")
     open_jobs = Job.objects.filter(item__in=of_wave, state__in=["open", "leased"]).count()
     began, n_decisions = time.monotonic(), 0
@@ -105,6 +107,9 @@ def decide() -> None:
             outcome=Outcome.BLOCK, category="spam_scam",
             note="One call by many accounts.", min_age=0, territories=(), now=timezone.now(),
         )  # fmt: skip
+        for act in WideAct.objects.filter(state="waiting"):
+            campaign_confirm(actor=second, act_key=str(act.key), now=timezone.now())
+        campaign.refresh_from_db()
         n_decisions += 1
         campaign_apply(campaign=campaign)
     found = {

@@ -23,16 +23,17 @@ from django_htmx.middleware import HtmxDetails
 
 from console.api.throttling import calls_in_window
 from console.http import HtmxRequest
-from console.identity import api_keys
+from console.identity import api_keys, people
 from console.identity.session_life import session_begin
 from console.models import ApiKey
 from moderation.decisions.basis import campaigns_with_basis
 from moderation.items import queries, visibility
-from moderation.models import Campaign, HashBank, HashEntry, Item, Job, OutboxMessage, PromptSet, SimulationRun
+from moderation.models import Campaign, HashBank, HashEntry, Item, Job, OutboxMessage, PromptSet, SimulationRun, WideAct
 from moderation.prompts import queries as prompt_queries
 from moderation.reports import reporters
 from moderation.review import queries as review_queries
 from moderation.simulation.queries import simulation_get
+from moderation.wide.queries import act_of
 from policies import queries as version_queries
 from policies.choices import SENIOR_QUEUE
 from policies.live import version_list
@@ -53,6 +54,7 @@ APPROVE_POLICIES = "policies.approve_versions"
 ADD_EMERGENCY = "moderation.add_emergency_terms"
 RERUN = "moderation.rerun_detectors"
 MANAGE_KEYS = api_keys.PERMISSION
+MANAGE_PEOPLE = people.PERMISSION
 MANAGE_REPORTERS = reporters.PERMISSION
 
 
@@ -207,7 +209,12 @@ def campaign_visible(user: User, key: UUID) -> Campaign:
     Raises:
         Http404: there is none, or it was decided into the restricted partition and the person may not know of it.
     """
-    campaign = campaigns_with_basis(user).select_related("decided_by", "first_item").filter(key=key).first()
+    campaign = (
+        campaigns_with_basis(user)
+        .select_related("decided_by", "undone_by", "lease_holder", "first_item")
+        .filter(key=key)
+        .first()
+    )
     if campaign is None:
         raise Http404
     return campaign
@@ -273,6 +280,18 @@ def entry_visible(user: User, key: UUID) -> HashEntry:
     if entry is None:
         raise Http404
     return entry
+
+
+def act_visible(user: User, key: UUID) -> WideAct:
+    """Return one act that waits, or waited, for a second person.
+
+    Raises:
+        Http404: there is none that the person may know of.
+    """
+    act = act_of(user, key)
+    if act is None:
+        raise Http404
+    return act
 
 
 def version_visible(number: int) -> PolicyVersion:
@@ -380,6 +399,18 @@ def key_visible(key: UUID) -> ApiKey:
         Http404: there is none.
     """
     found = api_keys.keys().filter(key=key).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def person_visible(name: str) -> User:
+    """Return somebody with an account.
+
+    Raises:
+        Http404: there is nobody.
+    """
+    found = people.people().filter(username=name).first()
     if found is None:
         raise Http404
     return found

@@ -2,14 +2,28 @@
 
 from typing import Any
 
+from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.db.models import Q
 from django.http import HttpRequest
 
 
-class PermissionBackend(ModelBackend):
-    """Permissions of one's own and of one's groups. It signs nobody in; allauth does, behind its rate limits."""
+class _WithShortcuts:
+    """Finds the person of a session with their own keys, which every page shows, in the same query."""
+
+    def get_user(self, user_id: int) -> User | None:
+        """Return somebody who may (still) sign in."""
+        user = User.objects.select_related("shortcuts").filter(pk=user_id).first()
+        return user if user is not None and user.is_active else None
+
+
+class SignInBackend(_WithShortcuts, AuthenticationBackend):  # type: ignore[misc]
+    """Signs people in, behind the rate limits of allauth."""
+
+
+class PermissionBackend(_WithShortcuts, ModelBackend):
+    """Permissions of one's own and of one's groups. It signs nobody in; `SignInBackend` does."""
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:  # type: ignore[override]
         """Return None: another backend decides."""

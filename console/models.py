@@ -1,4 +1,4 @@
-"""API keys: who may call what over HTTP. Not a domain model: moderation never sees one."""
+"""API keys: who may call what over HTTP; and people's own shortcuts. No domain models: moderation never sees one."""
 
 import hashlib
 import secrets
@@ -9,7 +9,8 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.lookups import Exact
 
 SCOPES: tuple[str, ...] = (
     "items:write",
@@ -56,7 +57,10 @@ class ApiKey(models.Model):
             ),
             models.CheckConstraint(name="console_apikey_replaces_another", condition=~Q(replaces=F("pk"))),
         ]
-        permissions = [("manage_keys", "Can make and revoke API keys")]
+        permissions = [
+            ("manage_keys", "Can make and revoke API keys"),
+            ("manage_people", "Can invite people and give roles"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
@@ -99,3 +103,26 @@ class ApiKey(models.Model):
             rate_per_minute=rate_per_minute,
         )
         return key, secret
+
+
+class Shortcuts(models.Model):
+    """One person's own keys; who has no row has the first ones. `keys` is slug of an action -> one character."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shortcuts")
+    keys = models.JSONField(default=dict)
+    is_off = models.BooleanField(default=False, help_text="Single characters do nothing (WCAG 2.1.4).")
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "shortcuts"
+        constraints = [
+            models.CheckConstraint(
+                name="console_shortcuts_keys_by_action",
+                condition=Q(
+                    Exact(Func(F("keys"), function="jsonb_typeof", output_field=models.CharField()), Value("object"))
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"keys of {self.user_id}"

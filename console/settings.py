@@ -91,6 +91,8 @@ ROOT_URLCONF = "console.urls"
 WSGI_APPLICATION = "console.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Draws plain inputs without a template each: a draft has 150 of them on one page.
+FORM_RENDERER = "console.pages.form_renderer.PlainInputs"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -155,7 +157,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"  # sessions survive a res
 # The first says what a person may; the second signs people in.
 AUTHENTICATION_BACKENDS = [
     "console.backends.PermissionBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "console.backends.SignInBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -283,7 +285,8 @@ MEDIA_CONFINEMENT_REQUIRED = not IS_RELAXED
 # Anything above 1 MiB goes to a temporary file while it is received; never to memory whole.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+#: A section of a draft can have a hundred rows of several fields each.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 4
 
 #: Threads of each web process that run Django; each holds a database connection. See console/edge.
@@ -348,6 +351,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BEAT_SCHEDULE = {
     "leases-expire": {"task": "moderation.tasks.leases_expire", "schedule": 15.0, "options": {"expires": 15}},
+    "decisions-waiting": {"task": "moderation.tasks.waiting_apply_due", "schedule": 1.0, "options": {"expires": 2}},
     "drafts-expire": {"task": "moderation.tasks.drafts_expire", "schedule": 3_600.0, "options": {"expires": 3_600}},
     "clearances-expire": {"task": "moderation.tasks.clearances_expire", "schedule": 60.0, "options": {"expires": 60}},
     "items-reconcile": {"task": "moderation.tasks.items_reconcile", "schedule": 30.0, "options": {"expires": 30}},
@@ -374,6 +378,9 @@ OUTBOX_RESEND_AFTER_SECONDS = env_int("OUTBOX_RESEND_AFTER_SECONDS", 120, minimu
 OUTBOX_CLAIM_SECONDS = env_int("OUTBOX_CLAIM_SECONDS", 30, minimum=3)
 CLEARANCE_VALID_DAYS = env_int("CLEARANCE_VALID_DAYS", 90, minimum=1)
 LEASE_SECONDS = env_int("LEASE_SECONDS", 600, minimum=10)
+#: What a person decides and lets anybody see more takes effect so long after, and can be taken back until then; 0: at once.
+#: It is 0 in tests, whose decisions are looked at when they are made; those of the waiting itself set it.
+CLEARING_WAITS_SECONDS = env_int("CLEARING_WAITS_SECONDS", 0 if _is_test else 10, minimum=0)
 #: A gate whose view is older than this denies everything: with polls every GATE_POLL_MS it bounds revocation.
 GATE_MAX_AGE_MS = env_int("GATE_MAX_AGE_MS", 1_000, minimum=50)
 GATE_POLL_MS = env_int("GATE_POLL_MS", 100, minimum=10)
@@ -393,6 +400,15 @@ CAMPAIGN_LIVE_MINUTES = env_int("CAMPAIGN_LIVE_MINUTES", 1_440, minimum=1)
 CAMPAIGN_EXAMINE_AFTER_MINUTES = env_int("CAMPAIGN_EXAMINE_AFTER_MINUTES", 10, minimum=0)
 #: Web processes look this often which campaigns there are.
 CAMPAIGN_REFRESH_SECONDS = env_int("CAMPAIGN_REFRESH_SECONDS", 1, minimum=1)
+#: An act that touches so many items, or uploads with so many expected views, waits for a second person.
+WIDE_ACT_ITEMS = env_int("WIDE_ACT_ITEMS", 1_000, minimum=1)
+WIDE_ACT_VIEWS = env_int("WIDE_ACT_VIEWS", 1_000_000, minimum=1)
+#: Of what an act touches, the newest so many are counted one by one; beyond them numbers say "at least".
+WIDE_LOOK_ITEMS = env_int("WIDE_LOOK_ITEMS", 20_000, minimum=100)
+#: A confirmation is refused where the act reaches further by now than its asker saw, by more than this.
+WIDE_GROWTH_PERCENT = env_int("WIDE_GROWTH_PERCENT", 20, minimum=0)
+#: A look at stored content before an act takes no longer than this; what it did not get to is said.
+WIDE_LOOK_MS = env_int("WIDE_LOOK_MS", 800, minimum=50)
 #: An emergency term that nobody confirms ends after so long.
 EMERGENCY_HOURS = env_int("EMERGENCY_HOURS", 24, minimum=1)
 #: A term that more of the newest captions hold (in thousandths) needs a version and a simulation, not an emergency.
@@ -436,6 +452,8 @@ WHISPER_DEVICE = env_str("WHISPER_DEVICE", "auto")  # cpu, cuda, or auto: CUDA w
 VISION_MODEL_PATH = env_str("VISION_MODEL_PATH")
 #: Empty for the shipped classifier, a folder, or hub:owner/name@REVISION#SHA256; see docs/detectors.md.
 TEXT_MODEL_PATH = env_str("TEXT_MODEL_PATH")
+#: Dotted path of a callable (text, language) -> translated text; empty: reviewers see the original, and its language named.
+TRANSLATION_SERVICE = env_str("TRANSLATION_SERVICE")
 MODELS_FOLDER = env_str("MODELS_FOLDER", str(VAR_DIR / "models"))
 
 # --- seeing inside -----------------------------------------------------------------------------------------------

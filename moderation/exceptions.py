@@ -29,12 +29,24 @@ class DecisionInvalid(ModerationError):
         self.field = field
 
 
+class UndoRefused(ModerationError):
+    """A decision cannot be taken back (any more); the message says what stands in its place."""
+
+
 class DraftTooLarge(ModerationError):
     """What was typed is more than a draft holds; nothing of it was kept."""
 
 
 class HandBackInvalid(ModerationError):
     """A job cannot be given back like this; `field` names what is missing."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class ActInvalid(ModerationError):
+    """A creator cannot be told this from a job; `field` names what is missing: clause or text."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)
@@ -64,6 +76,14 @@ class BankInvalid(ModerationError):
 
 class CampaignInvalid(ModerationError):
     """The campaign is not open (any more), or is for seniors."""
+
+
+class MoveInvalid(ModerationError):
+    """Jobs cannot be moved like this."""
+
+
+class WideActInvalid(ModerationError):
+    """A wide act cannot be asked for or answered like this (any more)."""
 
 
 class DomainInvalid(ModerationError):

@@ -24,7 +24,7 @@ from moderation.models import OutboxMessage
 from moderation.outbox import messages, orphan_sweep
 from moderation.rejudge import list_changes
 from moderation.rejudge import service as rejudge
-from moderation.review import drafts, leases
+from moderation.review import creator_acts, drafts, leases, waiting
 from moderation.rollout import activation, canary, shadows
 from moderation.simulation import service as simulations
 
@@ -85,6 +85,12 @@ def samples_sweep() -> None:
 def item_reexamine(message_key: str) -> None:
     """Run what was missing on the path once more and decide again."""
     _work(message_key, examine.item_examine)
+
+
+@shared_task(name="moderation.tasks.waiting_apply_due")
+def waiting_apply_due() -> None:
+    """Make the decisions that waited and whose time has come."""
+    waiting.waiting_apply_due(now=timezone.now())
 
 
 @shared_task(name="moderation.tasks.drafts_expire")
@@ -152,6 +158,12 @@ def list_change_look(message_key: str) -> None:
 def list_change_settle(message_key: str) -> None:
     """Judge again what was stored while processes still held the old list."""
     _work(message_key, list_changes.list_change_settle)
+
+
+@shared_task(name="moderation.tasks.creator_act")
+def creator_act(message_key: str) -> None:
+    """Carry on what a creator was told from a job."""
+    _work(message_key, lambda message: creator_acts.creator_act_carry(message, now=timezone.now()))
 
 
 @shared_task(name="moderation.tasks.item_renew")

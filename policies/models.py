@@ -8,10 +8,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from policies.choices import BAND_MIN_AGES, DETECTORS, Band, ItemKind, Outcome, Standing
+from policies.document.clauses import MAX_CLAUSES
 from policies.document.rows import LIST_CHARS, NAME_CHARS, REASON_CHARS, SLUG_CHARS, TERM_CHARS, TITLE_CHARS
 from policies.triggers import (
     BANK_BLOCKS,
@@ -237,6 +239,45 @@ class Guideline(VersionPart):
 
     def __str__(self) -> str:
         return f"{self.category_id}: {self.text[:40]}"
+
+
+_KIND_OF_SENTENCES = Func(F("sentences"), function="jsonb_typeof", output_field=models.CharField())
+
+
+class Clause(VersionPart):
+    """One thing that a category forbids, which a decision can rest on, with the sentence for its creator in some languages."""
+
+    category = _category()
+    position = models.PositiveSmallIntegerField()  # the digit that chooses it
+    key = models.CharField(max_length=SLUG_CHARS)
+    name = models.CharField(max_length=NAME_CHARS)
+    # What follows by default. CLEAR: nothing does, and the sentence is a help message.
+    outcome = models.PositiveSmallIntegerField(choices=Outcome.choices)
+    min_age = models.PositiveSmallIntegerField(default=0)  # years, with RESTRICT
+    sentences = models.JSONField()  # language -> text
+
+    class Meta(VersionPart.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["version", "key"], name="policies_clause_once_per_key"),
+            models.UniqueConstraint(fields=["version", "category", "position"], name="policies_clause_once_per_digit"),
+            models.CheckConstraint(
+                name="policies_clause_position_is_digit", condition=Q(position__range=(1, MAX_CLAUSES))
+            ),
+            models.CheckConstraint(name="policies_clause_key_known_form", condition=Q(key__regex=r"^[a-z][a-z0-9-]*$")),
+            models.CheckConstraint(name="policies_clause_name_not_blank", condition=Q(name__regex=r"\S")),
+            models.CheckConstraint(
+                name="policies_clause_outcome_follows",
+                condition=Q(outcome__in=(Outcome.CLEAR, Outcome.ESCALATE, Outcome.BLOCK), min_age=0)
+                | Q(outcome=Outcome.RESTRICT, min_age__in=BAND_MIN_AGES[1:]),
+            ),
+            models.CheckConstraint(
+                name="policies_clause_says_something",
+                condition=Q(Exact(_KIND_OF_SENTENCES, Value("object"))) & ~Q(sentences={}),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category_id} {self.position}: {self.name}"
 
 
 class DetectorUse(VersionPart):

@@ -18,7 +18,7 @@ from feed.viewers import band_of_claim
 from moderation.gate import door as gate
 from moderation.gate.media_urls import Part
 from moderation.items import queries
-from policies.choices import BAND_KEYS, ItemKind
+from policies.choices import ItemKind
 
 #: Region -> the language its viewer reads, in the order of the menu.
 REGIONS: dict[str, tuple[str, str]] = {
@@ -31,6 +31,13 @@ DEFAULT_REGION, DEFAULT_AGE = "US", "25"
 N_GROUNDS = 8  # backgrounds of text cards in demo_feed.css
 N_ITEMS = 30
 WHY_SHOWN = {"fresh": "New", "popular_in_region": "Popular here"}
+#: How each rung is called on the page.
+RUNG_WORDS = {
+    "full": "the whole feed",
+    "preranked": "a quick first look",
+    "shelf": "the prepared list",
+    "empty": "nothing",
+}
 RUNGS = {
     "full": "All of the feed is at work.",
     "preranked": "The ranker was left out: it failed, or there was no time for it.",
@@ -67,8 +74,9 @@ def demo_feed(request: HtmxRequest) -> HttpResponse:
         limit=min(N_ITEMS, params.LIMIT_MAX),
     )  # fmt: skip
     context = {
-        "audience": audience, "regions": REGIONS, "ages": AGES, "band": BAND_KEYS[band_of_claim(audience.age or None)],
+        "audience": audience, "regions": REGIONS, "ages": AGES, "band_words": band_of_claim(audience.age or None).label,
         "cards": _cards(request.user, slate.entries), "rung": slate.rung.value, "rung_means": RUNGS[slate.rung.value],
+        "rung_words": RUNG_WORDS[slate.rung.value],
         "trace_id": slate.trace.trace_id,
     }  # fmt: skip
     response = render_page(request, "demo/feed.html", context)

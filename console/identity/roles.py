@@ -41,6 +41,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "policies.edit_versions",
         "policies.approve_versions",
         "console.manage_keys",
+        "console.manage_people",
         "moderation.manage_reporters",
     ),
 }

@@ -26,6 +26,7 @@ _BY_STAGE = {
     DecisionStage.DEEP: "The slow models decided this item again while you looked at it.",
     DecisionStage.REVIEW: "Somebody decided this item while you looked at it.",
     DecisionStage.SENIOR: "Somebody decided this item while you looked at it.",
+    DecisionStage.UNDONE: "Somebody took their decision on this item back while you looked at it.",
 }
 
 
@@ -132,7 +133,7 @@ def campaign_changed_since(token: str, now: CampaignBasis) -> CampaignChanged | 
 
 
 _FLOOR_CHANGED = "Somebody decided this campaign while you looked at it, or passed it on."
-_MEMBER_DECIDED = "A member of this campaign was decided by itself while you looked at it."
+_MEMBER_DECIDED = "A member of this campaign was decided by itself, or left out of it, while you looked at it."
 
 
 def _campaign_lead(n_joined: int, is_floor: bool) -> str:
@@ -172,6 +173,8 @@ def read_typed(data: Mapping[str, str], outcomes: Mapping[str, str], names: Mapp
         ("Policy", names.get(data.get("category", ""), "")),
         ("Only for", f"{age} and over" if (age := data.get("min_age", "")) in {"13", "16", "18"} else ""),
         ("Not in", data.get("territories", "").strip()[:800]),
+        ("Breaks the rule from", data.get("span_from", "").strip()[:12]),
+        ("until", data.get("span_until", "").strip()[:12]),
         ("Why", data.get("note", "").strip()[:2_000]),
         ("Your answer", data.get("answer", "").strip()[:2_000]),
         ("Your question", data.get("question", "").strip()[:2_000]),

@@ -23,6 +23,7 @@ from console.access import (
     holds,
     may,
 )
+from console.shortcuts.queries import own_keys
 from moderation.models import Job, RollbackNotice
 from moderation.review.leases import job_held
 from moderation.rollout.queries import rollback_notices
@@ -61,6 +62,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "environment": settings.ENVIRONMENT,
         "navigation": SimpleLazyObject(lambda: _navigation(request)),
         "my_job": SimpleLazyObject(lambda: _my_job(request)),
+        "shortcuts": SimpleLazyObject(lambda: own_keys(request.user)),
         "rollbacks": SimpleLazyObject(lambda: _rollbacks(request)),
     }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from console.pages.labels import detector_name
 from moderation.models import Decision, Finding
 from policies.choices import Outcome
 from policies.decision.compiled import CLAIM_SLOTS, CompiledPolicy
@@ -109,10 +110,19 @@ def rows_of(
     return [_row(f, levels, names, known is not None and mark_of(f) not in known) for f in ordered]
 
 
+def split_at_lines(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
+    """Return the findings that reached a line, and the others; what is new since an earlier page is never among the others."""
+    over: list[Row] = []
+    under: list[Row] = []
+    for row in rows:
+        (over if row.bar.is_over or row.hard or row.is_new else under).append(row)
+    return over, under
+
+
 def _row(finding: Finding, levels: Levels, names: Mapping[str, str], is_new: bool) -> Row:
     return Row(
         category=names.get(finding.category, finding.category),
-        detector=finding.detector,
+        detector=detector_name(finding.detector),
         bar=bar_of(finding.score, levels.get(finding.category, ())),
         hard=Outcome(finding.hard).label if finding.hard else "",
         where=where_words(finding.where),
@@ -252,7 +262,7 @@ def rule_words(rule: str, names: Mapping[str, str]) -> str:
     family, _, rest = rule.partition(".")
     name = names.get(rest, rest.replace("_", " "))
     if family == "missing":
-        return f"{rest} gave no answer, so a machine may not clear it"
+        return f"“{detector_name(rest)}” gave no answer, so a machine may not clear it"
     if family == "hard":
         return f"Hard evidence for {name}: a match against a bank, or a word that always counts"
     if family in {"escalate", "block"} or family.startswith("restrict_"):
@@ -276,7 +286,7 @@ def missing_words(decision: Decision | None, policy: CompiledPolicy | None) -> l
     missing: Mapping[str, str] = decision.evidence.get("missing", {})
     kind = decision.evidence.get("context", {}).get("kind", -1)
     asked = {name: why for name, why in missing.items() if policy is None or policy.counts(name, kind)}
-    return [(name, WHY.get(why, why)) for name, why in sorted(asked.items())]
+    return [(detector_name(name), WHY.get(why, why)) for name, why in sorted(asked.items())]
 
 
 def caption_parts(caption: str, findings: Iterable[Finding], names: Mapping[str, str]) -> list[Part]:

@@ -1,19 +1,19 @@
-"""What people may type: decisions and the filters of lists. Services check again; forms say it kindly and in place."""
+"""What people may type: decisions, and what the filters of lists share. Services check again; forms say it kindly and in place."""
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+import re
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Model, QuerySet
 
 from console.pages.changed import read_typed
-from moderation.models import AuditEvent, Item
-from moderation.models.item import ItemState
-from policies.choices import ItemKind, Outcome
+from policies.choices import Outcome
+from policies.document.clauses import letters
 from policies.models import Category
 
+_PLACE = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,6}(?:[.][0-9]{1,3})?)", re.ASCII)
 AGES = ((13, "13 and over"), (16, "16 and over"), (18, "18 and over"))
 
 
@@ -41,6 +41,9 @@ class DecisionForm(forms.Form):
     min_age = forms.TypedChoiceField(choices=AGES, coerce=int, required=False, empty_value=None)
     territories = forms.CharField(required=False, max_length=800)
     note = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea)
+    #: The part of a clip that breaks the rule: in seconds, or as players write it, m:ss.
+    span_from = forms.CharField(required=False, max_length=12)
+    span_until = forms.CharField(required=False, max_length=12)
     lease_token = forms.UUIDField(required=False, widget=forms.HiddenInput)
     #: What the page showed; services refuse what is missing or overtaken, and the page says what changed.
     expected_decision = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
@@ -50,6 +53,9 @@ class DecisionForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["outcome"].choices = self.outcomes  # type: ignore[attr-defined]
         self.fields["category"].choices = [("", "Choose a policy"), *names.items()]  # type: ignore[attr-defined]
+        given = letters(names)
+        #: The policies to choose from as (slug, name, letter that chooses it).
+        self.lettered = [("", "Choose a policy", ""), *((slug, name, given[slug]) for slug, name in names.items())]
 
     def clean_territories(self) -> list[str]:
         """Return the country codes, in capitals, once each."""
@@ -59,12 +65,30 @@ class DecisionForm(forms.Form):
             raise forms.ValidationError(f"“{wrong[0]}” is not a country code; write two letters each, such as DE, FR.")
         return sorted(set(codes))
 
+    def clean_span_from(self) -> int | None:
+        """Return where the part begins, in ms."""
+        return self._place("span_from")
+
+    def clean_span_until(self) -> int | None:
+        """Return where the part ends, in ms."""
+        return self._place("span_until")
+
+    def _place(self, name: str) -> int | None:
+        text = self.cleaned_data[name].strip().replace(",", ".")
+        match = _PLACE.fullmatch(text)
+        if text and match is None:
+            raise forms.ValidationError(
+                f"“{text}” is no time of a clip; write seconds, or minutes and seconds as 1:05."
+            )
+        return round(60_000 * int(match[1] or 0) + 1_000 * float(match[2])) if match else None
+
     def clean(self) -> dict[str, Any]:
         """Check what depends on the outcome."""
         data = self.cleaned_data
         outcome = data.get("outcome")
         if outcome is None:
             return data
+        self._check_span(data)
         if outcome != Outcome.RESTRICT:
             data["min_age"], data["territories"] = 0, []
         elif not (data.get("min_age") or data.get("territories") or "territories" in self.errors):
@@ -72,6 +96,24 @@ class DecisionForm(forms.Form):
         if outcome != Outcome.CLEAR:
             self._require_reason(data)
         return data
+
+    def _check_span(self, data: dict[str, Any]) -> None:
+        """Check that both ends are marked or neither; what is cleared breaks no rule, so nothing of it is."""
+        if {"span_from", "span_until"} & set(self.errors):
+            return
+        if data["outcome"] == Outcome.CLEAR:
+            data["span_from"] = data["span_until"] = None
+        elif (data["span_from"] is None) != (data["span_until"] is None):
+            name = "span_from" if data["span_from"] is None else "span_until"
+            self.add_error(name, "Mark both ends of the part, or neither.")
+        elif data["span_from"] is not None and data["span_from"] >= data["span_until"]:
+            self.add_error("span_until", "The part ends before it begins; mark its end again.")
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The part of the clip that breaks the rule, in ms; None where none is marked."""
+        begins, ends = self.cleaned_data["span_from"], self.cleaned_data["span_until"]
+        return None if begins is None or ends is None else (begins, ends)
 
     def _require_reason(self, data: dict[str, Any]) -> None:
         if not data.get("category"):
@@ -136,69 +178,53 @@ class RatioForm(forms.Form):
         return dict(self.choices)[self.cleaned_data["ratio"]]
 
 
-class ItemFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """The filters of the items explorer."""
+class FilterForm(forms.Form):
+    """The form of a list's filters: what makes no sense is said with what was typed, since a list of choices cannot show it."""
 
-    q = django_filters.CharFilter(method="search", label="Search")
-    state = django_filters.ChoiceFilter(choices=ItemState.choices, empty_label="Any", label="State")
-    outcome = django_filters.ChoiceFilter(
-        choices=Outcome.choices, field_name="current_decision__outcome", empty_label="Any", label="Outcome"
-    )
-    kind = django_filters.ChoiceFilter(choices=ItemKind.choices, empty_label="Any", label="Kind")
-    category = django_filters.ChoiceFilter(field_name="current_decision__category", empty_label="Any", label="Category")
-    language = django_filters.CharFilter(method="in_language", label="Language")
-    since = django_filters.DateFilter(
-        field_name="created_at", lookup_expr="date__gte", label="From", widget=forms.DateInput({"type": "date"})
-    )
-    until = django_filters.DateFilter(
-        field_name="created_at", lookup_expr="date__lte", label="To", widget=forms.DateInput({"type": "date"})
-    )
+    def clean(self) -> dict[str, Any]:
+        """Check that the days are in order."""
+        data = super().clean() or {}
+        since, until = data.get("since"), data.get("until")
+        if since and until and since > until:
+            self.add_error("until", f"{until} is before {since}: no day is in between.")
+        return data
 
-    class Meta:
-        model = Item
-        fields: tuple[str, ...] = ()
-
-    def __init__(self, *args: Any, names: dict[str, str], **kwargs: Any) -> None:
-        """Take the categories to choose from as slug -> name."""
-        super().__init__(*args, **kwargs)
-        self.filters["category"].extra["choices"] = list(names.items())
-
-    def search(self, items: "QuerySet[Item]", name: str, value: str) -> "QuerySet[Item]":
-        """Find an external id, a creator, or captions that hold every word."""
-        words = Q()
-        for word in value.split()[:8]:
-            words &= Q(caption__icontains=word)
-        return items.filter(Q(external_id=value) | Q(creator__external_id=value) | words)
-
-    def in_language(self, items: "QuerySet[Item]", name: str, value: str) -> "QuerySet[Item]":
-        """Match the language that detectors were asked for: the detected one, else the claim."""
-        code = value.strip().lower()
-        return items.filter(Q(language_detected=code) | Q(language_detected="", language_claimed__istartswith=code))
+    @property
+    def problems(self) -> list[tuple[str, str, str]]:
+        """The label of each field that makes no sense, what was typed, and what is wrong with it."""
+        return [
+            (str(self[name].label), str(self.data.get(name, "")), " ".join(map(str, errors)))
+            for name, errors in self.errors.items()
+        ]
 
 
-class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """The filters of the audit log."""
+class DayFilter(django_filters.DateFilter):  # type: ignore[misc]
+    """A day (UTC), as a range of moments: an index is of moments, not of days.
 
-    actor = django_filters.CharFilter(field_name="actor_name", lookup_expr="iexact", label="Who")
-    action = django_filters.CharFilter(lookup_expr="startswith", label="Action")
-    object_type = django_filters.ChoiceFilter(empty_label="Any", label="Kind of object")
-    object_key = django_filters.CharFilter(lookup_expr="exact", label="Object")
-    since = django_filters.DateFilter(method="since_day", label="From", widget=forms.DateInput({"type": "date"}))
-    until = django_filters.DateFilter(method="until_day", label="To", widget=forms.DateInput({"type": "date"}))
+    Args:
+        is_last: keep what is of that day or before, not of that day or after.
+    """
 
-    class Meta:
-        model = AuditEvent
-        fields: tuple[str, ...] = ()
+    def __init__(self, column: str, *, is_last: bool = False, **kwargs: Any) -> None:
+        """Take the column of moments."""
+        kwargs.setdefault("widget", forms.DateInput({"type": "date"}))
+        super().__init__(
+            field_name=column,
+            error_messages={"invalid": "Write a day as year-month-day, such as 2026-05-31."},
+            **kwargs,
+        )
+        self.is_last = is_last
 
-    def __init__(self, *args: Any, kinds: Iterable[str], **kwargs: Any) -> None:
-        """Take the kinds of objects to choose from."""
-        super().__init__(*args, **kwargs)
-        self.filters["object_type"].extra["choices"] = [(kind, kind.replace("_", " ")) for kind in sorted(kinds)]
+    def filter(self, rows: "QuerySet[Model]", value: date | None) -> "QuerySet[Model]":
+        """Keep the rows of those days."""
+        if value is None:
+            return rows
+        begins = datetime.combine(value, time.min, UTC)
+        if self.is_last:
+            return rows.filter(**{f"{self.field_name}__lt": begins + timedelta(days=1)})
+        return rows.filter(**{f"{self.field_name}__gte": begins})
 
-    def since_day(self, events: "QuerySet[AuditEvent]", name: str, value: date) -> "QuerySet[AuditEvent]":
-        """Keep what happened on a day (UTC) or after; a range, since the index is of moments, not of days."""
-        return events.filter(at__gte=datetime.combine(value, time.min, UTC))
 
-    def until_day(self, events: "QuerySet[AuditEvent]", name: str, value: date) -> "QuerySet[AuditEvent]":
-        """Keep what happened on a day (UTC) or before."""
-        return events.filter(at__lte=datetime.combine(value, time.max, UTC))
+def choice_error(what: str) -> dict[str, str]:
+    """Return what is said of a choice that is not there."""
+    return {"invalid_choice": f"There is no such {what}. Choose one from the list."}

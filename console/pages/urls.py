@@ -6,6 +6,7 @@ urlpatterns = [
     path("", include("console.pages.home.urls")),
     path("", include("console.pages.review.urls")),
     path("", include("console.pages.campaigns.urls")),
+    path("", include("console.pages.wide.urls")),
     path("", include("console.pages.items.urls")),
     path("", include("console.pages.prompts.urls")),
     path("", include("console.pages.deadletters.urls")),
@@ -20,5 +21,7 @@ urlpatterns = [
     path("", include("console.pages.banks.urls")),
     path("", include("console.pages.media.urls")),
     path("", include("console.pages.keys.urls")),
+    path("", include("console.pages.people.urls")),
     path("", include("console.pages.reporters.urls")),
+    path("", include("console.pages.shortcuts.urls")),
 ]

@@ -11,7 +11,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from console.pages.evidence import clock, reason_words, rule_words, where_words
+from console.pages.labels import action_name, detector_name, language_label, rule_name
+from console.pages.titles import title_of
 from moderation.banks.lookup import differing
+from moderation.gate.media_urls import Part, reviewer_url
+from moderation.items.visibility import item_hides_media
+from moderation.models import Item
 from policies.choices import Outcome
 
 register = template.Library()
@@ -75,6 +80,19 @@ def state(item: Any) -> SafeString:
 
 
 @register.filter
+def item_title(item: Item) -> str:
+    """Return what an item is called: its first words, never its id."""
+    return title_of(item)
+
+
+@register.filter
+def thumb_url(item: Item) -> str:
+    """Return where an item's thumbnail is; empty where it has no picture, or where nobody is shown any of it."""
+    has_picture = (item.media_id or item.cover_id) and not item_hides_media(item)
+    return reviewer_url(item.key, Part.THUMB) if has_picture else ""
+
+
+@register.filter
 def severity(value: int) -> SafeString:
     """Return severity 1 to 5 as five blocks, with the number for those who do not see them."""
     blocks = format_html_join(
@@ -92,6 +110,12 @@ def severity(value: int) -> SafeString:
 def duration(milliseconds: int | None) -> str:
     """Return the length of a clip as m:ss.t; a dash for none."""
     return "–" if milliseconds is None else clock(milliseconds)
+
+
+@register.filter
+def seconds(milliseconds: int) -> str:
+    """Return a place in a clip in seconds, as players and scripts read it."""
+    return f"{milliseconds / 1_000:.3f}".rstrip("0").rstrip(".")
 
 
 @register.filter
@@ -125,6 +149,30 @@ def reason(value: dict[str, Any], names: dict[str, str]) -> str:
 
 
 @register.filter
+def decided(rule: str, names: dict[str, str]) -> str:
+    """Return what decided, or why somebody was asked, in a few words."""
+    return rule_name(rule, names)
+
+
+@register.filter
+def detector(slug: str) -> str:
+    """Return what people call a detector."""
+    return detector_name(slug)
+
+
+@register.filter
+def act(action: str) -> str:
+    """Return what was done, as the audit log names it, in words."""
+    return action_name(action)
+
+
+@register.filter
+def spoken(tag: str) -> str:
+    """Return the name of a language, with its tag."""
+    return language_label(tag)
+
+
+@register.filter
 def plain(code: str) -> str:
     """Return a machine name as words: `missing.text` becomes `missing: text`."""
     return code.replace(".", ": ").replace("_", " ")
@@ -140,6 +188,12 @@ def is_among(key: object, keys: Collection[str]) -> bool:
 def answer_about(words: dict[str, bool], entry: str) -> bool | None:
     """Return what this person said of a match with an entry; None where they said nothing yet."""
     return words.get(entry) if words else None
+
+
+@register.filter
+def of_entry(items: dict[str, list[Item]], entry: str) -> list[Item]:
+    """Return the items that an entry of a bank met, out of those of all."""
+    return items.get(str(entry), [])
 
 
 @register.filter

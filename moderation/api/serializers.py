@@ -128,6 +128,11 @@ class HistoryDecision(serializers.Serializer[Any]):
     category = serializers.CharField(allow_blank=True)
     min_age = serializers.IntegerField()
     territories_blocked = serializers.ListField(child=serializers.CharField())
+    span_ms = serializers.ListField(
+        child=serializers.IntegerField(),
+        allow_null=True,
+        help_text="Where the part of the clip that breaks the rule begins and ends; null where nobody marked one.",
+    )
     reasons = serializers.ListField(child=serializers.DictField())
     evidence = serializers.DictField()
     findings = HistoryFinding(many=True)

@@ -8,10 +8,10 @@ from itertools import islice
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from moderation.audit.log import Actor, audit_write
+from moderation.banks.queries import entry_newest
 from moderation.exceptions import BankInvalid
 from moderation.models import HashBank, HashEntry, KnownClip
 from moderation.models.bank import ShareLevel
@@ -80,7 +80,7 @@ def bank_add_entries(*, actor: Actor, bank: HashBank, entries: Iterable[NewEntry
         BankInvalid: a hash that is not 64 hexadecimal digits, or an unknown algorithm; then none is added.
     """
     HashBank.objects.select_for_update().get(pk=bank.pk)  # or two that add at once would count each other's
-    after = _newest(HashEntry.objects.all())
+    after = entry_newest(HashEntry.objects.all())
     rows = (_entry(bank, entry) for entry in entries)
     while batch := list(islice(rows, _BATCH)):
         HashEntry.objects.bulk_create(batch, ignore_conflicts=True)
@@ -88,14 +88,10 @@ def bank_add_entries(*, actor: Actor, bank: HashBank, entries: Iterable[NewEntry
     n_new = new.count()
     if n_new:
         bank.save(update_fields=["updated_at"])
-        subject = {"bank": bank.pk, "after": after, "until": _newest(new)}
+        subject = {"bank": bank.pk, "after": after, "until": entry_newest(new)}
         list_changed(kind=ListKind.BANKS, subject=subject, now=timezone.now())
         audit_write(actor=actor, action="bank.extended", object_type="bank", object_key=bank.slug, n=n_new)
     return n_new
-
-
-def _newest(entries: QuerySet[HashEntry]) -> int:
-    return entries.aggregate(pk=Max("pk"))["pk"] or 0
 
 
 @dataclass(frozen=True, slots=True)

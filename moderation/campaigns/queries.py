@@ -1,20 +1,27 @@
 """Reads about campaigns, for the upload path, for decisions, and for their pages. Nothing here changes anything."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
+from moderation.campaigns.likeness import Piece, likeness_of, pieces_against
 from moderation.items.queries import items_search, n_reports_column
-from moderation.items.visibility import campaigns_visible, members_visible, n_hidden_members
+from moderation.items.visibility import campaigns_visible, may_know, members_visible, n_hidden_members
 from moderation.models import Campaign, CampaignBystander, CampaignMember, Item
 from moderation.models.campaign import CampaignState
 from moderation.models.item import ItemState
+from moderation.wide.radius import COLUMNS, Radius, Touched, radius_of_rows
 
 #: Spellings that a campaign's page shows.
 SHOWN_SPELLINGS = 24
+#: Members that a campaign's page shows.
+SHOWN_MEMBERS = 12
 #: Items that only look like a campaign which its page shows.
 SHOWN_BESIDE = 20
 #: Bars of the chart over time.
@@ -57,10 +64,17 @@ def campaigns_counted(user: AbstractUser, campaigns: Iterable[Campaign]) -> list
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """One way in which a campaign's caption was written, and how often."""
+    """One way in which a campaign's caption was written, and how often.
+
+    Attributes:
+        pieces: the caption, with the words marked that differ from the most frequent one.
+        likeness: to the campaign's likest representative, 0 to 1; None where it is too short to tell.
+    """
 
     caption: str
     n_items: int
+    pieces: Sequence[Piece] = ()
+    likeness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class CampaignPage:
-    """All that a campaign's page shows; counts are of the items that the person may know of."""
+    """All that a campaign's page shows; counts are of the items that the person may know of.
+
+    Attributes:
+        radius: what a decision touches; `known` has its sample by primary key.
+    """
 
     campaign: Campaign
     n_items: int
@@ -87,6 +105,20 @@ class CampaignPage:
     items: Sequence[Item]
     beside: Sequence[CampaignBystander]
     is_more_beside: bool
+    by_creator: Sequence[int]
+    n_left_out: int
+    radius: Radius
+    known: Mapping[int, Item]
+
+    @property
+    def most_of_one(self) -> int:
+        """The most items of one creator; at least 1."""
+        return max([1, *self.by_creator])
+
+    @property
+    def least_likeness(self) -> float | None:
+        """How alike the least alike of the spellings shown is."""
+        return min((s.likeness for s in self.spellings if s.likeness is not None), default=None)
 
     @property
     def highest(self) -> int:
@@ -96,20 +128,23 @@ class CampaignPage:
 
 def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
     """Return a campaign with its numbers, its spellings and a few of its items, in a fixed number of queries."""
-    items = items_search(user).filter(campaign_member__campaign=campaign)
-    plain = items.order_by().select_related(None)
+    plain = items_search(user).filter(campaign_member__campaign=campaign).order_by().select_related(None)
     totals = plain.aggregate(
         n_items=Count("pk"),
         n_creators=Count("creator_id", distinct=True),
         n_spellings=Count("caption", distinct=True),
         n_unsettled=Count("pk", filter=Q(campaign_member__settled_at=None)),
-        first=Min("created_at"),
-        last=Max("created_at"),
+        n_left_out=Count("pk", filter=Q(campaign_member__left_out_at__isnull=False)),
         **{f"n_{state}": Count("pk", filter=Q(state=state)) for state in ItemState.values},
     )
-    spellings = plain.values("caption").annotate(n=Count("pk")).order_by("-n", "caption")[:SHOWN_SPELLINGS]
+    scanned, is_more = _scan(campaign)
+    radius = radius_of_rows([row.touched for row in scanned if not row.is_left_out], is_at_least=is_more)
+    members = [row for row in scanned if may_know(user) or not row.touched.is_restricted]
+    newest = [row.touched.pk for row in members[:SHOWN_MEMBERS]]
+    shown = items_search(user).filter(pk__in={*newest, *radius.seen_by(user).sample}).select_related("campaign_member")
+    items = {item.pk: item for item in shown}
     beside = _beside(user, campaign)
-    bars, seconds = _bars(plain, totals["first"] or campaign.created_at, totals["last"] or campaign.created_at)
+    bars, seconds = _bars([row.created_at for row in members] or [campaign.created_at])
     return CampaignPage(
         campaign=campaign,
         n_items=totals["n_items"],
@@ -117,13 +152,48 @@ def campaign_page(user: AbstractUser, campaign: Campaign) -> CampaignPage:
         n_unsettled=totals["n_unsettled"],
         states={state.label: n for state in ItemState if (n := totals[f"n_{state.value}"])},
         n_spellings=totals["n_spellings"],
-        spellings=[Spelling(row["caption"], row["n"]) for row in spellings],
+        spellings=_spellings([row.caption for row in members], campaign),
         bars=bars,
         bar_seconds=seconds,
-        items=list(items.order_by("-campaign_member__pk")[:8]),
+        items=[items[pk] for pk in newest if pk in items],
         beside=beside[:SHOWN_BESIDE],
         is_more_beside=len(beside) > SHOWN_BESIDE,
+        by_creator=[n for _, n in Counter(row.touched.creator for row in members).most_common(N_BARS)],
+        n_left_out=totals["n_left_out"],
+        radius=radius,
+        known=items,
     )
+
+
+class _Scanned(NamedTuple):
+    """One member as the page's numbers need it."""
+
+    touched: Touched
+    created_at: datetime
+    caption: str
+    is_left_out: bool
+
+
+def _scan(campaign: Campaign) -> tuple[list[_Scanned], bool]:
+    """Return the newest members of a campaign, at most `settings.WIDE_LOOK_ITEMS`, and whether there are more; one query."""
+    most = settings.WIDE_LOOK_ITEMS
+    columns = (*COLUMNS, "created_at", "caption", "campaign_member__left_out_at")
+    rows = Item.objects.filter(campaign_member__campaign=campaign).order_by("-campaign_member__pk")
+    found = [
+        _Scanned(Touched(*row[: len(COLUMNS)]), row[-3], row[-2], row[-1] is not None)
+        for row in rows.values_list(*columns)[: most + 1]
+    ]
+    return found[:most], len(found) > most
+
+
+def _spellings(captions: Iterable[str], campaign: Campaign) -> list[Spelling]:
+    """Return the most frequent spellings, each held against the most frequent one of all."""
+    frequent = sorted(Counter(captions).items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN_SPELLINGS]
+    return [_spelling(caption, n, frequent[0][0], campaign) for caption, n in frequent]
+
+
+def _spelling(caption: str, n: int, common: str, campaign: Campaign) -> Spelling:
+    return Spelling(caption, n, pieces_against(common, caption), likeness_of(caption, bytes(campaign.representatives)))
 
 
 def bystanders_of(user: AbstractUser, campaign: Campaign) -> QuerySet[CampaignBystander]:
@@ -140,10 +210,9 @@ def _beside(user: AbstractUser, campaign: Campaign) -> list[CampaignBystander]:
     return list(rows.select_related("item__creator", "item__clearance").order_by("-pk")[: SHOWN_BESIDE + 1])
 
 
-def _bars(items: QuerySet[Item], first: datetime, last: datetime) -> tuple[list[Bar], float]:
-    """Return the items over time in N_BARS parts of equal length, at least a second each, and that length."""
-    seconds = max((last - first).total_seconds() / N_BARS, 1.0)
-    counts = [0] * N_BARS
-    for created_at in items.values_list("created_at", flat=True).iterator(chunk_size=5_000):
-        counts[min(int((created_at - first).total_seconds() / seconds), N_BARS - 1)] += 1
-    return [Bar(first + timedelta(seconds=i * seconds), n) for i, n in enumerate(counts)], seconds
+def _bars(times: Sequence[datetime]) -> tuple[list[Bar], float]:
+    """Return how many came over time in N_BARS parts of equal length, at least a second each, and that length."""
+    first = min(times)
+    seconds = max((max(times) - first).total_seconds() / N_BARS, 1.0)
+    counts = Counter(min(int((at - first).total_seconds() / seconds), N_BARS - 1) for at in times)
+    return [Bar(first + timedelta(seconds=i * seconds), counts[i]) for i in range(N_BARS)], seconds

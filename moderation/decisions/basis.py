@@ -103,6 +103,7 @@ def basis_of(reader: Person = NOBODY, /, **key: object) -> Basis | None:
 def basis_from(item: Item) -> Basis:
     """Return the same from an item that pages read, with BASIS_RELATIONS and `basis_columns`: one look at the database."""
     decision, member, stored = item.current_decision, _of(item, "campaign_member"), _of(item, "stored_evidence")
+    member = None if member and member.left_out_at else member
     evidence: Mapping[str, Any] = decision.evidence if decision else {}
     return Basis(
         decision=str(decision.key) if decision else UNDECIDED,
@@ -168,7 +169,8 @@ class CampaignBasis:
         newest: digest of the member that joined last, of those that the person may know of.
         n_members: members there are that the person may know of.
         floor: digest of the campaign's floor, and of who decides it.
-        decided: digest of the newest decision that tells a member apart: a person's, a block or a withdrawal of its own.
+        decided: digest of the newest decision that tells a member apart: a person's, a block or a withdrawal of its own; and of
+            how many people left out.
     """
 
     newest: str
@@ -198,18 +200,20 @@ def campaigns_with_basis(reader: Person) -> QuerySet[Campaign]:
         n_members=Count("members", filter=known),
         newest_member=Max("members__pk", filter=known),
         newest_own=Max(f"{decision}_id", filter=known & (by_people | blocked)),
+        n_left_out=Count("members", filter=known & Q(members__left_out_at__isnull=False)),
     )
 
 
 def campaign_basis_from(campaign: Campaign) -> CampaignBasis:
     """Return what a decision is given on, from a campaign of `campaigns_with_basis`."""
     newest, n_members, own = (getattr(campaign, name) for name in ("newest_member", "n_members", "newest_own"))
+    apart = {"newest": own} | ({"left_out": n} if (n := getattr(campaign, "n_left_out")) else {})  # noqa: B009 # likewise
     floor = {**floor_of(campaign).as_evidence(), "is_for_seniors": campaign.is_for_seniors}
     return CampaignBasis(
         newest=_short({"newest": newest}),
         n_members=n_members,
         floor=_short(floor),
-        decided=_short({"newest": own}) if own else _NOTHING,
+        decided=_short(apart) if own or n else _NOTHING,
     )
 
 

@@ -16,7 +16,7 @@ from moderation.audit.log import Actor, audit_write
 from moderation.db.histories import forget_with_history
 from moderation.db.inserts import Lookup, row_add
 from moderation.db.statements import run
-from moderation.decisions.basis import basis_of, evidence_seen
+from moderation.decisions.basis import Basis, basis_of, evidence_seen
 from moderation.decisions.clearances import clearance_follow
 from moderation.decisions.evidence import evidence_keep
 from moderation.decisions.locking import item_locked
@@ -26,7 +26,7 @@ from moderation.items.visibility import may_know
 from moderation.jobs.opening import HARD_EVIDENCE, job_close, job_escalate, job_open, leases_take, reports_wait
 from moderation.jobs.questions import questions_answer
 from moderation.live.lists import ListsChanged, lists_mark
-from moderation.models import Decision, Item
+from moderation.models import Decision, Item, Overturn
 from moderation.models.decision import (
     MACHINE_STAGES,
     NEW_HARD_EVIDENCE,
@@ -62,6 +62,9 @@ class PersonVerdict:
     note: str = ""
     min_age: int = 0
     territories: Sequence[str] = field(default_factory=tuple)
+    #: The part of the clip that breaks the rule: where it begins and ends, in ms.
+    span: tuple[int, int] | None = None
+    clause: str = ""
 
     def check(self, policy: CompiledPolicy) -> None:
         """Raise DecisionInvalid where something is missing or contradicts itself."""
@@ -73,12 +76,33 @@ class PersonVerdict:
             raise DecisionInvalid("category", "Choose the policy that this decision rests on.")
         if self.outcome != Outcome.CLEAR and not self.note.strip():
             raise DecisionInvalid("note", "Say in a sentence why; the creator may ask.")
+        if self.clause and not self._rests_on_clause(policy):
+            raise DecisionInvalid("clause", "The policy in force has no such clause for this decision; choose again.")
         if not is_valid_min_age(self.min_age):
             raise DecisionInvalid("min_age", "The minimum age is 13, 16 or 18.")
         if self.outcome == Outcome.RESTRICT and not (self.min_age or self.territories):
             raise DecisionInvalid("min_age", "Choose a minimum age or a territory to restrict to.")
         if self.outcome != Outcome.RESTRICT and (self.min_age or self.territories):
             raise DecisionInvalid("min_age", "Ages and territories belong to the outcome Restrict only.")
+
+    def check_span(self, item: Item) -> None:
+        """Raise DecisionInvalid where the part that was marked is no part of the item."""
+        if self.span is None:
+            return
+        begins, ends = self.span
+        if self.outcome == Outcome.CLEAR:
+            raise DecisionInvalid("span_from", "What is cleared breaks no rule, so no part of it is marked.")
+        if item.media is not None and not item.media.is_video:
+            raise DecisionInvalid("span_from", "A still has no time; only parts of clips are marked.")
+        if not 0 <= begins < ends:
+            raise DecisionInvalid("span_until", "The part ends before it begins; mark its end again.")
+        if item.lasts_ms is not None and ends > item.lasts_ms:
+            lasts = f"{item.lasts_ms / 1_000:.1f}"
+            raise DecisionInvalid("span_until", f"The part ends after the clip, which lasts {lasts} seconds.")
+
+    def _rests_on_clause(self, policy: CompiledPolicy) -> bool:
+        clause = policy.clause_of(self.category, self.clause)
+        return clause is not None and not clause.is_help and self.outcome != Outcome.CLEAR
 
 
 @transaction.atomic
@@ -192,6 +216,16 @@ def _let_person_hold(
     item: Item, theirs: Decision, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
 ) -> Decision:
     """Record that a person's decision holds again: what spoke against it is in force no more."""
+    decision = person_holds(item, theirs, policy, stage, now)
+    job_close(item=item, now=now)
+    if theirs.outcome == Outcome.ESCALATE:  # they had passed it on
+        job_escalate(item=item, policy=policy, category=theirs.category, note=theirs.note, now=now)
+    reports_wait(item_pks=[item.pk])
+    return decision
+
+
+def person_holds(item: Item, theirs: Decision, policy: CompiledPolicy, stage: DecisionStage, now: datetime) -> Decision:
+    """Record that an earlier decision of a person stands for a locked item; the jobs are the caller's."""
     decision = Decision.objects.create(
         item=item,
         outcome=theirs.outcome,
@@ -208,10 +242,6 @@ def _let_person_hold(
         created_at=now,
     )
     _follow(item, decision, now)
-    job_close(item=item, now=now)
-    if theirs.outcome == Outcome.ESCALATE:  # they had passed it on
-        job_escalate(item=item, policy=policy, category=theirs.category, note=theirs.note, now=now)
-    reports_wait(item_pks=[item.pk])
     return decision
 
 
@@ -291,7 +321,7 @@ def version_pk(policy: CompiledPolicy) -> int:
 def _hold_for_senior(
     item: Item, judgement: Judgement, policy: CompiledPolicy, stage: DecisionStage, now: datetime
 ) -> Decision:
-    decision = _record(
+    decision = verdict_record(
         item, judgement, policy, stage, outcome=Outcome.HOLD, decided_by=NEW_HARD_EVIDENCE, is_final=True, now=now
     )
     _take_jobs(item, now)
@@ -329,7 +359,7 @@ def _apply(
         decided_by: where it is another rule than the verdict's own.
     """
     is_overtaken = is_new_and_hard(item.current_decision.evidence if item.current_decision else {}, judgement)
-    decision = _record(
+    decision = verdict_record(
         item,
         judgement,
         policy,
@@ -357,7 +387,7 @@ def _apply(
     return decision
 
 
-def _record(
+def verdict_record(
     item: Item,
     judgement: Judgement,
     policy: CompiledPolicy,
@@ -368,6 +398,7 @@ def _record(
     is_final: bool,
     now: datetime,
 ) -> Decision:
+    """Record a machine's verdict on a locked item, and let state and clearance follow; the jobs are the caller's."""
     decision = _decision(item, judgement, policy, stage, outcome=outcome, decided_by=decided_by, now=now)
     decision.save(force_insert=True)
     _store_findings(decision, judgement)
@@ -440,6 +471,12 @@ def _follow(item: Item, decision: Decision, now: datetime) -> None:
     clearance_follow(decision=decision, now=now)
 
 
+def _reason_of(verdict: PersonVerdict, stage: DecisionStage) -> dict[str, str]:
+    """Return a person's reason as decisions keep reasons; the clause where one is named."""
+    said = {"rule": f"person.{stage}", "category": verdict.category, "detail": verdict.note.strip()}
+    return said | ({"clause": verdict.clause} if verdict.clause else {})
+
+
 def decision_by_person(
     *,
     actor: AbstractUser,
@@ -461,13 +498,8 @@ def decision_by_person(
         DecisionInvalid: the verdict lacks something.
         ItemNotOpen: the item was withdrawn.
     """
-    basis = basis_of(actor, pk=item.pk)
-    if basis is None or expected_decision != basis.token:
-        raise DecisionChanged
     policy = active_policy()
-    verdict.check(policy)
-    if item.withdrawn_at:
-        raise ItemNotOpen("The creator has withdrawn this item; there is nothing left to decide.")
+    basis = verdict_check(actor=actor, item=item, expected_decision=expected_decision, verdict=verdict, policy=policy)
     before = item.current_decision
     evidence = evidence_seen(item, basis)
     decision = Decision.objects.create(
@@ -478,8 +510,11 @@ def decision_by_person(
         stage=stage,
         decided_by=f"person.{stage}",
         category=verdict.category,
+        clause=verdict.clause,
         note=verdict.note.strip(),
-        reasons=[{"rule": f"person.{stage}", "category": verdict.category, "detail": verdict.note.strip()}],
+        span_from_ms=verdict.span[0] if verdict.span else None,
+        span_until_ms=verdict.span[1] if verdict.span else None,
+        reasons=[_reason_of(verdict, stage)],
         evidence=evidence,
         evidence_digest=digest_of(evidence),
         policy_version_id=version_pk(policy),
@@ -488,7 +523,43 @@ def decision_by_person(
         created_at=now,
     )
     _follow(item, decision, now)
+    _tell_overturned(before, decision, actor)
     return decision
+
+
+def _tell_overturned(before: Decision | None, decision: Decision, actor: AbstractUser) -> None:
+    """Let whoever had decided otherwise know what a senior made of it. What they had passed on comes back as an answer."""
+    theirs = before.by_person if before else None
+    if theirs is None or theirs.outcome == Outcome.ESCALATE:
+        return
+    if theirs.actor is None or theirs.actor_id == actor.pk:
+        return
+    is_changed = _does(theirs) != _does(decision)
+    if is_changed and actor.has_perm("moderation.overturn_decisions"):
+        Overturn.objects.create(decision=decision, earlier=theirs, person=theirs.actor, created_at=decision.created_at)
+
+
+def _does(decision: Decision) -> tuple[int, int, tuple[str, ...]]:
+    """Return what a decision does, to be compared."""
+    return decision.outcome, decision.min_age, tuple(sorted(decision.territories_blocked))
+
+
+def verdict_check(
+    *, actor: AbstractUser, item: Item, expected_decision: str, verdict: PersonVerdict, policy: CompiledPolicy
+) -> Basis:
+    """Check all that a person's decision needs, with the item locked; return what it is made on.
+
+    Raises:
+        DecisionChanged, DecisionInvalid, ItemNotOpen: as `decision_by_person`, in this order.
+    """
+    basis = basis_of(actor, pk=item.pk)
+    if basis is None or expected_decision != basis.token:
+        raise DecisionChanged
+    verdict.check(policy)
+    verdict.check_span(item)
+    if item.withdrawn_at:
+        raise ItemNotOpen("The creator has withdrawn this item; there is nothing left to decide.")
+    return basis
 
 
 @transaction.atomic
@@ -503,6 +574,7 @@ def item_overturn(
     territories: Sequence[str],
     now: datetime,
     expected_decision: str,
+    span: tuple[int, int] | None = None,
 ) -> Decision:
     """Decide an item over an earlier decision: a senior takes down, restores or restricts.
 
@@ -511,18 +583,32 @@ def item_overturn(
 
     Args:
         expected_decision: token of the `Basis` that the senior's page was made from.
+        span: the part of the clip that breaks the rule, in ms.
 
     Raises:
         PermissionDenied, DecisionInvalid, DecisionChanged, ItemNotOpen.
     """
     if not actor.has_perm("moderation.overturn_decisions"):
         raise PermissionDenied("Only seniors overturn decisions.")
-    item = item_locked(key=item_key)
+    verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories), span)
+    return overturn_record(
+        actor=actor, item=item_locked(key=item_key), expected_decision=expected_decision, verdict=verdict, now=now
+    )
+
+
+def overturn_record(
+    *, actor: AbstractUser, item: Item, expected_decision: str, verdict: PersonVerdict, now: datetime
+) -> Decision:
+    """Record a senior's decision over an earlier one: step 2 of `item_overturn`, inside the transaction that locked the item.
+
+    Raises:
+        DecisionChanged, DecisionInvalid, ItemNotOpen: as `decision_by_person`.
+    """
     decision = decision_by_person(
         actor=actor,
         item=item,
         expected_decision=expected_decision,
-        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories)),
+        verdict=verdict,
         stage=DecisionStage.SENIOR,
         now=now,
     )
@@ -533,13 +619,13 @@ def item_overturn(
         even_unconfirmed=may_know(actor),
         why="A senior decided this item while you had it.",
     )
-    questions_answer(item=item, actor=actor, answer=note, decision=decision, now=now)
+    questions_answer(item=item, actor=actor, answer=verdict.note, decision=decision, now=now)
     audit_write(
         actor=actor,
         action="decision.overturned",
         object_type="item",
         object_key=item.external_id,
-        outcome=outcome.name,
+        outcome=verdict.outcome.name,
         decision=str(decision.key),
     )
     return decision

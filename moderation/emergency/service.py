@@ -49,12 +49,8 @@ def emergency_term_add(
         PermissionDenied: the actor may not.
         PolicyError: it would match nothing, or nearly everything, or says nothing new; `field` names what to change.
     """
-    if not actor.has_perm("moderation.add_emergency_terms"):
-        raise PermissionDenied("Only policy people put emergency terms in force.")
-    policy = active_policy()
     text = " ".join(text.split())
-    _check(text, category, outcome, note, policy)
-    _check_share(actor, text, category, language)
+    emergency_term_check(actor=actor, text=text, category=category, language=language, outcome=outcome, note=note)
     try:
         with transaction.atomic():
             term = EmergencyTerm.objects.create(
@@ -73,6 +69,15 @@ def emergency_term_add(
     _audit(actor, term, "added", category=category, outcome=outcome.name)
     transaction.on_commit(emergency_terms.forget)
     return term
+
+
+def emergency_term_check(*, actor: User, text: str, category: str, language: str, outcome: Outcome, note: str) -> None:
+    """Raise what `emergency_term_add` would raise for a term, and change nothing."""
+    if not actor.has_perm("moderation.add_emergency_terms"):
+        raise PermissionDenied("Only policy people put emergency terms in force.")
+    text = " ".join(text.split())
+    _check(text, category, outcome, note, active_policy())
+    _check_share(actor, text, category, language)
 
 
 def _check(text: str, category: str, outcome: Outcome, note: str, policy: CompiledPolicy) -> None:

@@ -16,6 +16,7 @@ from moderation.detection.media.limits import MediaExaminationFailed, MediaRejec
 from moderation.detection.media.sandbox import Examination, Preview, preview
 from moderation.detection.media.storage import local_copy, save_upload
 from moderation.files.keys import rekey_late
+from moderation.files.thumbs import sheet_thumb_keep
 from moderation.models import DerivedFile, MediaFile
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ def views_keep(*, file: MediaFile, taken: Examination, path: Path, workdir: Path
             sheet = taken.sheet
             data = {"columns": sheet.columns, "width": sheet.width, "height": sheet.height, "times": list(sheet.times)}
             _keep(file, Kind.SHEET, VERSION, data, sheet.path, "image/webp")
+            sheet_thumb_keep(file, sheet.path, data)
         if taken.waveform:
             wave = taken.waveform
             data = {"peaks": wave.peaks, "duration_ms": wave.duration_ms, "is_silent": wave.is_silent}

@@ -34,6 +34,7 @@ class Part(StrEnum):
     COVER = "cover"
     PREVIEW = "preview"
     SHEET = "sheet"
+    THUMB = "thumb"
 
 
 #: The parts that feeds show, by their letter in an address.

@@ -19,7 +19,9 @@ def campaigns_live(now: datetime) -> QuerySet[Campaign]:
 
 
 def floor_of(campaign: Campaign) -> CampaignFloor:
-    """Return the floor that a campaign sets under its members' verdicts."""
+    """Return the floor that a campaign sets under its members' verdicts; one whose decision was undone lifts it."""
+    if campaign.undone_at is not None:
+        return CampaignFloor(str(campaign.key), False, Outcome.CLEAR, campaign.category)
     if campaign.outcome is None:
         return CampaignFloor(str(campaign.key), True, Outcome.ESCALATE, campaign.category)
     category = campaign.decision_category or campaign.category
@@ -33,8 +35,8 @@ def floor_under(item: Item) -> CampaignFloor | None:
 
 
 def floors_under(items: Sequence[Item]) -> dict[int, CampaignFloor]:
-    """Return the floors under the verdicts of items, by item; those of no campaign are not among them."""
-    members = CampaignMember.objects.filter(item__in=items).values_list("item_id", "campaign_id")
+    """Return the floors under the verdicts of items, by item; those of no campaign, or left out of one, are not among them."""
+    members = CampaignMember.objects.filter(item__in=items, left_out_at=None).values_list("item_id", "campaign_id")
     owners = dict(members)
     floors = {c.pk: floor_of(c) for c in Campaign.objects.filter(pk__in=set(owners.values()))} if owners else {}
     return {item: floors[owner] for item, owner in owners.items()}

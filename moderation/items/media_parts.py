@@ -12,6 +12,11 @@ _MADE = f"""
     {_FILE} JOIN moderation_derivedfile f ON f.file_id = i.media_id
     WHERE i.key = %s AND f.kind = %s AND f.storage_key <> '' ORDER BY f.id DESC LIMIT 1
 """
+# A frame of the clip tells more than the cover that its uploader chose.
+_THUMB = f"""
+    {_FILE} JOIN moderation_derivedfile f ON f.file_id IN (i.media_id, i.cover_id)
+    WHERE i.key = %s AND f.kind = %s AND f.storage_key <> '' ORDER BY f.file_id = i.media_id DESC, f.id DESC LIMIT 1
+"""
 _COLUMNS = {Part.MEDIA: "media_id", Part.COVER: "cover_id"}
 
 
@@ -31,5 +36,6 @@ def item_file(item_key: UUID, part: Part) -> ItemFile | None:
     if column := _COLUMNS.get(part):
         row = run_first(_UPLOADED.format(column=column), [item_key]).fetchone()
     else:
-        row = run_first(_MADE, [item_key, part.value]).fetchone()
+        statement = _THUMB if part is Part.THUMB else _MADE
+        row = run_first(statement, [item_key, part.value]).fetchone()
     return ItemFile(*row) if row else None

@@ -16,6 +16,7 @@ from moderation.db.statements import run
 from moderation.detection.types import CreatorHistory
 from moderation.items.match_words import own_words_column
 from moderation.items.timeline import Moment, timeline
+from moderation.items.viewing import viewing_column
 from moderation.items.visibility import (
     Person,
     audit_visible,
@@ -23,10 +24,12 @@ from moderation.items.visibility import (
     reports_visible,
 )
 from moderation.items.visibility import items_restricted as items_restricted  # the feed and the bytes ask here
-from moderation.models import AuditEvent, Decision, Finding, Item
+from moderation.models import AuditEvent, Decision, DecisionDraft, DerivedFile, Finding, Item, WaitingDecision
 from moderation.models.clearance import ClearanceRevision
 from moderation.models.item import ItemState
+from moderation.models.waiting import WaitingState
 from policies.choices import Outcome
+from policies.models import Clause
 
 #: Relations of an item that a person's verdict is given on, besides its decision; see moderation.decisions.basis.
 BASIS_RELATIONS = ("stored_evidence", "campaign_member__campaign")
@@ -113,6 +116,7 @@ def _history_row(decision: Decision) -> dict[str, Any]:
         "category": decision.category,
         "min_age": decision.min_age,
         "territories_blocked": decision.territories_blocked,
+        "span_ms": decision.span_ms,
         "reasons": decision.reasons,
         "evidence": decision.evidence,
         "findings": [_finding_row(f) for f in decision.findings.all()],
@@ -131,11 +135,18 @@ def _finding_row(finding: Finding) -> dict[str, Any]:
     }
 
 
+def _clause_name() -> Subquery:
+    """Return what the clause that a decision rests on is called in its version; NULL where it names none."""
+    named = Clause.objects.filter(version=OuterRef("policy_version"), key=OuterRef("clause"))
+    return Subquery(named.values("name")[:1])
+
+
 def decision_trail(item: Item) -> QuerySet[Decision]:
-    """Return every decision on an item, oldest first, with findings, actor and version loaded."""
+    """Return every decision on an item, oldest first, with findings, actor and version loaded, and its clause's name."""
     return (
         Decision.objects.filter(item=item)
         .select_related("policy_version", "actor", "supersedes")
+        .annotate(clause_name=_clause_name())
         .prefetch_related(Prefetch("findings", Finding.objects.order_by("-hard", "-score")))
         .order_by("id")
     )
@@ -158,11 +169,37 @@ def items_search(user: AbstractUser) -> QuerySet[Item]:
     return items.order_by("-created_at", "-pk")
 
 
+def items_of_file(user: AbstractUser, item: Item) -> QuerySet[Item]:
+    """Return the other items of the same file that a person may find, newest first; none where there is no file."""
+    same = items_search(user).filter(media__isnull=False, media=item.media).exclude(pk=item.pk)
+    return same if item.media else same.none()
+
+
 def item_page(user: AbstractUser, item_key: str) -> Item | None:
-    """Return an item that the person may open, with what they said of its matches as `own_words`."""
+    """Return an item that the person may open, with what they said of its matches as `own_words`, what was made of its
+    media as `made`, how they look at such media as `own_viewing`, and the changes of its clearance as `told_revisions`."""
     found = items_search(user).filter(key=item_key).select_related("current_decision__policy_version", "clearance")
-    found = found.select_related(*BASIS_RELATIONS).annotate(**basis_columns(user))
-    return found.annotate(own_words=own_words_column(user.pk)).first()
+    found = found.select_related(*BASIS_RELATIONS).annotate(
+        **basis_columns(user), made=made_column(), told_revisions=revisions_column()
+    )
+    found = found.annotate(own_viewing=viewing_column(user.pk, "current_decision__category"))
+    return found.annotate(own_words=own_words_column(user.pk), **_beside_columns(user)).first()
+
+
+def _beside_columns(user: AbstractUser) -> dict[str, Subquery]:
+    """Return the person's own draft of a decision on an item, and whose decision on it waits, as columns: one look at the database."""
+    own = DecisionDraft.objects.filter(person_id=user.pk, item=OuterRef("pk"))
+    waits = WaitingDecision.objects.filter(item=OuterRef("pk"), state=WaitingState.WAITING)
+    return {
+        "own_draft": Subquery(own.values(json=JSONObject(fields="fields", basis="basis", updated_at="updated_at"))),
+        "waits": Subquery(waits.values(json=JSONObject(outcome="outcome", by="actor__username", due_at="due_at"))),
+    }
+
+
+def made_column() -> ArraySubquery:
+    """Return what was made of an item's media for people, as a column: kind and data of each, the newest last."""
+    made = DerivedFile.objects.filter(file=OuterRef("media")).exclude(kind=DerivedFile.Kind.SAMPLES).order_by("pk")
+    return ArraySubquery(made.values_list(JSONObject(kind="kind", data="data")))
 
 
 def basis_columns(reader: Person, item: str = "pk") -> dict[str, Any]:
@@ -187,9 +224,17 @@ def n_reports_column(reader: Person, item: str = "pk") -> Coalesce:
     return Coalesce(Subquery(reports.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
 
 
-def clearance_revisions(item: Item) -> QuerySet[ClearanceRevision]:
-    """Return the changes of an item's clearance, newest first."""
-    return ClearanceRevision.objects.filter(item=item).select_related("policy_version").order_by("-revision")
+def revisions_column() -> ArraySubquery:
+    """Return the changes of an item's clearance, newest first, as a column for `clearance_revisions`."""
+    changes = ClearanceRevision.objects.filter(item=OuterRef("pk")).order_by("-revision")
+    told = JSONObject(revision="revision", is_granted="is_granted", min_age="min_age", changed_at="changed_at")
+    return ArraySubquery(changes.values_list(told))
+
+
+def clearance_revisions(item: Item) -> list[ClearanceRevision]:
+    """Return the changes of an item's clearance, newest first; of an item that was read by `item_page`, without a query."""
+    rows: list[dict[str, Any]] = getattr(item, "told_revisions", [])
+    return [ClearanceRevision(**{**row, "changed_at": datetime.fromisoformat(row["changed_at"])}) for row in rows]
 
 
 def audit_of(user: AbstractUser, object_type: str, object_key: str) -> QuerySet[AuditEvent]:

@@ -61,6 +61,13 @@ def timeline(findings: Iterable[Timed]) -> list[Moment]:
     return sorted(merged, key=lambda m: (m.start_ms, TRACKS.index(m.track), -(m.hard or 0), -m.score, m.what))
 
 
+def worst_moment(findings: Iterable[Timed]) -> int | None:
+    """Return where (ms) the strongest of the findings that have a time is; the first of equals, None where none has one."""
+    moments = list(filter(None, map(moment_of, findings)))
+    worst = max(moments, key=lambda m: (m.hard or 0, m.score, -m.start_ms), default=None)
+    return worst.start_ms if worst else None
+
+
 def moment_of(finding: Timed) -> Moment | None:
     """Return when and where a finding is in the clip; None for one without a time, such as a word of the caption."""
     where = finding.where

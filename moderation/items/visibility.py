@@ -250,7 +250,7 @@ def banks_visible(user: Person) -> QuerySet[HashBank]:
 AUDIT_OPEN = frozenset({
     "activation", "api_key", "clearances", "clocked_schedule", "creator", "crontab", "domain", "emergency_term",
     "history", "interval", "periodic_task", "policy_version", "prompts", "reporter", "rerun", "role",
-    "rollback_notice", "sign_in_provider", "sign_in_token", "simulation", "solar_schedule", "user",
+    "rollback_notice", "sign_in_provider", "sign_in_token", "simulation", "solar_schedule", "user", "wide_act",
 })  # fmt: skip
 #: Kinds of which each row is asked about.
 AUDIT_ASKED = ("bank", "campaign", "item", "job", "message")

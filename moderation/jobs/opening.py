@@ -15,7 +15,7 @@ from moderation.models.job_note import NoteKind
 from moderation.models.review import ACTIVE_JOB_STATES, JobState
 from moderation.verdict.job_order import Place, is_graver, language_of, place_job, place_raised
 from moderation.verdict.routing import route_job
-from policies.choices import REPORTED_QUEUE, SENIOR_QUEUE, Outcome
+from policies.choices import REPORTED_QUEUE, SENIOR_QUEUE, UNEXAMINED_QUEUE, Outcome
 from policies.decision.compiled import CompiledPolicy, Route
 
 #: What the holder of a job is told that was taken from them because of hard evidence.
@@ -230,7 +230,7 @@ def queue_of(route: Route) -> Queue:
     return queue
 
 
-_TITLES = {REPORTED_QUEUE: "Reported as child safety"}
+_TITLES = {REPORTED_QUEUE: "Reported as child safety", UNEXAMINED_QUEUE: "Not fully looked at"}
 
 
 def job_close(

@@ -11,6 +11,7 @@ from moderation.models.derived import DerivedFile
 from moderation.models.domain import ListedDomain
 from moderation.models.draft import DecisionDraft
 from moderation.models.emergency import EmergencyTerm
+from moderation.models.enforcement import CreatorAct, LeadCall
 from moderation.models.evidence import ItemEvidence
 from moderation.models.finding import DetectorResult, Finding
 from moderation.models.history import History
@@ -18,13 +19,18 @@ from moderation.models.item import Creator, Item, MediaFile
 from moderation.models.job_note import JobNote, Question
 from moderation.models.lists import ListChange
 from moderation.models.outbox import OutboxMessage
+from moderation.models.overturn import Overturn
 from moderation.models.report import Report, Reporter
 from moderation.models.rerun import DetectorRerun
 from moderation.models.review import Job, Queue
 from moderation.models.reviewer import JobPass, Reviewer
 from moderation.models.rollout import CanaryTally, RollbackNotice, ShadowVerdict
+from moderation.models.search import ItemText
 from moderation.models.simulation import SimulationRun
+from moderation.models.viewing import ViewingChoice
 from moderation.models.vision import ClipEmbedding, FrameEmbedding, Prompt, PromptSet
+from moderation.models.waiting import WaitingDecision
+from moderation.models.wide_act import WideAct
 
 __all__ = [
     "Activation",
@@ -39,6 +45,7 @@ __all__ = [
     "ClearanceRevision",
     "ClipEmbedding",
     "Creator",
+    "CreatorAct",
     "Decision",
     "DecisionDraft",
     "DerivedFile",
@@ -53,15 +60,18 @@ __all__ = [
     "History",
     "Item",
     "ItemEvidence",
+    "ItemText",
     "Job",
     "JobNote",
     "JobPass",
     "KnownClip",
+    "LeadCall",
     "ListChange",
     "ListedDomain",
     "MatchFeedback",
     "MediaFile",
     "OutboxMessage",
+    "Overturn",
     "Prompt",
     "PromptSet",
     "Question",
@@ -73,4 +83,7 @@ __all__ = [
     "ScoreWeek",
     "ShadowVerdict",
     "SimulationRun",
+    "ViewingChoice",
+    "WaitingDecision",
+    "WideAct",
 ]

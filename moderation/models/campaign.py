@@ -1,5 +1,7 @@
 """Waves of near-identical captions: what each caption reads like, the campaigns found, and what belongs to them."""
 
+from datetime import datetime
+
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -100,6 +102,13 @@ class Campaign(PublicKeyModel):
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
     applied_at = models.DateTimeField(null=True, help_text="Every member of that moment has the decision.")
+    undone_at = models.DateTimeField(
+        null=True, help_text="From then on it sets no floor; its members were judged again."
+    )
+    undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    undo_note = models.CharField(max_length=300, blank=True)
+    lease_holder = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    lease_expires_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -137,6 +146,21 @@ class Campaign(PublicKeyModel):
             models.CheckConstraint(
                 name="moderation_campaign_lives_after_opening", condition=Q(live_until__gt=models.F("created_at"))
             ),
+            models.CheckConstraint(
+                name="moderation_campaign_undone_whole",
+                condition=Q(undone_at__isnull=True, undone_by__isnull=True, undo_note="")
+                | Q(
+                    undone_at__isnull=False,
+                    undone_by__isnull=False,
+                    undo_note__regex=r"\S",
+                    outcome__in=[Outcome.RESTRICT, Outcome.BLOCK],
+                ),
+            ),
+            models.CheckConstraint(
+                name="moderation_campaign_lease_whole",
+                condition=Q(lease_holder__isnull=True, lease_expires_at__isnull=True)
+                | Q(lease_holder__isnull=False, lease_expires_at__isnull=False),
+            ),
         ]
         indexes = [
             models.Index(fields=["live_until"], name="moderation_campaign_live"),  # every process: what may be joined
@@ -153,6 +177,14 @@ class Campaign(PublicKeyModel):
                 func=_DECISION_FINAL,
             ),
             pgtrigger.Protect(
+                name="undone_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.undone_at IS NOT NULL AND (NEW.undone_at, NEW.undone_by_id, NEW.undo_note)"
+                    " IS DISTINCT FROM (OLD.undone_at, OLD.undone_by_id, OLD.undo_note)"
+                ),
+            ),
+            pgtrigger.Protect(
                 name="meaning_fixed",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.AnyChange(
@@ -166,12 +198,17 @@ class Campaign(PublicKeyModel):
     def __str__(self) -> str:
         return f"campaign {str(self.key)[:8]} ({self.state})"
 
+    def is_held_by_other(self, person_pk: int | None, now: datetime) -> bool:
+        """Whether somebody else works on it, by a live lease."""
+        lives = self.lease_expires_at is not None and self.lease_expires_at > now
+        return lives and self.lease_holder_id != person_pk
+
 
 class CampaignMember(models.Model):
     """That an item belongs to a campaign; of all campaigns there ever were it belongs to one at most.
 
     `decision` is the item's decision that the campaign's decision led to; an item that a person decided by itself, or that
-    was withdrawn, is settled (`settled_at`) without one.
+    was withdrawn, is settled (`settled_at`) without one. One that a person left out has no floor under it.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="members")
@@ -179,6 +216,8 @@ class CampaignMember(models.Model):
     creator = models.ForeignKey("moderation.Creator", on_delete=models.PROTECT, related_name="+", db_index=False)
     joined_at = models.DateTimeField()
     admitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    left_out_at = models.DateTimeField(null=True, help_text="An exception: its own evidence decides on it.")
+    left_out_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     settled_at = models.DateTimeField(null=True)
     decision = models.OneToOneField("moderation.Decision", on_delete=models.PROTECT, null=True, related_name="+")
 
@@ -187,6 +226,11 @@ class CampaignMember(models.Model):
             models.CheckConstraint(
                 name="moderation_campaignmember_settled_whole",
                 condition=Q(decision__isnull=True) | Q(settled_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="moderation_campaignmember_left_out_by_somebody",
+                condition=Q(left_out_at__isnull=True, left_out_by__isnull=True)
+                | Q(left_out_at__isnull=False, left_out_by__isnull=False),
             ),
         ]
         indexes = [

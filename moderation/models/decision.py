@@ -3,10 +3,11 @@
 import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, territories_field
 from policies.choices import Outcome
+from policies.document.rows import SLUG_CHARS
 from policies.triggers import no_truncate
 
 #: Raised as the name of a violated constraint where a machine decides under a version that decides nothing (any more).
@@ -57,6 +58,20 @@ _RESTRICTS_ITEM = """
 """
 
 
+# What a clause says is part of its version, which never changes: the key says which it was.
+_CLAUSE_OF_VERSION = """
+    IF NOT EXISTS (
+        SELECT FROM policies_clause c
+        WHERE c.version_id = NEW.policy_version_id AND c.category_id = NEW.category AND c.key = NEW.clause
+          AND c.outcome > 0
+    ) THEN
+        RAISE EXCEPTION 'decision on item %: version % has no clause % for it', NEW.item_id, NEW.policy_version_id, NEW.clause
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'moderation_decision_clause_of_version';
+    END IF;
+    RETURN NEW;
+"""
+
+
 class DecisionStage(models.TextChoices):
     """What led to a decision."""
 
@@ -69,6 +84,7 @@ class DecisionStage(models.TextChoices):
     CAMPAIGN = "campaign", "As one of a campaign"
     EMERGENCY = "emergency", "Emergency terms changed"
     LISTS = "lists", "Banks, domains, prompts or a standing changed"
+    UNDONE = "undone", "Somebody took their own decision back"
 
 
 #: Stages in which a named person decided.
@@ -80,7 +96,9 @@ PERSONS_RULES = (NEW_HARD_EVIDENCE, PERSON_HOLDS)
 #: Stages in which machines looked at all of the content.
 MACHINE_STAGES = (DecisionStage.ON_PATH, DecisionStage.DEEP)
 #: Stages in which a machine decides under the version of the moment.
-LIVE_STAGES = (*MACHINE_STAGES, DecisionStage.CAMPAIGN, DecisionStage.EMERGENCY, DecisionStage.LISTS)
+LIVE_STAGES = (
+    *MACHINE_STAGES, DecisionStage.CAMPAIGN, DecisionStage.EMERGENCY, DecisionStage.LISTS, DecisionStage.UNDONE,
+)  # fmt: skip
 
 
 class Decision(PublicKeyModel):
@@ -97,12 +115,18 @@ class Decision(PublicKeyModel):
     stage = models.CharField(max_length=12, choices=DecisionStage.choices)
     decided_by = models.CharField(max_length=80)
     category = models.CharField(max_length=40, blank=True)
+    clause = models.CharField(
+        max_length=SLUG_CHARS, default="", db_default="", blank=True,
+        help_text="Key of the clause of its policy version that a person rested it on; empty: none was named.",
+    )  # fmt: skip
     reasons = models.JSONField(default=list)
     evidence = models.JSONField(default=dict)
     evidence_digest = models.CharField(max_length=64)
     policy_version = models.ForeignKey("policies.PolicyVersion", on_delete=models.PROTECT, related_name="+")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="decisions")
     note = models.TextField(blank=True)
+    span_from_ms = models.PositiveIntegerField(null=True, help_text="Where the part that breaks the rule begins.")
+    span_until_ms = models.PositiveIntegerField(null=True, help_text="Where it ends; after it begins.")
     supersedes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="superseded_by")
 
     class Meta:
@@ -118,6 +142,22 @@ class Decision(PublicKeyModel):
                 condition=Q(stage__in=PERSON_STAGES, actor__isnull=False)
                 | Q(~Q(stage__in=PERSON_STAGES), actor__isnull=True),
             ),
+            # Both ends or neither, in order; what a machine decides or what is cleared marks nothing.
+            models.CheckConstraint(
+                name="moderation_decision_span_whole",
+                condition=Q(span_from_ms__isnull=True, span_until_ms__isnull=True)
+                | Q(
+                    span_from_ms__isnull=False,
+                    span_until_ms__isnull=False,  # or the comparison would be unknown, which a check lets through
+                    span_until_ms__gt=F("span_from_ms"),
+                    stage__in=PERSON_STAGES,
+                    outcome__gt=Outcome.CLEAR,
+                ),
+            ),
+            models.CheckConstraint(
+                name="moderation_decision_clause_by_person",
+                condition=Q(clause="") | (Q(stage__in=PERSON_STAGES) & ~Q(outcome=Outcome.CLEAR)),
+            ),
             # A chain, never a tree, with one beginning.
             models.UniqueConstraint(
                 fields=["item"], condition=Q(supersedes__isnull=True), name="moderation_decision_one_first"
@@ -130,8 +170,14 @@ class Decision(PublicKeyModel):
             models.Index(
                 fields=["item", "created_at"], name="moderation_decision_blocks", condition=Q(outcome=Outcome.BLOCK)
             ),
+            # acts_of: one's own last ten
+            models.Index(fields=["actor", "-id"], name="moderation_decision_own", condition=Q(actor__isnull=False)),
             # labels of simulations: what people decided in a period
             models.Index(fields=["created_at"], name="moderation_decision_people", condition=Q(actor__isnull=False)),
+            # items explorer: what is rare in a category
+            models.Index(
+                fields=["category", "-created_at"], name="moderation_decision_category", condition=~Q(category="")
+            ),
         ]
         triggers = [
             append_only(),
@@ -153,6 +199,13 @@ class Decision(PublicKeyModel):
                 func=_VERSION_DECIDES,
             ),
             pgtrigger.Trigger(
+                name="clause_of_version",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=~pgtrigger.Q(new__clause=""),
+                func=_CLAUSE_OF_VERSION,
+            ),
+            pgtrigger.Trigger(
                 name="restricted_media_moves",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
@@ -172,6 +225,13 @@ class Decision(PublicKeyModel):
         return f"{self.get_outcome_display()} by {self.decided_by}"
 
     @property
+    def span_ms(self) -> tuple[int, int] | None:
+        """The part of the clip that breaks the rule (ms); None where nobody marked one."""
+        if self.span_from_ms is None or self.span_until_ms is None:
+            return None
+        return self.span_from_ms, self.span_until_ms
+
+    @property
     def is_by_person(self) -> bool:
         """True where a named person decided."""
         return self.stage in PERSON_STAGES
@@ -183,8 +243,13 @@ class Decision(PublicKeyModel):
 
     @property
     def by_person(self) -> "Decision | None":
-        """The person's decision that this one is, or keeps; None where it rests on machines."""
+        """The person's decision that this one is, or keeps; None where it rests on machines. What was taken back is passed over."""
         decision: Decision | None = self
         while decision is not None and decision.decided_by in PERSONS_RULES and not decision.is_by_person:
-            decision = decision.supersedes
+            decision = decision.before_undone if decision.stage == DecisionStage.UNDONE else decision.supersedes
         return decision if decision is not None and decision.is_by_person else None
+
+    @property
+    def before_undone(self) -> "Decision | None":
+        """What stood before the decision that this one takes back."""
+        return self.supersedes.supersedes if self.supersedes else None

@@ -1,4 +1,4 @@
-"""What was made from a stored file: for reviewers (contact sheet, waveform, preview) and for other workers (samples)."""
+"""What was made from a stored file: for reviewers (contact sheet, waveform, preview, thumbnail) and for other workers (samples)."""
 
 from django.db import models
 from django.db.models import Q
@@ -10,7 +10,8 @@ class DerivedFile(models.Model):
     """One thing made from one file by one version of the code; it can always be made again.
 
     `data`: for a sheet `{"columns", "width", "height", "times": [ms, ...]}` (one cell a time, row by row); for a waveform
-    `{"peaks": hexadecimal, two digits each 0..255, "duration_ms", "is_silent"}`, which needs no file; for a preview `{"width", "height"}`.
+    `{"peaks": hexadecimal, two digits each 0..255, "duration_ms", "is_silent"}`, which needs no file; for a preview or a
+    thumbnail `{"width", "height"}`.
     """
 
     class Kind(models.TextChoices):
@@ -20,6 +21,7 @@ class DerivedFile(models.Model):
         WAVEFORM = "waveform", "Waveform"
         PREVIEW = "preview", "Preview that browsers play"
         SAMPLES = "samples", "Frames and sound for other workers"
+        THUMB = "thumb", "Thumbnail for lists"
 
     file = models.ForeignKey(MediaFile, on_delete=models.PROTECT, related_name="derived")
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -36,7 +38,7 @@ class DerivedFile(models.Model):
             models.UniqueConstraint(fields=["file", "kind", "version"], name="moderation_derivedfile_one_each"),
             models.CheckConstraint(
                 name="moderation_derivedfile_kind_known",
-                condition=Q(kind__in=["sheet", "waveform", "preview", "samples"]),
+                condition=Q(kind__in=["sheet", "waveform", "preview", "samples", "thumb"]),
             ),
             models.CheckConstraint(
                 name="moderation_derivedfile_stored_whole",

@@ -1,9 +1,11 @@
 """What detectors found, and the cache of what slow detectors made of a file."""
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 
 from moderation.models.base import append_only
+from moderation.models.search import DETECTORS_OF_WORDS, MORE_WORDS
 from policies.choices import DETECTORS, Outcome
 from policies.triggers import no_truncate
 
@@ -70,6 +72,15 @@ class DetectorResult(models.Model):
             models.CheckConstraint(
                 name="moderation_detectorresult_why_missing",
                 condition=Q(status="missing", why__gt="") | (~Q(status="missing") & Q(why="")),
+            ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="has_words",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__detector__in=DETECTORS_OF_WORDS),
+                func=MORE_WORDS,
             ),
         ]
 

@@ -4,10 +4,12 @@ from datetime import datetime
 
 import pgtrigger
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce, Lower, NullIf
 
 from moderation.models.base import PublicKeyModel
 from moderation.models.review import PARTITION_MADE, PARTITION_PK
+from moderation.models.search import FIRST_WORDS
 from policies.choices import Band, ItemKind, Standing
 from policies.triggers import no_truncate
 
@@ -111,6 +113,21 @@ class DeepState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+class PrimarySubtag(Func):
+    """The primary subtag of a language tag: `pt` of `pt-BR`."""
+
+    function = "split_part"
+    template = "%(function)s(%(expressions)s, '-', 1)"
+    arity = 1
+    output_field = models.CharField()
+
+
+def language_column() -> Coalesce:
+    """Return the language that an item is taken to be in, as a column: the detected one, else what its uploader claims, without
+    its region; empty where neither is known. Indexed, so that it is written in one way."""
+    return Coalesce(NullIf("language_detected", Value("")), PrimarySubtag(Lower("language_claimed")))
+
+
 class Item(PublicKeyModel):
     """One upload: caption, media, creator, language, region."""
 
@@ -162,6 +179,9 @@ class Item(PublicKeyModel):
             ),
             # visibility: the restricted partition is small, and every page of those outside asks what is in it
             models.Index(fields=["id"], name="moderation_item_restricted", condition=Q(is_restricted=True)),
+            # items explorer: by what is rare, newest first
+            models.Index(fields=["state", "-created_at"], name="moderation_item_state"),
+            models.Index(language_column(), F("created_at").desc(), name="moderation_item_language"),
         ]
         permissions = [
             ("explore_items", "Can search items and read their history"),
@@ -186,6 +206,7 @@ class Item(PublicKeyModel):
             ),
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
             no_truncate(),
+            pgtrigger.Trigger(name="has_words", when=pgtrigger.After, operation=pgtrigger.Insert, func=FIRST_WORDS),
             # A writer with an old copy of the row must not bring an item back into sight.
             pgtrigger.Trigger(
                 name="stays_restricted",

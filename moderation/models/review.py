@@ -2,6 +2,7 @@
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -73,7 +74,12 @@ ACTIVE_JOB_STATES = (JobState.OPEN, JobState.LEASED)
 #: What the holder of a job is told that was closed under them, where whoever closed it gave no reason.
 TAKEN_WHY = "Its item was decided or withdrawn while you had it."
 # Whoever closes a leased job or moves it into another queue, by whatever statement: its holder can be told, until the next has it.
+# What is not open is kept for nobody.
 _REMEMBER_HOLDER = f"""
+    IF NEW.state <> 'open' THEN
+        NEW.kept_for_id := NULL;
+        NEW.kept_until := NULL;
+    END IF;
     IF OLD.state = 'leased' AND (NEW.state = 'closed' OR NEW.state = 'open' AND NEW.queue_id <> OLD.queue_id) THEN
         NEW.taken_from_id := OLD.lease_holder_id;
         IF NEW.taken_why = '' THEN NEW.taken_why := '{TAKEN_WHY}'; END IF;
@@ -129,6 +135,11 @@ class Job(PublicKeyModel):
     )
     # The database has the default as well: jobs are also inserted by the thousand, without the ORM.
     taken_why = models.CharField(max_length=200, blank=True, default="", db_default="")
+    kept_for = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False,
+        help_text="Whose it is first, until `kept_until`; empty then: nobody's, while a decision on it waits.",
+    )  # fmt: skip
+    kept_until = models.DateTimeField(null=True, help_text="An open job is given to nobody else before.")
     # A report alone says that the item belongs into the partition. People with the permission look, and meanwhile the item,
     # and any other job for it, stays where everybody else can see it.
     is_unconfirmed = models.BooleanField(default=False, db_default=False)
@@ -176,6 +187,11 @@ class Job(PublicKeyModel):
             models.CheckConstraint(
                 name="moderation_job_language_subtag", condition=Q(language="") | Q(language__regex=r"^[a-z]{2,3}$")
             ),
+            models.CheckConstraint(
+                name="moderation_job_kept_while_open",
+                condition=Q(kept_until__isnull=True, kept_for__isnull=True)
+                | Q(kept_until__isnull=False, state=JobState.OPEN),
+            ),
             models.UniqueConstraint(
                 fields=["item"],
                 condition=Q(state__in=ACTIVE_JOB_STATES, is_unconfirmed=False),
@@ -218,8 +234,16 @@ class Job(PublicKeyModel):
                 name="moderation_job_claim_in",
                 condition=Q(state=JobState.OPEN),
             ),
+            # job_claim: what is kept for whoever asks; queue_depths: what is not there to be claimed
+            models.Index(
+                fields=["kept_until"],
+                name="moderation_job_kept",
+                condition=Q(state=JobState.OPEN, kept_until__isnull=False),
+            ),
             # service_times: how long the newest decided jobs took
             models.Index(fields=["-closed_at"], name="moderation_job_decided", condition=Q(state=JobState.DECIDED)),
+            # outlooks: what came in the last day; jobs are stored in the order in which they are opened
+            BrinIndex(fields=["created_at"], name="moderation_job_opened", pages_per_range=32),
             # leases_expire
             models.Index(fields=["lease_expires_at"], name="moderation_job_leases", condition=Q(state=JobState.LEASED)),
             # queue_depths: counts by queue without touching the table

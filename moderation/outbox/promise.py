@@ -16,6 +16,8 @@ TOPIC_EXAMINE = "moderation.tasks.item_examine"
 TOPIC_REEXAMINE = "moderation.tasks.item_reexamine"
 TOPIC_DETECT = "moderation.tasks.detector_run"
 TOPIC_RERUN = "moderation.tasks.file_rerun"
+#: What a creator was told from a job; `part` is the kind. Notices are to carry it to the platform.
+TOPIC_CREATOR_ACT = "moderation.tasks.creator_act"
 TOPIC_RENEW = "moderation.tasks.item_renew"
 #: Promised by a trigger of the table of decisions, which knows it by this name.
 TOPIC_REKEY = "moderation.tasks.media_rekey"

@@ -68,7 +68,7 @@ def list_change_look(message: OutboxMessage) -> None:
     """
     change = _change_of(message)
     if change.looked_at is None:
-        _look(change, _select_stored(), "first")
+        _look(change, select_stored(), "first")
         ListChange.objects.filter(pk=change.pk, looked_at=None).update(looked_at=timezone.now())
         _tell_term(change)
     message_done(message=message, now=timezone.now())
@@ -87,7 +87,7 @@ def list_change_settle(message: OutboxMessage) -> None:
     change = _change_of(message)
     if not have_ended(mark_now(), wait_seconds=SETTLED_AFTER_SECONDS):
         raise NotSettledYet("A transaction that began before has not ended.")
-    _look(change, _select_stored().filter(stored_evidence__txid__gte=change.since_txid), "second")
+    _look(change, select_stored().filter(stored_evidence__txid__gte=change.since_txid), "second")
     now = timezone.now()
     with transaction.atomic():
         ListChange.objects.filter(pk=change.pk).update(settled_at=now)
@@ -109,7 +109,8 @@ def _change_of(message: OutboxMessage) -> ListChange:
     return ListChange.objects.get(key=message.payload["change"])
 
 
-def _select_stored() -> QuerySet[Item]:
+def select_stored() -> QuerySet[Item]:
+    """Return what changes of lists are looked for in."""
     return Item.objects.filter(withdrawn_at__isnull=True, current_decision__isnull=False)
 
 
@@ -118,7 +119,7 @@ def _look(change: ListChange, items: QuerySet[Item], look: str) -> None:
     judges, concerned = Judge(), select_concerned(change)
     stage = _STAGES.get(ListKind(change.kind), DecisionStage.LISTS)
     is_first = look == "first"
-    for rows in _batches(items, change.cursor if is_first else None):
+    for rows in newest_batches(items, change.cursor if is_first else None):
         found = concerned(rows)
         n_changed = items_judge_again(item_pks=found, stage=stage, judge_with=judges)
         LIST_CHANGED.labels(change.kind, look).inc(n_changed)
@@ -126,7 +127,7 @@ def _look(change: ListChange, items: QuerySet[Item], look: str) -> None:
     log.info("list_looked_through", kind=change.kind, change=str(change.key), look=look)
 
 
-def _batches(items: QuerySet[Item], before: int | None) -> Iterator[Sequence[Item]]:
+def newest_batches(items: QuerySet[Item], before: int | None) -> Iterator[Sequence[Item]]:
     """Yield items by the batch, the newest first: they are shown the most."""
     items = items.select_related("media", "cover").order_by("-pk")
     while rows := list((items.filter(pk__lt=before) if before is not None else items)[:_BATCH]):

@@ -21,6 +21,7 @@ from moderation.live.detectors import detectors_looking_up
 from moderation.live.lists import ListsUnavailable
 from moderation.models import Creator, DetectorResult, EmergencyTerm, HashBank, HashEntry, Item, ListChange, MediaFile
 from moderation.models.lists import ListKind
+from moderation.verdict.judge import digest_of
 from policies.choices import ItemKind, Outcome
 from policies.decision.rollout import bucket_of
 
@@ -54,8 +55,13 @@ def select_concerned(change: ListChange) -> Concerned:
 
 def _by_term(subject: Mapping[str, Any]) -> Concerned:
     term = EmergencyTerm.objects.get(key=subject["term"])
-    rows = ((str(term.key), term.text, term.category_id, term.language, term.outcome),)
-    detector = TermsDetector(emergency_terms.compile_terms(rows).index, f"emergency-{term.key}")
+    return concerned_by_term(term.text, term.category_id, term.language, term.outcome)
+
+
+def concerned_by_term(text: str, category: str, language: str, outcome: int) -> Concerned:
+    """Return what says which items hold a term, whether it is stored or only thought of."""
+    rows = (("", text, category, language, outcome),)
+    detector = TermsDetector(emergency_terms.compile_terms(rows).index, f"emergency-{digest_of({'term': rows})[:12]}")
 
     def find_concerned(items: Sequence[Item]) -> list[int]:
         kept = _load_results(items, Lookup.TERMS)

@@ -93,7 +93,8 @@ def job_ask(*, actor: User, job_key: str, lease_token: str, question: str, now: 
 def shift_end(*, actor: User, note: str, now: datetime) -> int:
     """Hand over at the end of a shift: give back all that the actor holds, with a note for whoever has it next.
 
-    From then on they do not count as at work, so what they alone could take goes to others. A repeat changes nothing.
+    What is kept for them is anybody's as well. From then on they do not count as at work, so what they alone could take goes to
+    others. A repeat changes nothing.
 
     Returns the number of jobs that were given back.
 
@@ -108,6 +109,7 @@ def shift_end(*, actor: User, note: str, now: datetime) -> int:
         job_give_back(job=job, actor=actor, now=now)
         if note.strip():
             _leave(job, actor, note.strip(), now)
+    Job.objects.filter(state=JobState.OPEN, kept_for=actor).update(kept_for=None, kept_until=None)
     was_at_work = Reviewer.objects.filter(user=actor, at_work_at__isnull=False).update(at_work_at=None)
     if jobs or was_at_work:
         audit_write(

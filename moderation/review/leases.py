@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractUser, User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
@@ -12,7 +12,7 @@ from moderation.audit.log import audit_write
 from moderation.decisions.record import PersonVerdict, decision_by_person
 from moderation.jobs.opening import job_close, job_escalate
 from moderation.jobs.questions import question_ask, questions_answer, questions_move
-from moderation.models import Decision, Job
+from moderation.models import Decision, Item, Job
 from moderation.models.decision import DecisionStage
 from moderation.models.review import JobState
 from moderation.review.drafts import drafts_settle
@@ -119,6 +119,8 @@ def job_decide(
     territories: Sequence[str],
     now: datetime,
     answer: str = "",
+    span: tuple[int, int] | None = None,
+    clause: str = "",
 ) -> Decision:
     """Decide the item of a job that the actor holds.
 
@@ -133,7 +135,9 @@ def job_decide(
         expected_decision: token of the `Basis` that the reviewer's page was made from.
         outcome: CLEAR, RESTRICT, BLOCK, or ESCALATE to a senior.
         category: slug of the policy it rests on; required but for CLEAR, as is the note.
+        clause: key of the clause of the version in force that it rests on; empty where none is named.
         answer: to whoever asked about the job; without one they are told the note.
+        span: the part of the clip that breaks the rule, in ms.
 
     Raises:
         PermissionDenied, LeaseLost, DecisionChanged, DecisionInvalid, ItemNotOpen.
@@ -142,21 +146,55 @@ def job_decide(
         raise PermissionDenied("Only reviewers decide jobs.")
     item = item_under_lease(job_key)
     job = job_under_lease(job_key, actor, lease_token, now)
+    verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories), span, clause)
+    return job_end(
+        actor=actor, job=job, item=item, expected_decision=expected_decision, verdict=verdict, answer=answer, now=now
+    )
+
+
+def job_end(
+    *,
+    actor: AbstractUser,
+    job: Job,
+    item: Item,
+    expected_decision: str,
+    verdict: PersonVerdict,
+    answer: str,
+    now: datetime,
+    decided_at: datetime | None = None,
+) -> Decision:
+    """Record a decision on a job and end it: steps 2 to 4 of `job_decide`, inside the transaction that locked item and job.
+
+    Args:
+        decided_at: when the person decided; now, unless it waited.
+
+    Raises:
+        DecisionChanged, DecisionInvalid, ItemNotOpen: as `decision_by_person`.
+    """
     decision = decision_by_person(
         actor=actor,
         item=item,
         expected_decision=expected_decision,
-        verdict=PersonVerdict(outcome, category, note, min_age, tuple(territories)),
+        verdict=verdict,
         stage=DecisionStage.REVIEW,
         now=now,
     )
-    _end(job, decision, now)
+    unlease(job, JobState.DECIDED)
+    job.decision, job.closed_at, job.decided_at = decision, now, decided_at or now
+    job.save()
     drafts_settle(actor=actor, item=item)
+    outcome, note = verdict.outcome, verdict.note
     if job.is_unconfirmed and outcome == Outcome.BLOCK:
         job_close(item=item, now=now)  # what else waited for a person has been answered by it
     if outcome == Outcome.ESCALATE:
         seniors = job_escalate(
-            item=item, policy=active_policy(), category=category, note=note, score=job.score, due_by=job.due_at, now=now
+            item=item,
+            policy=active_policy(),
+            category=verdict.category,
+            note=note,
+            score=job.score,
+            due_by=job.due_at,
+            now=now,
         )
         questions_move(job=job, to=seniors)
         question_ask(job=seniors, asker=actor, text=note, now=now)
@@ -168,13 +206,8 @@ def job_decide(
         object_type="job",
         object_key=job.key,
         outcome=outcome.name,
-        category=category,
+        category=verdict.category,
+        clause=verdict.clause,
         item=item.external_id,
     )
     return decision
-
-
-def _end(job: Job, decision: Decision, now: datetime) -> None:
-    unlease(job, JobState.DECIDED)
-    job.decision, job.closed_at, job.decided_at = decision, now, now
-    job.save()

@@ -2,6 +2,8 @@
 
 One statement picks and leases. It looks for a few candidates in each queue that the person works on, and locks the first of
 them that nobody else is taking: two claims never win the same job, and none takes a lesser one because of another's locks.
+What is kept for the person comes after imminent harm and before all else; what is kept for others, or has a decision waiting, is
+not looked at.
 """
 
 import uuid
@@ -60,6 +62,7 @@ _IN_QUEUES = "FROM q CROSS JOIN LATERAL"
 _IN_LANGUAGES = "FROM unnest(%(languages)s::text[]) AS l (language) CROSS JOIN q CROSS JOIN LATERAL"
 _MAY = """
     state = 'open' AND category <> ALL(%(opted_out)s::text[]) AND j.id <> ALL(%(passed)s::bigint[])
+    AND (kept_until IS NULL OR kept_until <= %(now)s)
     AND (%(may_restricted)s OR NOT EXISTS (SELECT 1 FROM moderation_item i WHERE i.id = item_id AND i.is_restricted))
 """
 
@@ -82,6 +85,12 @@ def _claim(of: str, language: str) -> str:
     imminent = _first(_IN_QUEUES, where=f"is_imminent AND {_READS}", order="due_at")
     soon = _first(of, where=f"due_at <= %(soon)s {language}", order="due_at")
     rest = _first(of, where=f"true {language}", order="claim_by")
+    kept = """(
+        SELECT id FROM moderation_job j
+        WHERE state = 'open' AND kept_until > %(now)s AND kept_for_id = %(actor)s AND queue_id IN (SELECT id FROM q)
+            AND (%(may_restricted)s OR NOT EXISTS (SELECT 1 FROM moderation_item i WHERE i.id = item_id AND i.is_restricted))
+        ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    )"""
     return f"""
     WITH q AS MATERIALIZED (
         SELECT id FROM moderation_queue
@@ -90,7 +99,7 @@ def _claim(of: str, language: str) -> str:
     ), leased AS (
         UPDATE moderation_job SET state = 'leased', lease_holder_id = %(actor)s, lease_token = %(token)s,
                lease_expires_at = %(expires)s, claimed_at = %(now)s, n_leases = n_leases + 1
-        WHERE state = 'open' AND id = COALESCE({imminent}, {soon}, {rest})
+        WHERE state = 'open' AND id = COALESCE({imminent}, {kept}, {soon}, {rest})
         RETURNING moderation_job.*
     ), lifted AS (
         DELETE FROM moderation_jobpass p USING leased WHERE p.job_id = leased.id

@@ -21,9 +21,12 @@ from moderation.verdict.change import Change, job_for
 from moderation.verdict.judge import digest_of, reasons_of
 from policies.choices import DETECTORS, Outcome
 from policies.decision.compiled import CompiledPolicy
+from policies.replay.changed_items import nearest_below
 from policies.replay.population import FUSED, Population, detectors_of
 from policies.replay.verdicts import VersionVerdicts, decide_population
 
+#: A near miss has a score so little below a threshold that would stop it; and so many are named.
+NEAR_SCORE, MOST_NEAR = 0.05, 12
 #: One item as the statements below send it, big-endian; the codes of its territories follow apart, two letters each.
 _HEAD = np.dtype([("item", ">i8"), ("decision", ">i8"), ("outcome", ">i2"), ("min_age", ">i2"), ("n_codes", ">i2")])
 # The server packs the rows: a hundred thousand of them arrive as two values.
@@ -79,6 +82,50 @@ class Plan:
     changes: tuple[Change, ...]
     members: tuple[int, ...]
     n_kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Items that a version would treat otherwise, by primary key, in order; an item is in one of the parts.
+
+    revoked: are served and would not be; narrowed: would be served to fewer; widened: would be served, or to more; other: get
+    another outcome and are served neither way.
+    """
+
+    revoked: tuple[int, ...]
+    narrowed: tuple[int, ...]
+    widened: tuple[int, ...]
+    other: tuple[int, ...]
+    near: tuple[int, ...]
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Every item that would be treated otherwise."""
+        return (*self.revoked, *self.narrowed, *self.widened, *self.other)
+
+
+def moves_of(population: Population, facts: Facts, policy: CompiledPolicy) -> Moves:
+    """Return what a version would move of the items that are in both, by the comparison that `plan_of` makes.
+
+    Members of campaigns are left out, as their campaigns' floors hold on; what people decided is among it.
+    """
+    at_fact, at_row = _both(facts.item_pk, population.item_pk)
+    verdicts = decide_population(population, policy, population.batch_for(policy))
+    old, new = _Old(facts, at_fact), _New(verdicts, at_row)
+    is_free = population.floor[at_row] == 0
+    narrower, other = _narrower(old, new) & is_free, _other(old, new) & is_free
+    is_wider = _narrower(new, old) & ~narrower & is_free
+    revoked = narrower & ~new.is_served
+    keys = population.item_pk[at_row]
+    stays = np.flatnonzero(old.is_served & new.is_served & ~narrower & is_free)
+    near = nearest_below(verdicts, at_row[stays], within=NEAR_SCORE, most=MOST_NEAR)
+    return Moves(
+        revoked=tuple(keys[revoked].tolist()),
+        narrowed=tuple(keys[narrower & ~revoked].tolist()),
+        widened=tuple(keys[is_wider].tolist()),
+        other=tuple(keys[other & ~narrower & ~is_wider].tolist()),
+        near=tuple(population.item_pk[near].tolist()),
+    )
 
 
 def facts_between(after: int, until: int, *, phase: str, only: int | None) -> Facts:

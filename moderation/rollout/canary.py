@@ -45,6 +45,7 @@ _TALLY = f"""
         WHERE p.created_at >= %(since)s AND p.created_at < %(until)s AND p.actor_id IS NOT NULL
           AND d.policy_version_id = arm.version AND d.actor_id IS NULL AND d.created_at >= %(began)s
           AND d.outcome IN (0, 1, 4) AND (d.outcome < 2) <> (p.outcome < 2)
+          AND NOT EXISTS (SELECT FROM moderation_decision u WHERE u.supersedes_id = p.id AND u.stage = 'undone')
     ) undone
 """  # noqa: S608  (the parts are the constants above)
 

@@ -44,6 +44,7 @@ _LABELS = """
     LEFT JOIN policies_category c ON c.slug = d.category
     LEFT JOIN LATERAL (SELECT reason FROM moderation_job WHERE item_id = d.item_id ORDER BY id LIMIT 1) j ON true
     WHERE d.actor_id IS NOT NULL AND d.outcome <> 2 AND d.created_at >= %(since)s
+        AND NOT EXISTS (SELECT FROM moderation_decision u WHERE u.supersedes_id = d.id AND u.stage = 'undone')
     ORDER BY d.item_id, d.id DESC
 """
 
@@ -51,7 +52,7 @@ _LABELS = """
 def human_labels(population: Population, *, since: datetime | None) -> Labels:
     """Return the last word that people had on each item of a population, however the item came before them.
 
-    An item that waits for a senior has none yet.
+    An item that waits for a senior has none yet, and what somebody took back is not what they say.
 
     Args:
         population: gives the items, and the categories that labels name.

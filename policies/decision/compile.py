@@ -62,6 +62,8 @@ def digest_of(document: Document) -> str:
         del content[field]
     for row in content["categories"]:
         del row["name"], row["guideline"]
+    if not content["clauses"]:  # versions of before there were clauses are what was published
+        del content["clauses"]
     for field in ("categories", "detectors", "thresholds", "ages", "territories", "terms"):
         content[field] = sorted(json.dumps(row, sort_keys=True) for row in content[field])
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -99,6 +101,7 @@ def _names(document: Document) -> dict[str, Any]:
         "bank_outcomes": MappingProxyType(dict(document.banks)),
         "terms": tuple(CompiledTerm(**asdict(row)) for row in document.terms),
         "routing": tuple(Route(**asdict(row)) for row in document.routing),
+        "clauses": document.clauses,
     }
 
 

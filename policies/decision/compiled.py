@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from policies.choices import RESTRICTED_QUEUE, UNEXAMINED_QUEUE
+from policies.document.rows import ClauseRow
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
@@ -76,6 +77,7 @@ class CompiledPolicy:
     bank_outcomes: Mapping[str, int]
     terms: tuple[CompiledTerm, ...]
     routing: tuple[Route, ...]
+    clauses: tuple[ClauseRow, ...]  # what decisions of people can rest on, by category, each in order
     rank_outcome: U8 = field(repr=False)
     rank_min_age: U8 = field(repr=False)
     rank_rule: I16 = field(repr=False)
@@ -127,6 +129,10 @@ class CompiledPolicy:
             if route.category in {"", category} and route.language in {"", language} and route.kind in {None, kind}:
                 return route
         raise LookupError("a compiled policy ends in a route that matches everything")
+
+    def clause_of(self, category: str, key: str) -> ClauseRow | None:
+        """Return one clause of a category; None where this version has none of that key."""
+        return next((row for row in self.clauses if (row.category, row.key) == (category, key)), None)
 
     def queue_of(self, *, category: str, language: str, kind: int, is_held: bool) -> str:
         """Return the queue of the job that a machine's verdict opens; `is_held` where it is HOLD, not ESCALATE."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from django.db.models import Model
@@ -14,6 +15,7 @@ from policies.models import (
     AgeRule,
     BankRule,
     Category,
+    Clause,
     DetectorUse,
     Guideline,
     PolicyVersion,
@@ -139,6 +141,26 @@ def _write_routing(version: PolicyVersion, document: Document) -> None:
     )
 
 
+def _write_clauses(version: PolicyVersion, document: Document) -> None:
+    position: Counter[str] = Counter()
+    rows = []
+    for row in document.clauses:
+        position[row.category] += 1
+        rows.append(
+            Clause(
+                version=version,
+                category_id=row.category,
+                position=position[row.category],
+                key=row.key,
+                name=row.name,
+                outcome=row.outcome,
+                min_age=row.min_age,
+                sentences=dict(row.sentences),
+            )
+        )
+    Clause.objects.bulk_create(rows)
+
+
 #: Key of a document -> what writes its rows, and whose rows they are; title, note and unknown language are the version's own.
 SECTIONS: Mapping[str, Callable[[PolicyVersion, Document], None]] = {
     "words": _write_words,
@@ -150,6 +172,7 @@ SECTIONS: Mapping[str, Callable[[PolicyVersion, Document], None]] = {
     "standings": _write_standings,
     "banks": _write_banks,
     "routing": _write_routing,
+    "clauses": _write_clauses,
 }
 _MODELS: Mapping[str, type[Model]] = {
     "categories": Guideline,
@@ -160,6 +183,7 @@ _MODELS: Mapping[str, type[Model]] = {
     "standings": StandingRule,
     "banks": BankRule,
     "routing": RoutingRule,
+    "clauses": Clause,
 }
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from policies.choices import BAND_MIN_AGES, KIND_KEYS, Band, Outcome, Standing
 from policies.document.place_names import language_name, region_name
-from policies.document.rows import AgeRow, Document, RouteRow, TermRow, TerritoryRow, ThresholdRow
+from policies.document.rows import AgeRow, ClauseRow, Document, RouteRow, TermRow, TerritoryRow, ThresholdRow
 
 #: Sections in the order in which they are read, with their titles.
 SECTIONS: Mapping[str, str] = {
@@ -20,6 +20,7 @@ SECTIONS: Mapping[str, str] = {
     "banks": "Banks",
     "terms": "Terms",
     "routing": "Routing",
+    "clauses": "Clauses",
     "categories": "Categories and guidelines",
     "words": "Title and change note",
 }
@@ -72,6 +73,7 @@ def diff_documents(old: Document, new: Document) -> tuple[Change, ...]:
         *_banks(old, new, names),
         *_terms(old, new, names),
         *_routing(old, new, names),
+        *_clauses(old, new, names),
         *_categories(old, new),
         *_words(old, new),
     )
@@ -336,6 +338,49 @@ def _route(row: RouteRow | None) -> str:
 
 def _order(rows: Iterable[RouteRow], names: Mapping[str, str]) -> str:
     return "; ".join(route_subject(row, names) for row in rows)
+
+
+def _clauses(old: Document, new: Document, names: Mapping[str, str]) -> list[Change]:
+    """Return the changes of each clause by its key, and one more for each category where only the order differs."""
+    changes: list[Change] = []
+    for key, before, after in _pairs(old.clauses, new.clauses, lambda row: row.key):
+        row = after or before
+        if row is None:
+            continue
+        subject = f"Clause {key} for {names.get(row.category, row.category)}"
+        if before and after and _clause(before) == _clause(after):
+            changes += _sentences(subject, before, after)
+        else:
+            changes.append(Change("clauses", subject, _clause(before), _clause(after)))
+            changes += _sentences(subject, before, after) if before and after else []
+    for category in dict.fromkeys(row.category for row in new.clauses):
+        stay = {row.key for row in old.clauses} & {row.key for row in new.clauses}
+        was, now = (
+            {row.key: row.name for row in rows if row.category == category and row.key in stay}
+            for rows in (old.clauses, new.clauses)
+        )
+        if was and now and list(was) != list(now):
+            subject = f"Order of the clauses for {names.get(category, category)}"
+            changes.append(Change("clauses", subject, ", ".join(was.values()), ", ".join(now.values())))
+    return changes
+
+
+def _clause(row: ClauseRow | None) -> str:
+    if row is None:
+        return NOTHING
+    follows = f"only {row.min_age} and over" if row.min_age else outcome_words(row.outcome)
+    means = "help message" if row.is_help else f"by default {follows}"
+    return f"{_quote(row.name)}, {means}"
+
+
+def _sentences(subject: str, before: ClauseRow, after: ClauseRow) -> list[Change]:
+    codes = dict.fromkeys((*after.sentences, *before.sentences))
+    pairs = [(code, before.sentences.get(code, ""), after.sentences.get(code, "")) for code in codes]
+    return [
+        Change("clauses", f"{subject}, what its creator is told in {language_name(code)}", _quote(a), _quote(b))
+        for code, a, b in pairs
+        if a != b
+    ]
 
 
 def _categories(old: Document, new: Document) -> list[Change]:

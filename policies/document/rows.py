@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from policies.choices import KIND_KEYS
+from policies.choices import KIND_KEYS, Outcome
 
 #: Characters that the columns of these texts have room for: the schema refuses more before anything looks at a text.
 TITLE_CHARS, NAME_CHARS, SLUG_CHARS = 120, 80, 40
 REASON_CHARS, TERM_CHARS, LIST_CHARS = 200, 120, 60
+#: Of the sentence that a creator reads.
+SENTENCE_CHARS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,38 @@ class RouteRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ClauseRow:
+    """One thing that a category forbids, with the sentence for its creator; within a category they are in order.
+
+    Attributes:
+        outcome: what follows of it by default; CLEAR where the sentence forbids nothing and is sent as a help message.
+        min_age: of the default restriction, in years; 0 with any other outcome.
+        sentences: language -> text, the version's own words.
+    """
+
+    category: str
+    key: str
+    name: str
+    outcome: int
+    min_age: int
+    sentences: Mapping[str, str]
+
+    @property
+    def is_help(self) -> bool:
+        """True where it blames nobody: no decision rests on it."""
+        return self.outcome == Outcome.CLEAR
+
+    def language_for(self, *languages: str) -> str:
+        """Return the first of the languages that its sentence is written in, else the first of its own by code.
+
+        Args:
+            languages: BCP 47 tags; only their primary subtags count.
+        """
+        subtags = [language.split("-")[0].lower() for language in languages]
+        return next((code for code in subtags if code in self.sentences), min(self.sentences))
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A whole policy version, checked row by row and against itself."""
 
@@ -119,3 +153,4 @@ class Document:
     banks: Mapping[str, int]
     terms: tuple[TermRow, ...]
     routing: tuple[RouteRow, ...]
+    clauses: tuple[ClauseRow, ...] = ()

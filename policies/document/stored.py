@@ -15,6 +15,7 @@ from django.db.models import Model, OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
 from policies.choices import BAND_KEYS, DETECTORS, KIND_KEYS
+from policies.document.clauses import clauses_in
 from policies.document.schema import LEVEL_KEYS, OUTCOME_KEYS, STANDING_KEYS
 from policies.document.yaml_form import Lines, read_yaml
 from policies.errors import PolicyError
@@ -23,6 +24,7 @@ from policies.models import (
     AgeRule,
     BankRule,
     Category,
+    Clause,
     DetectorUse,
     Guideline,
     PolicyVersion,
@@ -43,9 +45,10 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 def load_yaml(text: str, folder: Path | None = None) -> dict[str, Any]:
-    """Return the document in a YAML text. A term list may be `{file: name.csv}`, read from `folder`.
+    """Return the document in a YAML text. A term list may be `{file: name.csv}`, and the clauses `{file: name.yaml}`, read from
+    `folder`.
 
-    Raises: PolicyError when it is not YAML, not a mapping, or a term file is missing or lies outside the folder.
+    Raises: PolicyError when it is not YAML, not a mapping, or a file that it names is missing or lies outside the folder.
     """
     data, _ = read_yaml(text)
     return as_document(data, folder)
@@ -61,19 +64,26 @@ def as_document(data: Any, folder: Path | None = None) -> dict[str, Any]:
     terms = data.get("terms")
     if isinstance(terms, dict):
         data["terms"] = {name: _term_list(name, rows, folder) for name, rows in terms.items()}
+    clauses = data.get("clauses")
+    if isinstance(clauses, dict) and set(clauses) == {"file"}:
+        data["clauses"] = read_yaml(_text_beside(clauses["file"], "clauses.file", folder))[0]
     return data
+
+
+def _text_beside(name: Any, where: str, folder: Path | None) -> str:
+    if folder is None:
+        raise PolicyError(where, "can be read only from a folder")
+    path = (folder / str(name)).resolve()
+    if folder.resolve() not in path.parents or not path.is_file():
+        raise PolicyError(where, f"{show(name)} is not a file beside the document")
+    return _text_of(path, where)
 
 
 def _term_list(name: str, rows: Any, folder: Path | None) -> Any:
     if not (isinstance(rows, dict) and set(rows) == {"file"}):
         return rows
     where = f"terms.{name}.file"
-    if folder is None:
-        raise PolicyError(where, "can be read only from a folder")
-    path = (folder / str(rows["file"])).resolve()
-    if folder.resolve() not in path.parents or not path.is_file():
-        raise PolicyError(where, f"{show(rows['file'])} is not a file beside the document")
-    return read_terms(_text_of(path, where), where=where)
+    return read_terms(_text_beside(rows["file"], where, folder), where=where)
 
 
 def _text_of(path: Path, where: str) -> str:
@@ -190,6 +200,9 @@ def _with_rows(with_terms: bool) -> QuerySet[PolicyVersion]:
         route_rows=_rows(
             RoutingRule, "category_id", "language", "kind", "queue", "severity", "sla_minutes", order="position"
         ),
+        clause_rows=_rows(
+            Clause, "category_id", "position", "key", "name", "outcome", "min_age", "sentences", order="position"
+        ),
     )
     if not with_terms:
         return versions
@@ -229,6 +242,7 @@ def _document(version: PolicyVersion, rows: Any) -> dict[str, Any]:
         "banks": {row["category_id"]: OUTCOME_KEYS[row["outcome"]] for row in rows.bank_rows},
         "terms": _terms_of(rows) if hasattr(rows, "term_rows") else {},
         "routing": [_route_of(row) for row in rows.route_rows],
+        "clauses": clauses_in(_clause_of(row) for row in rows.clause_rows),
     }
 
 
@@ -291,6 +305,12 @@ def _term_of(row: _Row) -> dict[str, Any]:
     if row["is_exception"]:
         term["exception"] = True
     return term if row["whole_word"] else term | {"whole_word": False}
+
+
+def _clause_of(row: _Row) -> dict[str, Any]:
+    outcome = OUTCOME_KEYS[row["outcome"]]
+    clause = _some(category=row["category_id"], key=row["key"], name=row["name"], outcome=outcome)
+    return clause | ({"min_age": row["min_age"]} if row["min_age"] else {}) | {"sentences": row["sentences"]}
 
 
 def _route_of(row: _Row) -> dict[str, Any]:

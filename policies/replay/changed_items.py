@@ -74,6 +74,22 @@ def nearest_flips(
     )
 
 
+def nearest_below(verdicts: VersionVerdicts, rows: Rows, *, within: float, most: int) -> Rows:
+    """Return which of some rows a version would stop if a score were a little higher: nearest to the threshold first.
+
+    Args:
+        within: how far below a threshold to escalate or to block a score may be.
+    """
+    if not len(rows):
+        return rows
+    stops = [LEVEL_NAMES.index(name) - 1 for name in ("escalate", "block")]
+    thresholds = verdicts.policy.thresholds[_profiles(verdicts, rows)][:, stops, :, 0].astype(np.float64)
+    gap = thresholds - verdicts.batch.scores[rows][:, None, :]
+    margin = np.where((gap > 0) & (gap <= within), gap, np.inf).min(axis=(1, 2))
+    found = np.flatnonzero(np.isfinite(margin))
+    return rows[found[np.argsort(margin[found], kind="stable")][:most]]
+
+
 def _smallest(margin: F64, item_pk: npt.NDArray[np.int64], most: int) -> Rows:
     """Return the positions of the smallest margins in order; equals by primary key."""
     some = np.arange(len(margin))

@@ -18,6 +18,7 @@ from tests.support.world import OWN_TERM, Quiet, Stage, World
 def stage(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Stage]:
     """Yield people, versions, a bank and files, with a classifier that finds nothing and a machine that is never late."""
     settings.EMERGENCY_MAX_PERMILLE = 1_000
+    settings.CLEARING_WAITS_SECONDS = 10  # of what is sent as people send it
     settings.GATE_MAX_AGE_MS = 50
     settings.ONPATH_DEADLINE_MS = 60_000  # what is late here is the machine, and no matter of the rules
     monkeypatch.setattr(onpath, "text_model", lambda _setting: Quiet())

@@ -115,6 +115,20 @@ class Sequences(RuleBasedStateMachine):
     def decide_from_a_page(self, page: int, outcome: Outcome, min_age: int) -> None:
         self.world.decide(outcome, page=page, min_age=min_age)
 
+    @precondition(lambda self: self.world.pages)
+    @rule(page=st.integers(0, 30), outcome=DECIDED, min_age=AGES)
+    def decide_as_people_do(self, page: int, outcome: Outcome, min_age: int) -> None:
+        self.world.decide(outcome, page=page, min_age=min_age, waits=True)
+
+    @precondition(lambda self: self.world.waiting)
+    @rule()
+    def ten_seconds_pass(self) -> None:
+        self.world.take_effect()
+
+    @rule(n=st.integers(0, 30))
+    def undo(self, n: int) -> None:
+        self.world.undo(self.some(n))
+
     @rule(numbers=st.sets(st.integers(0, 30), min_size=1, max_size=4))
     def campaign(self, numbers: set[int]) -> None:
         self.world.gather(sorted({self.some(n) for n in numbers}))

@@ -12,11 +12,13 @@ EXPLORERS = tuple(ROLES)
 SENIORS = ("senior", "admin")
 WATCHERS = ("senior", "policy-editor", "policy-approver", "analyst", "admin")
 POLICY_PEOPLE = ("policy-editor", "policy-approver", "admin")
+#: Who may ask for wide acts of some kind, and so answer them.
+ANSWERERS = ("reviewer", "senior", "policy-approver", "admin")
 APPROVERS = ("policy-approver", "admin")
 
 #: Name -> (method, arguments, status for those who may, who may). Everybody else signed in gets 403, strangers are sent
 #: to sign in. Keys that name nothing give 404 to those who may.
-NOBODY_KEY = [uuid.UUID(int=7)]
+NOBODY_KEY: list[object] = [uuid.UUID(int=7)]
 
 
 TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
@@ -29,9 +31,27 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "job_heartbeat": ("post", NOBODY_KEY, 404, REVIEWERS),
     "job_draft": ("post", NOBODY_KEY, 404, REVIEWERS),
     "job_draft_discard": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "job_similar": ("get", NOBODY_KEY, 404, REVIEWERS),
+    "job_match": ("get", [*NOBODY_KEY, *NOBODY_KEY], 404, REVIEWERS),
+    "item_translation": ("get", NOBODY_KEY, 404, EXPLORERS),
+    "viewing_save": ("post", [], 422, EXPLORERS),
     "job_skip": ("post", NOBODY_KEY, 404, REVIEWERS),
     "job_ask": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "job_help": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "job_warn": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "job_call_lead": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "lead_call_seen": ("post", NOBODY_KEY, 404, SENIORS),
+    "shortcut_page": ("get", [], 200, ALL),
+    "shortcut_save": ("post", [], 422, ALL),
     "shift_end": ("post", [], 302, REVIEWERS),
+    "campaign_draft": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "campaign_draft_discard": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "overturn_draft": ("post", NOBODY_KEY, 404, SENIORS),
+    "overturn_draft_discard": ("post", NOBODY_KEY, 404, SENIORS),
+    "undo_list": ("get", [], 200, REVIEWERS),
+    "undo_take": ("post", NOBODY_KEY, 409, REVIEWERS),
+    "overturn_read": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "overtaken_read": ("post", NOBODY_KEY, 404, REVIEWERS),
     "answer_read": ("post", NOBODY_KEY, 404, REVIEWERS),
     "seat_page": ("get", [], 200, REVIEWERS),
     "seat_save": ("post", [], 302, REVIEWERS),
@@ -41,6 +61,20 @@ TABLE: dict[str, tuple[str, list[object], int, tuple[str, ...]]] = {
     "campaign_page": ("get", NOBODY_KEY, 404, REVIEWERS),
     "campaign_decide": ("post", NOBODY_KEY, 404, REVIEWERS),
     "campaign_admit": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "campaign_claim": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "campaign_release": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "campaign_leave_out": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "campaign_undo": ("post", NOBODY_KEY, 404, REVIEWERS),
+    "act_list": ("get", [], 200, ANSWERERS),
+    "act_page": ("get", NOBODY_KEY, 404, ANSWERERS),
+    "act_confirm": ("post", NOBODY_KEY, 404, ANSWERERS),
+    "act_refuse": ("post", NOBODY_KEY, 404, ANSWERERS),
+    "lead_move": ("post", [], 302, SENIORS),
+    "person_list": ("get", [], 200, ("admin",)),
+    "person_invite": ("post", [], 422, ("admin",)),
+    "person_roles": ("post", ["nobody"], 404, ("admin",)),
+    "person_active": ("post", ["nobody"], 302, ("admin",)),
+    "person_link": ("post", ["nobody"], 404, ("admin",)),
     "item_list": ("get", [], 200, EXPLORERS),
     "item_page": ("get", NOBODY_KEY, 404, EXPLORERS),
     "item_alike": ("get", NOBODY_KEY, 404, EXPLORERS),

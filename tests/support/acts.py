@@ -18,19 +18,33 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_value, yield_hotp_counters_from_time
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
 from console.models import SCOPES, ApiKey
 from moderation.banks.service import NewEntry, bank_add_entries, bank_upsert, entry_retire
 from moderation.campaigns.watch import campaigns_watch
+from moderation.decisions.record import item_overturn, item_withdraw
 from moderation.deep import reruns
 from moderation.detection.vision.prompts import CategoryPrompts, Prompts
 from moderation.live import campaigns as live_campaigns
-from moderation.models import Campaign, EmergencyTerm, Reviewer, RollbackNotice
+from moderation.models import (
+    Campaign,
+    Decision,
+    EmergencyTerm,
+    Overturn,
+    Queue,
+    Reviewer,
+    RollbackNotice,
+    WaitingDecision,
+    WideAct,
+)
 from moderation.prompts import service as prompts
 from moderation.reports.reporters import reporter_register
+from moderation.review.lead_calls import lead_call
+from moderation.review.leases import job_claim
+from moderation.review.waiting import job_send, waiting_apply_due
 from moderation.simulation import service as simulations
 from policies.choices import ItemKind, Outcome
 from policies.document.stored import document_of, dump_yaml
@@ -38,6 +52,7 @@ from policies.models import PolicyVersion, Term
 from policies.replay.population import Filter
 from policies.services.drafts import section_token, term_add, term_token, version_copy
 from tests.support import policy_scenes, scenes
+from tests.support.people import escalating_caption, seen, text_item
 from tests.support.sign_in import signed_in
 
 Act = Callable[[], Any]
@@ -113,6 +128,49 @@ def _answer_read() -> Act:
     return _post(by("reviewer"), "answer_read", [question.key])
 
 
+def _lead_call_seen() -> Act:
+    job = scenes.job_held(who("reviewer"))
+    call = lead_call(
+        actor=who("reviewer"), job_key=str(job.key), lease_token=str(job.lease_token), text="", now=timezone.now()
+    )
+    return _post(by("senior"), "lead_call_seen", [call.key])
+
+
+def decided(outcome: Outcome, *, waits: bool = False) -> Decision | WaitingDecision:
+    """Return what a reviewer decided of an item that machines have really judged."""
+    person = who("reviewer")
+    text_item("real-1", escalating_caption(), creator="real-1")
+    job = job_claim(actor=person, now=timezone.now())
+    assert job
+    with override_settings(CLEARING_WAITS_SECONDS=10 if waits else 0):
+        return job_send(
+            actor=person, job_key=str(job.key), lease_token=str(job.lease_token), outcome=outcome, note="A threat.",
+            category="violence", min_age=0, territories=(), expected_decision=seen(job.item), now=timezone.now(),
+        )  # fmt: skip
+
+
+def _undo(outcome: Outcome, *, waits: bool = False) -> Callable[[], Act]:
+    return lambda: _post(by("reviewer"), "undo_take", [decided(outcome, waits=waits).key])
+
+
+def overtaken() -> WaitingDecision:
+    """Return a decision that did not take effect: its item was withdrawn before."""
+    waiting = decided(Outcome.CLEAR, waits=True)
+    assert isinstance(waiting, WaitingDecision)
+    item_withdraw(actor="api:test", item=waiting.item, now=timezone.now())
+    waiting_apply_due(now=waiting.due_at)
+    return waiting
+
+
+def _overturn_read() -> Act:
+    decision = decided(Outcome.BLOCK)
+    item_overturn(
+        actor=who("senior"), item_key=str(decision.item.key), outcome=Outcome.CLEAR, category="", note="News.", min_age=0,
+        territories=(), expected_decision=seen(decision.item), now=timezone.now(),
+    )  # fmt: skip
+    return _post(by("reviewer"), "overturn_read", [Overturn.objects.get().key])
+
+
 def _seat_train() -> Act:
     scenes.job_held(who("reviewer"))
     reviewer = Reviewer.objects.get(user=who("reviewer"))
@@ -144,6 +202,53 @@ def _reporter_trust() -> Act:
         actor=who("admin"), external_id="r-1", name="A hotline", is_trusted_flagger=False, now=timezone.now()
     )
     return _post(by("admin"), "reporter_trust", [reporter.key], {"is_trusted_flagger": "1"})
+
+
+def _campaign_act(name: str) -> Callable[[], Act]:
+    return lambda: _post(by("reviewer"), name, [_campaign().key])
+
+
+def _campaign_release() -> Act:
+    campaign, client = _campaign(), by("reviewer")
+    client.post(reverse("campaign_claim", args=[campaign.key]))
+    return _post(client, "campaign_release", [campaign.key])
+
+
+def _campaign_leave_out() -> Act:
+    campaign, client = _campaign(), by("reviewer")
+    return _post(client, "campaign_leave_out", [campaign.key], in_form(client, "campaign_leave_out", campaign))
+
+
+def _campaign_decided(client: Client) -> Campaign:
+    campaign = _campaign()
+    data = in_form(client, "campaign_decide", campaign)
+    client.post(
+        reverse("campaign_decide", args=[campaign.key]),
+        data | {"outcome": "4", "category": "spam_scam", "note": "One call by many accounts."},
+    )
+    return campaign
+
+
+def _campaign_undo() -> Act:
+    client = by("reviewer")
+    return _post(client, "campaign_undo", [_campaign_decided(client).key], {"note": "These were quotes."})
+
+
+def _wide_answer(name: str, role: str) -> Callable[[], Act]:
+    """Return the scene of a second person who answers what a reviewer asked for: everything reaches far meanwhile."""
+
+    def scene() -> Act:
+        with override_settings(WIDE_ACT_ITEMS=1):
+            _campaign_decided(by("reviewer"))
+        return _post(by(role), name, [WideAct.objects.get().key], {"note": "These are quotes."})
+
+    return scene
+
+
+def _jobs_move() -> Act:
+    source = scenes.job_open().queue.slug
+    target = Queue.objects.create(slug="overflow", title="Overflow").slug
+    return _post(by("senior"), "lead_move", [], {"source": source, "target": target, "n": "1"})
 
 
 def _campaign_decide() -> Act:
@@ -474,13 +579,32 @@ ACTS: dict[str, Callable[[], Act]] = {
     "job_skip advice": _held("job_skip", reason="advice", skip_note="Who is meant?"),
     "job_skip too_much": _held("job_skip", reason="too_much"),
     "job_skip technical": _held("job_skip", reason="technical"),
+    "job_help": _held("job_help", act_clause="self-harm-help"),
+    "job_warn": _held("job_warn", act_clause="harassment-insult"),
+    "job_call_lead": _held("job_call_lead", lead_text="Somebody seems in danger."),
+    "lead_call_seen": _lead_call_seen,
+    "shortcut_save": lambda: _post(by("reviewer"), "shortcut_save", [], {"reset": "1"}),
     "job_ask": _held("job_ask", question="Who is meant?"),
     "shift_end": _shift_end,
     "answer_read": _answer_read,
+    "undo_take": _undo(Outcome.BLOCK),
+    "undo_take what waits": _undo(Outcome.CLEAR, waits=True),
+    "overturn_read": _overturn_read,
+    "overtaken_read": lambda: _post(by("reviewer"), "overtaken_read", [overtaken().key]),
     "seat_save": lambda: _post(by("reviewer"), "seat_save", [], {"languages": "de, en"}),
     "seat_train": _seat_train,
     "campaign_decide": _campaign_decide,
     "campaign_admit": _campaign_admit,
+    "campaign_claim": _campaign_act("campaign_claim"),
+    "campaign_release": _campaign_release,
+    "campaign_leave_out": _campaign_leave_out,
+    "campaign_undo": _campaign_undo,
+    "act_confirm": _wide_answer("act_confirm", "senior"),
+    "act_refuse": _wide_answer("act_refuse", "senior"),
+    "lead_move": _jobs_move,
+    "person_invite": lambda: _post(by("admin"), "person_invite", [], {"username": "nina", "roles": ["reviewer"]}),
+    "person_roles": lambda: _post(by("admin"), "person_roles", [who("reviewer").username], {"roles": ["senior"]}),
+    "person_active": lambda: _post(by("admin"), "person_active", [who("reviewer").username], {"is_active": "0"}),
     "key_issue": lambda: _post(
         by("admin"), "key_issue", [], {"name": "A key", "scopes": ["feed:read"], "owner": str(who("admin").pk)}
     ),
@@ -556,7 +680,13 @@ ACTS: dict[str, Callable[[], Act]] = {
 WITHOUT_ROW: dict[str, str] = {
     "job_heartbeat": "a lease that goes on; its claim and its end are rows",
     "job_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
+    "viewing_save": "how somebody looks at media: theirs alone, and nothing about anybody changes by it",
+    "campaign_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
+    "campaign_draft_discard": "forgets what they themselves had typed and not sent",
+    "overturn_draft": "what somebody had typed and not sent: theirs alone, and nothing about anybody changes by it",
+    "overturn_draft_discard": "forgets what they themselves had typed and not sent",
     "job_draft_discard": "forgets what they themselves had typed and not sent",
+    "person_link": "shows an invitation that was made again; what it leads to, setting a password, is a row",
     "terms_tried": "tries terms on a text; stores nothing",
     "match_look": "compares a picture with banks; stores nothing",
     "api-events": "what viewers watched: counted for the feed, with no actor",

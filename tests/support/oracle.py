@@ -11,6 +11,8 @@ from policies.choices import Outcome, Standing
 
 #: An outcome, and the age from which it serves: the larger is the stricter.
 Said = tuple[Outcome, int]
+#: What a person decided, and the hard evidence on their page.
+Word = tuple[Said, frozenset[str]]
 #: What a restricting term asks for.
 RESTRICTED: Said = (Outcome.RESTRICT, 18)
 
@@ -29,8 +31,18 @@ class Thing:
     examined: bool = True
     withdrawn: bool = False
     campaign: str = ""
-    person: tuple[Said, frozenset[str]] | None = None  # what they decided, and the hard evidence on their page
+    person: Word | None = None
+    before: list[Word | None] = field(default_factory=list)  # what people had said earlier, the last one last
     is_reported: bool = False  # and no person has decided since
+
+    def decided(self, word: Word) -> None:
+        """Take a person's decision in place of what stood."""
+        self.before.append(self.person)
+        self.person, self.is_reported = word, False
+
+    def taken_back(self) -> None:
+        """Forget the last decision of a person: what they or others had said before it holds again, or nothing."""
+        self.person = self.before.pop()
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -30,10 +31,10 @@ def form_of(client: Client, number: int, section: str) -> dict[str, str]:
             chosen = _CHOSEN.search(form[found.end() : form.index("</select>", found.end())])
             data[name] = chosen[1] if chosen else ""
         elif kind == "textarea":
-            data[name] = form[found.end() : form.index("</textarea>", found.end())].strip()
+            data[name] = html.unescape(form[found.end() : form.index("</textarea>", found.end())].strip())
         elif 'type="checkbox"' not in found[0]:
             value = _VALUE.search(found[0])
-            data[name] = value[1] if value else ""
+            data[name] = html.unescape(value[1]) if value else ""
     return data
 
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.contrib.auth.models import User
+from django.test import override_settings
 from django.utils import timezone
 
 from moderation.audit import histories
 from moderation.audit import log as audit
 from moderation.banks import matches as bank_matches
 from moderation.banks import service as banks
+from moderation.banks.requests import bank_ratio_confirm
 from moderation.campaigns import service as campaigns
 from moderation.campaigns import watch as campaign_watch
 from moderation.decisions import clearances
@@ -21,11 +23,16 @@ from moderation.emergency import service as emergency
 from moderation.enforcement import standing
 from moderation.jobs import opening
 from moderation.live import campaigns as live_campaigns
-from moderation.models import Campaign, Clearance, EmergencyTerm, Job, OutboxMessage
+from moderation.models import Campaign, Clearance, EmergencyTerm, Item, Job, OutboxMessage, WideAct
+from moderation.models.wide_act import WideKind
 from moderation.outbox import messages
 from moderation.review import leases
+from moderation.review.waiting import overturn_send, waiting_apply_due
 from moderation.rollout import canary
 from moderation.rollout import service as rollout
+from moderation.rollout.requests import activation_confirm
+from moderation.wide.acts import act_ask
+from moderation.wide.radius import radius_of
 from policies.choices import Outcome, Standing
 from policies.live import active_policy
 from policies.models import PolicyVersion, VersionState
@@ -33,6 +40,7 @@ from policies.services import versions as version_services
 from policies.services.drafts import version_copy, version_discard
 from tests.support import acts, policy_scenes, scenes
 from tests.support.acts import Act, who
+from tests.support.people import seen
 
 
 def _approved() -> PolicyVersion:
@@ -136,6 +144,36 @@ def _applied() -> Act:
     return lambda: campaigns.campaign_apply_promised(message)
 
 
+def _wide(kind: WideKind, subject: str, act: dict[str, object], confirm: Callable[..., object], role: str) -> Act:
+    """Return the confirmation, by a second person of a role, of what somebody of the same role asked for."""
+    nothing = radius_of(Item.objects.none())
+    asked = act_ask(
+        actor=who(role, f"{role}-asks"), kind=kind, subject=subject, act=act, radius=nothing, now=timezone.now()
+    )
+    return lambda: confirm(actor=who(role), act_key=str(asked.key), now=timezone.now())
+
+
+def _wide_undo() -> Act:
+    _applied()()
+    campaign = Campaign.objects.get()
+    Campaign.objects.filter(pk=campaign.pk).update(applied_at=None)
+    asker = who("senior", "senior-asks")
+    with override_settings(WIDE_ACT_ITEMS=1):
+        campaigns.campaign_undo(actor=asker, campaign_key=str(campaign.key), note="Quotes.", now=timezone.now())
+    key = str(WideAct.objects.get().key)
+    return lambda: campaigns.campaign_undo_confirm(actor=who("senior"), act_key=key, now=timezone.now())
+
+
+def _wide_activation() -> Act:
+    number = str(_approved().number)
+    return _wide(WideKind.ACTIVATION, number, {"note": ""}, activation_confirm, "policy-approver")
+
+
+def _wide_bank() -> Act:
+    banks.bank_upsert(actor="test", slug="known", category="violence", outcome=Outcome.BLOCK)
+    return _wide(WideKind.BANK, "known", {"ratio": 0.5, "before": 1.0}, bank_ratio_confirm, "admin")
+
+
 def _expired() -> Act:
     scenes.item_judged("fine-1")
     later = timezone.now() + timedelta(days=400)
@@ -185,6 +223,19 @@ def _retired() -> Act:
     return lambda: domains.domain_retire(actor="test", domain="bad.example", now=timezone.now())
 
 
+def _waited() -> Act:
+    acts.decided(Outcome.CLEAR, waits=True)
+    return lambda: waiting_apply_due(now=timezone.now() + timedelta(seconds=11))
+
+
+def _overturn_sent() -> Act:
+    item = acts.decided(Outcome.BLOCK).item
+    return lambda: overturn_send(
+        actor=who("senior"), item_key=str(item.key), outcome=Outcome.CLEAR, category="", note="News.", min_age=0,
+        territories=(), expected_decision=seen(item), now=timezone.now(),
+    )  # fmt: skip
+
+
 def _emergency_over() -> Act:
     acts.ACTS["emergency_add"]()()
     later = EmergencyTerm.objects.get().expires_at + timedelta(seconds=1)
@@ -230,10 +281,15 @@ ACTS: dict[str, Callable[[], Act]] = {
     "a hash that floods": _flooded,
     "a known clip": _clip,
     "a campaign given to its members": _applied,
+    "a campaign undone by two": _wide_undo,
+    "a version put in force by two": _wide_activation,
+    "a bank switched by two": _wide_bank,
     "clearances that expire": _expired,
     "a lease that runs out": _lease_over,
     "a job raised": _raised,
     "an audience that climbs": _climbed,
+    "a decision that waited": _waited,
+    "an overturn sent": _overturn_sent,
     "a domain listed": _listed,
     "another history": lambda: lambda: histories.history_begin(actor="test"),
     "a creator's standing": _trusted,
@@ -270,6 +326,7 @@ WITHOUT_ROW: dict[str, str] = {
     "calibration.service.scores_summarise": _DERIVED,
     "calibration.service.week_summarise": _DERIVED,
     "campaigns.members.members_decide": _DECIDED,
+    "wide.acts.acts_end": "ends what nobody waits for any more; each request that it ends is a row, and mostly there is none",
     "rollout.canary.canary_count": _DERIVED,
     "rollout.canary.canary_guard": "counts, and calls canary_roll_back, which writes the row",
     "decisions.bulk.changes_write": "decisions of an activation, counted in activation.done",
@@ -312,7 +369,16 @@ WITHOUT_ROW: dict[str, str] = {
     "jobs.opening.jobs_close": _PART,
     "jobs.opening.queue_of": "makes a queue that the policy names when it is first needed; the version's steps are rows",
     "review.leases.job_heartbeat": "a lease that goes on; its claim and its end are rows",
+    "review.creator_acts.creator_act_carry": "ends a promise; what was promised has its row",
+    "review.viewing.viewing_save": "how somebody looks at media: theirs alone, and nothing about anybody changes by it",
     "review.drafts.draft_keep": _DRAFT,
+    "review.drafts.draft_restore": _DRAFT,
+    "review.drafts.draft_keep_beside": _DRAFT,
+    "review.drafts.draft_drop_beside": _DRAFT,
+    "review.held.job_keep": _PART,
+    "decisions.record.verdict_record": _PART,
+    "decisions.record.person_holds": _PART,
+    "decisions.undo.decision_undo": _PART,
     "review.drafts.draft_drop": _DRAFT,
     "review.drafts.draft_hand_back": _DRAFT,
     "review.drafts.drafts_settle": _DRAFT,
@@ -336,6 +402,15 @@ WITHOUT_ROW: dict[str, str] = {
 
 #: `module.function` -> what it reads or works out.
 READS: dict[str, str] = {
+    "decisions.record.verdict_check": "refuses what a decision lacks",
+    "review.acts.acts_of": "lists what somebody decided",
+    "review.acts.first_words": "names an item",
+    "review.feedback.overturns_unread": "lists what seniors changed",
+    "review.feedback.overtaken_unread": "lists what did not take effect",
+    "review.waiting.widens": "compares a verdict with what is granted",
+    "review.waiting.fields_of": "gives back what was typed",
+    "banks.pictures.picture_of": "says what of an upload matched",
+    "banks.pictures.picture_kept": "finds the upload that has an entry's very hash",
     "audit.log.acting_of": "names an actor as triggers are told of one",
     "rollout.activation.activation_running": "locks and returns the one under way",
     "rejudge.service.items_confirm": "compares what was worked out with a scan",
@@ -346,6 +421,13 @@ READS: dict[str, str] = {
     "rejudge.list_scan.contents_seen": "reads what is known of items",
     "rejudge.list_scan.subject_of": "reads a stored hash",
     "rejudge.list_scan.scan": "looks through content",
+    "emergency.service.emergency_term_check": "says what a term would be refused for",
+    "campaigns.service.campaign_radius": "counts what a decision touches",
+    "wide.acts.act_lock": "locks an act that waits",
+    "wide.acts.act_subject": "looks up what an act is done to",
+    "rejudge.list_changes.newest_batches": "reads what is stored",
+    "rejudge.list_changes.select_stored": "reads what is stored",
+    "rejudge.list_subjects.concerned_by_term": "says which items hold a term",
     "rejudge.list_subjects.select_concerned": "says which items a change may concern",
     "db.transactions.have_ended": "waits for transactions",
     "db.transactions.mark_now": "reads a transaction's id",
@@ -362,7 +444,9 @@ READS: dict[str, str] = {
     "intake.submit.item_begin": "looks whether an upload is known",
     "intake.submit.needs_deep_pass": "looks at an upload",
     "review.leases.job_held": "reads the job that one holds",
+    "review.lead_calls.lead_calls_open": "lists the calls that wait for somebody who leads",
     "review.drafts.draft_of": "reads one's own draft",
+    "review.drafts.draft_beside": "reads one's own draft",
     "review.drafts.draft_column": "reads one's own draft",
     "review.drafts.draft_in": "reads one's own draft",
     "review.held.job_under_lease": "locks the job that one holds",

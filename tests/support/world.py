@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from unittest import mock
@@ -32,7 +33,7 @@ from moderation.detection.types import Picture
 from moderation.domains import service as domains
 from moderation.emergency import service as emergency
 from moderation.enforcement.standing import creator_standing_set
-from moderation.exceptions import DecisionChanged
+from moderation.exceptions import DecisionChanged, UndoRefused
 from moderation.gate import door as process_gate
 from moderation.gate.door import Gate, Viewer
 from moderation.intake.submit import Begun, Submission, UploadedMedia, item_begin, item_submit
@@ -42,6 +43,7 @@ from moderation.models import (
     Campaign,
     Clearance,
     Creator,
+    Decision,
     DetectorResult,
     EmergencyTerm,
     HashBank,
@@ -49,18 +51,22 @@ from moderation.models import (
     Job,
     ListedDomain,
     OutboxMessage,
+    WaitingDecision,
 )
 from moderation.models.decision import DecisionStage
 from moderation.models.review import ACTIVE_JOB_STATES
+from moderation.models.waiting import WaitingState
 from moderation.outbox.promise import TOPIC_REEXAMINE
 from moderation.rejudge.list_changes import TOPIC_LOOK, TOPIC_SETTLE, list_change_look, list_change_settle
 from moderation.rejudge.service import items_judge_again
 from moderation.reports.service import report_file
+from moderation.review.undo import undo
+from moderation.review.waiting import overturn_send, waiting_apply_due
 from moderation.rollout.activation import activation_start, activations_resume
 from policies import live as live_policies
 from policies.choices import BAND_MIN_AGES, Band, ItemKind, Outcome, Standing
 from policies.models import PolicyVersion
-from tests.support.oracle import InForce, Thing, hard_on, stands, waits_for_people
+from tests.support.oracle import InForce, Thing, Word, hard_on, stands, waits_for_people
 
 #: People's terms: made-up words that no other list has, and what they do.
 TERMS = {
@@ -198,6 +204,7 @@ class World:
         self.pages: list[tuple[str, str, frozenset[str]]] = []
         self.begun: dict[str, tuple[Submission, Begun, Thing]] = {}
         self.campaigns: dict[str, Campaign] = {}
+        self.waiting: dict[str, tuple[WaitingDecision, Word]] = {}
         self.second = PolicyVersion.objects.get(state="active").pk == stage.versions[1].pk
         self._afresh()
 
@@ -379,8 +386,12 @@ class World:
     def _mark(self, word: str) -> str:
         return self.terms.get(word, "a term that is not in force") if word in TERMS else word
 
-    def decide(self, outcome: Outcome, *, page: int, min_age: int = 18) -> None:
-        """Send an open page, as a senior; `min_age` is for what they restrict."""
+    def decide(self, outcome: Outcome, *, page: int, min_age: int = 18, waits: bool = False) -> None:
+        """Send an open page, as a senior; `min_age` is for what they restrict.
+
+        Args:
+            waits: as people do, so that what lets anybody see more waits; else it counts at once.
+        """
         min_age = min_age if outcome == Outcome.RESTRICT else 0
         name, key, shown = self.pages[page % len(self.pages)]
         item = self.item(name)
@@ -389,7 +400,7 @@ class World:
         if self.things[name].withdrawn:
             return
         try:
-            item_overturn(
+            made = (overturn_send if waits else item_overturn)(
                 actor=self.stage.author, item_key=str(item.key), outcome=outcome, note="a test", now=timezone.now(),
                 category="" if outcome == Outcome.CLEAR else "violence", territories=(), expected_decision=key,
                 min_age=min_age,
@@ -398,7 +409,36 @@ class World:
             assert self.writer or not is_fresh, "a fresh page was refused"
         else:
             assert self.writer or is_fresh, "an old page decided"
-            self.things[name].person, self.things[name].is_reported = ((outcome, min_age), shown), False
+            word = ((outcome, min_age), shown)
+            if isinstance(made, WaitingDecision):
+                self.waiting[name] = made, word
+            else:
+                self.things[name].decided(word)
+
+    def take_effect(self) -> None:
+        """Let ten seconds pass: what waited is made, unless something newer stands."""
+        waiting_apply_due(now=timezone.now() + timedelta(seconds=11))
+        for name, (made, word) in self.waiting.items():
+            made.refresh_from_db()
+            assert made.state != WaitingState.WAITING
+            if made.state == WaitingState.APPLIED:
+                self.things[name].decided(word)
+        self.waiting = {}
+
+    def undo(self, name: str) -> None:
+        """Take back what the senior decided last of an item; where something newer stands, nothing changes."""
+        item = self.item(name)
+        decision = Decision.objects.filter(item=item, actor=self.stage.author).order_by("-pk").first()
+        if decision is None or self.things[name].withdrawn:
+            return
+        is_standing = item.current_decision_id == decision.pk
+        try:
+            undo(actor=self.stage.author, key=str(decision.key), now=timezone.now())
+        except UndoRefused:
+            assert self.writer or not is_standing, "what stands could not be taken back"
+        else:
+            if is_standing:
+                self.things[name].taken_back()
 
     def gather(self, names: list[str]) -> None:
         """Open a campaign of items that are in none yet."""

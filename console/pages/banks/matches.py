@@ -13,14 +13,16 @@ from console.api.limits import form_bytes, takes_body
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages.banks.forms import LookForm, WordForm
 from console.pages.forms import category_names
+from console.pages.looks import items_looked
 from moderation.banks import lookup
 from moderation.banks import matches as bank_matches
+from moderation.banks import queries as bank_queries
 from moderation.detection.media.limits import MediaRejected
 from moderation.exceptions import BankInvalid
 from moderation.items.visibility import banks_visible
 from moderation.live.banks import BanksUnavailable
 from moderation.live.onpath import bank_index
-from moderation.models import Item
+from moderation.models import HashEntry, Item
 from policies.errors import PolicyUnavailable
 from policies.live import active_policy
 
@@ -57,7 +59,18 @@ def _look(request: HtmxRequest, form: LookForm) -> dict[str, Any]:
     asked = lookup.ask_by_file(file.file) if file else lookup.ask_by_value(form.cleaned_data["value"])
     titles = dict(banks_visible(request.user).values_list("slug", "title"))
     found = lookup.nearest(asked, bank_index(active_policy()), frozenset(titles))
-    return {"asked": asked, "found": found, "titles": titles, "names": category_names(), "is_hash": not file}
+    entries = HashEntry.objects.filter(key__in=[near.match.entry.entry_key for near in found])
+    columns = entries.annotate(met=bank_queries.met_column(request.user, "entry")).values_list("key", "met")
+    met = {str(key): bank_queries.items_in(column) for key, column in columns}
+    items_looked(request.user, [item for items in met.values() for item in items])
+    return {
+        "asked": asked,
+        "found": found,
+        "met": met,
+        "titles": titles,
+        "names": category_names(),
+        "is_hash": not file,
+    }
 
 
 @require_POST

@@ -15,20 +15,27 @@ from console.api.limits import form_bytes, takes_body
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages.banks.forms import IMPORT_MAX_BYTES, IMPORT_MAX_ROWS, FormForm, ImportForm, ReasonForm
 from console.pages.forms import RatioForm, category_names
+from console.pages.looks import items_looked
+from console.pages.wide.context import limits, weigh_list
+from console.pages.wide.kinds import BANK_PROTECTS
 from moderation.banks import exchange
 from moderation.banks import queries as bank_queries
 from moderation.banks import service as banks
+from moderation.banks.radius import bank_radius
+from moderation.banks.requests import bank_import_ask, bank_ratio_ask
 from moderation.banks.threatexchange import ExchangeInvalid
-from moderation.exceptions import BankInvalid
+from moderation.exceptions import BankInvalid, WideActInvalid
 from moderation.items.visibility import banks_visible
-from moderation.models import HashBank, HashEntry
+from moderation.live.lists import ListsUnavailable
+from moderation.models import HashBank, HashEntry, WideAct
 
 
 @require_GET
 @requires(MANAGE_BANKS)
 def bank_list(request: HtmxRequest) -> HttpResponse:
     """List banks with their size, what they met lately, and the share that is in force."""
-    rows = bank_queries.bank_rows(banks_visible(request.user), timezone.now())
+    rows = bank_queries.bank_rows(request.user, banks_visible(request.user), timezone.now())
+    items_looked(request.user, [item for row in rows for item in row.met])
     context = {"rows": rows, "names": category_names(), "ratios": RatioForm.choices, "days": bank_queries.COUNT_DAYS}
     return render_page(request, "banks/list.html", context)
 
@@ -42,8 +49,12 @@ def bank_page(request: HtmxRequest, slug: str) -> HttpResponse:
 
 def _page(request: HtmxRequest, bank: HashBank, problems: list[str] | None = None, status: int = 200) -> HttpResponse:
     now, text = timezone.now(), request.GET.get("q", "")
-    [numbers] = bank_queries.bank_rows(HashBank.objects.filter(pk=bank.pk), now)
-    found = bank_queries.entries_found(bank, text, now) if text else bank_queries.bank_entries(bank, now)
+    reader = request.user
+    [numbers] = bank_queries.bank_rows(reader, HashBank.objects.filter(pk=bank.pk), now)
+    found = (
+        bank_queries.entries_found(reader, bank, text, now) if text else bank_queries.bank_entries(reader, bank, now)
+    )
+    items_looked(reader, [item for row in (*found.waiting, *found.others) for item in row.met])
     context = {
         "bank": bank,
         "numbers": numbers,
@@ -67,12 +78,29 @@ def bank_ratio(request: HtmxRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, "Choose how much of the bank is in force.")
         return redirect_to(request, "bank_list")
+    if "look" in request.POST:
+        return _weigh(request, bank, form)
     try:
-        banks.bank_set_ratio(actor=request.user, slug=slug, ratio=form.cleaned_data["ratio"])
-        messages.success(request, f"{bank.title} is now {form.words()}.")
-    except BankInvalid as error:
+        done = bank_ratio_ask(actor=request.user, slug=slug, ratio=form.cleaned_data["ratio"], now=timezone.now())
+    except (BankInvalid, ListsUnavailable, WideActInvalid) as error:
         messages.error(request, str(error))
+        return redirect_to(request, "bank_list")
+    if isinstance(done, WideAct):
+        messages.success(request, "It reaches far, so a second person has to confirm it; until then nothing changes.")
+        return redirect_to(request, "act_page", done.key)
+    messages.success(request, f"{bank.title} is now {form.words()}.")
     return redirect_to(request, "bank_list")
+
+
+def _weigh(request: HtmxRequest, bank: HashBank, form: RatioForm) -> HttpResponse:
+    """Show what a bank matches of what is stored, before it is switched."""
+    try:
+        weighed = weigh_list(request.user, bank_radius(bank), protects=BANK_PROTECTS)
+    except ListsUnavailable as error:
+        messages.error(request, str(error))
+        return redirect_to(request, "bank_page", bank.slug)
+    context = {"bank": bank, "weighed": weighed, "ratio": form.data["ratio"], "words": form.words(), **limits()}
+    return render_page(request, "banks/weigh.html", context)
 
 
 # --- sharing -----------------------------------------------------------------------------------------------------
@@ -91,14 +119,19 @@ def bank_take(request: HtmxRequest, slug: str) -> HttpResponse:
     raw = form.cleaned_data["file"]
     lines = io.TextIOWrapper(raw.file, encoding="utf-8-sig", newline="")
     try:
-        done = exchange.bank_import(
+        done, found = bank_import_ask(
             actor=request.user, bank=bank, lines=lines, form=form.cleaned_data["form"], max_rows=IMPORT_MAX_ROWS
         )
     except ExchangeInvalid as error:
         return _page(request, bank, error.problems, status=422)
+    except (ListsUnavailable, WideActInvalid) as error:
+        return _page(request, bank, [str(error)], status=422)
     except UnicodeDecodeError:
         return _page(request, bank, ["The file is not text in UTF-8."], status=422)
     words = f"{done.n_new} hashes are new, {done.n_known} were known, {done.n_passed_over} were passed over."
+    if found is not None:
+        reach = found.radius.seen_by(request.user)
+        words += f" The new ones match {'at least ' if reach.is_at_least else ''}{reach.n_items} stored items."
     messages.success(request, words)
     return redirect_to(request, "bank_page", slug)
 

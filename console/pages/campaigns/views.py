@@ -1,6 +1,5 @@
 """Campaigns: waves of near-identical captions that people decide on as one thing."""
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,14 +7,15 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from console.access import EXPLORE, OVERTURN, REVIEW, campaign_visible, may, pace, requires
+from console.access import REVIEW, campaign_visible, pace, requires
 from console.http import HtmxRequest, redirect_to, render_page
+from console.pages.campaigns.context import campaign_context, keep_typed, read_campaign
 from console.pages.changed import CampaignChanged, bystander_changed_since, campaign_changed_since
-from console.pages.forms import DecisionForm, categories, category_names
+from console.pages.forms import DecisionForm, category_names
 from moderation.campaigns import queries as campaign_queries
 from moderation.campaigns import service as campaigns
-from moderation.decisions.basis import CampaignBasis, bystander_basis_from, campaign_basis_from
-from moderation.exceptions import CampaignInvalid, DecisionChanged, DecisionInvalid
+from moderation.decisions.basis import CampaignBasis, bystander_basis_from
+from moderation.exceptions import CampaignInvalid, DecisionChanged, DecisionInvalid, WideActInvalid
 from moderation.items.visibility import campaigns_visible
 from moderation.models import Campaign
 from policies.choices import Outcome
@@ -23,8 +23,6 @@ from policies.choices import Outcome
 #: A look at a large campaign reads all its members, so not as often as one can click.
 _PAGES_PER_MINUTE = 120
 _DECISIONS_PER_MINUTE = 30
-#: What the form of a decision holds that people type or choose.
-_TYPED = ("outcome", "category", "min_age", "territories", "note")
 
 
 @require_GET
@@ -49,7 +47,7 @@ def campaign_list(request: HtmxRequest) -> HttpResponse:
 @pace("campaign_page", _PAGES_PER_MINUTE)
 def campaign_page(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Show one campaign: its spellings, its spread over time, and the decision, made or to be made."""
-    context = campaign_context(request, *_read(request, key))
+    context = campaign_context(request, *read_campaign(request, key))
     return render_page(request, "campaigns/campaign.html", context, fragment="campaign")
 
 
@@ -58,26 +56,38 @@ def campaign_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 @pace("campaign_decide", _DECISIONS_PER_MINUTE)
 def campaign_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Decide a campaign for all its members, then show it decided."""
-    basis, campaign = _read(request, key)
+    basis, campaign = read_campaign(request, key)
     form = DecisionForm(request.POST, names=category_names())
     if not form.is_valid():
         return _again(request, basis, campaign, form)
     try:
-        campaigns.campaign_decide(actor=request.user, campaign_key=str(key), now=timezone.now(), **form.verdict())
+        done = campaigns.campaign_decide(
+            actor=request.user, campaign_key=str(key), now=timezone.now(), **form.verdict()
+        )
     except DecisionInvalid as error:
         form.add_error(form.field_of(error), str(error))
         return _again(request, basis, campaign, form)
     except CampaignInvalid as error:
         form.add_error(None, str(error))
-        return _again(request, *_read(request, key), form, is_overtaken=True)
+        return _again(request, *read_campaign(request, key), form, is_overtaken=True)
+    except WideActInvalid as error:
+        form.add_error(None, str(error))
+        return _again(request, basis, campaign, form)
     except DecisionChanged:
-        return _again(request, *_read(request, key), form, is_overtaken=True)
-    passed_on = form.verdict()["outcome"] == Outcome.ESCALATE
-    messages.success(request, "Passed to seniors." if passed_on else "Decided. The members follow within seconds.")
+        return _again(request, *read_campaign(request, key), form, is_overtaken=True)
+    messages.success(request, _said(done, form))
     is_hidden = (
         not campaigns_visible(request.user).filter(key=key).exists()
     )  # their own decision moved it to the partition
     return redirect_to(request, "campaign_list") if is_hidden else redirect_to(request, "campaign_page", key)
+
+
+def _said(campaign: Campaign, form: DecisionForm) -> str:
+    if campaign.outcome is not None:
+        return "Decided. The members follow within seconds."
+    if form.verdict()["outcome"] == Outcome.ESCALATE:
+        return "Passed to seniors."
+    return "It reaches far, so a second person has to confirm it; until then nothing changes."
 
 
 @require_POST
@@ -100,7 +110,7 @@ def campaign_admit(request: HtmxRequest, key: UUID) -> HttpResponse:
         return _not_added(request, key)
     said = f"{item.external_id} belongs to the campaign now."
     if request.htmx:
-        context = campaign_context(request, *_read(request, key), _keep(request)) | {"said": said}
+        context = campaign_context(request, *read_campaign(request, key), keep_typed(request)) | {"said": said}
         return render_page(request, "campaigns/campaign.html", context, fragment="campaign")
     messages.success(request, said)
     return redirect_to(request, "campaign_page", key)
@@ -108,30 +118,14 @@ def campaign_admit(request: HtmxRequest, key: UUID) -> HttpResponse:
 
 def _not_added(request: HtmxRequest, key: UUID, changed: CampaignChanged | None = None) -> HttpResponse:
     """Show the page from which nothing was added, 409, with what changed; None is looked up by what the page showed."""
-    basis, campaign = _read(request, key)
+    basis, campaign = read_campaign(request, key)
     item, expected = request.POST.get("item", ""), request.POST.get("expected_decision", "")
     if changed is None:
         beside = campaign_queries.bystanders_of(request.user, campaign).get(item__key=item)
         changed = bystander_changed_since(expected, bystander_basis_from(basis, beside))
-    context = campaign_context(request, basis, campaign, _keep(request), changed)
+    context = campaign_context(request, basis, campaign, keep_typed(request), changed)
     context |= {"not_added": True, "new_beside": item if changed.is_item or changed.n_reports else ""}
     return render_page(request, "campaigns/campaign.html", context, fragment="campaign", status=409)
-
-
-def _keep(request: HtmxRequest) -> DecisionForm:
-    """Return the form of a decision that was not sent, with what was typed into it so far."""
-    typed = {name: value for name in _TYPED if (value := request.POST.get(name))}
-    return DecisionForm(names=category_names(), initial=typed)
-
-
-def _read(request: HtmxRequest, key: UUID) -> tuple[CampaignBasis, Campaign]:
-    """Return what a decision is given on, and the campaign, from one look at the database.
-
-    Raises:
-        Http404: as `campaign_visible`.
-    """
-    campaign = campaign_visible(request.user, key)
-    return campaign_basis_from(campaign), campaign
 
 
 def _again(
@@ -147,34 +141,3 @@ def _again(
     context = campaign_context(request, basis, campaign, form, changed)
     status = 409 if changed or is_overtaken else 422
     return render_page(request, "campaigns/campaign.html", context, fragment="campaign", status=status)
-
-
-def campaign_context(
-    request: HtmxRequest,
-    basis: CampaignBasis,
-    campaign: Campaign,
-    form: DecisionForm | None = None,
-    changed: CampaignChanged | None = None,
-) -> dict[str, Any]:
-    """Return what a campaign's page shows; where something was sent from an earlier page, what changed."""
-    known = categories()
-    names = category_names(known)
-    form = form or DecisionForm(names=names)
-    form.initial.setdefault("category", campaign.category)
-    chosen = form["category"].value()
-    page = campaign_queries.campaign_page(request.user, campaign)
-    return {
-        "campaign": campaign,
-        "page": page,
-        "beside": [(row, bystander_basis_from(basis, row).token) for row in page.beside],
-        "names": names,
-        "guidelines": sorted((c for c in known if c.guideline), key=lambda c: c.slug != chosen),
-        "chosen": chosen,
-        "is_overdue": campaign.outcome is None and campaign.due_at < timezone.now(),
-        "may_decide": campaign.outcome is None and (not campaign.is_for_seniors or may(request.user, OVERTURN)),
-        "may_explore": may(request.user, EXPLORE),
-        "form": form,
-        "expected": basis.token,
-        "changed": changed,
-        "typed": DecisionForm(request.POST, names=names).typed(names),
-    }

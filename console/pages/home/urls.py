@@ -6,4 +6,5 @@ from console.pages.home import views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("lead/move", views.lead_move, name="lead_move"),
 ]

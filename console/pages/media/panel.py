@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from console.pages.evidence import clock
 from moderation.gate.media_urls import Part, reviewer_url
 from moderation.models import DerivedFile, Item
@@ -37,12 +39,13 @@ def media_panel(item: Item, *, is_shown: bool, at: int | None = None) -> dict[st
         at: the moment (ms) that a clip is opened at; browsers understand it as a part of the address.
     """
     if not is_shown:
-        return {"is_restricted": True, "file": item.media, "url": "", "cover_url": ""}
-    made = {d.kind: d for d in item.media.derived.exclude(kind=Kind.SAMPLES)} if item.media else {}
+        return {"is_restricted": True, "file": item.media, "url": "", "cover_url": "", "may_translate": False}
+    made = _made_of(item)
     preview = made.get(Kind.PREVIEW)
     url = reviewer_url(item.key, Part.PREVIEW if preview else Part.MEDIA) if item.media else ""
     return {
         "is_restricted": False,
+        "may_translate": bool(settings.TRANSLATION_SERVICE and item.caption),
         "file": item.media,
         "url": f"{url}#t={at / 1_000:.1f}" if url and at is not None else url,
         "at": at,
@@ -51,6 +54,15 @@ def media_panel(item: Item, *, is_shown: bool, at: int | None = None) -> dict[st
         "sheet": _sheet(item, made.get(Kind.SHEET)),
         "waveform": _waveform(made.get(Kind.WAVEFORM)),
     }
+
+
+def _made_of(item: Item) -> dict[str, DerivedFile]:
+    """Return what was made of an item's media by kind; without a query where the item was read with it (`made`)."""
+    if item.media is None:
+        return {}
+    rows = getattr(item, "made", None)
+    found = item.media.derived.exclude(kind=Kind.SAMPLES) if rows is None else [DerivedFile(**row) for row in rows]
+    return {made.kind: made for made in found}
 
 
 def _sheet(item: Item, made: DerivedFile | None) -> Sheet | None:

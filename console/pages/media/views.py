@@ -20,6 +20,7 @@ from console.http import BlocksResponse, HtmxRequest
 from console.pages.looks import media_looked
 from console.pages.media.streams import Place, Places
 from moderation.detection.media.streaming import Stream, open_at
+from moderation.files.thumbs import thumb_fetch
 from moderation.gate import door as gate
 from moderation.gate.media_urls import Part, Ticket, ticket_read
 from moderation.items.media_parts import ItemFile, item_file
@@ -68,7 +69,7 @@ def item_media(request: HtmxRequest, key: UUID, part: str) -> HttpResponseBase:
     user = request.user
     try:
         item = item_media_visible(user, key)
-        file = item_file(key, Part(part))
+        file = thumb_fetch(item) if part == Part.THUMB else item_file(key, Part(part))
     except (Http404, ValueError):
         return _refuse()
     if file is None:

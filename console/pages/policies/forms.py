@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.core.files.uploadedfile import UploadedFile
 from console.pages.fields import NumberField, WholeNumberField
 from console.pages.policies.steps import Step
 from policies.choices import BAND_KEYS, KIND_KEYS, Band, ItemKind, Outcome
+from policies.document.clauses import MAX_CLAUSES
 from policies.document.diff import LEVEL_WORDS
 from policies.document.draft_checks import check_region
 from policies.document.schema import LEVEL_KEYS, OUTCOME_KEYS, STANDING_KEYS
@@ -19,6 +21,8 @@ from policies.errors import PolicyError
 from policies.models import LANGUAGE, PolicyVersion
 
 Choices = Sequence[tuple[str, str]]
+#: A line that begins a sentence: its language, and the words.
+_SENTENCE = re.compile(r"\s*([a-z]{2,3}):\s*(.*)")
 #: Larger files go through `manage.py`, which nobody waits for in a browser.
 IMPORT_MAX_BYTES = 4 * 2**20
 _ANY_KIND: Choices = [("", "Anything"), *zip(KIND_KEYS, ItemKind.labels, strict=True)]
@@ -244,6 +248,54 @@ class GuidelineForm(RowForm):
 
     category = forms.CharField(widget=forms.HiddenInput)
     guideline = forms.CharField(required=False, max_length=5_000, widget=forms.Textarea({"rows": 4}))
+
+
+class ClauseForm(RowForm):
+    """One thing that a category forbids, with the sentence for its creator: a line each language, such as `de: Satz.`"""
+
+    unique = ("key",)
+    doubled = "There is a clause of this key already; a key names one in the whole version."
+    category = forms.ChoiceField()
+    position = WholeNumberField(label="Digit", min_value=1, max_value=MAX_CLAUSES)
+    key = forms.RegexField(
+        r"^[a-z][a-z0-9-]*$",
+        max_length=40,
+        error_messages={"invalid": "A key has small letters, digits and hyphens, such as hate-slur."},
+    )
+    name = forms.CharField(max_length=80)
+    outcome = forms.ChoiceField(
+        choices=[("clear", "Help message"), *_outcomes("restrict", "escalate", "block")], label="By default"
+    )
+    min_age = forms.TypedChoiceField(
+        choices=[("", "–"), *_AGES], coerce=int, required=False, empty_value=None, label="Only"
+    )
+    sentences = forms.CharField(
+        widget=forms.Textarea({"rows": 4, "cols": 56}),
+        label="What its creator is told",
+        error_messages={"required": "Write at least one sentence, such as “en: This upload insults a person.”"},
+    )
+
+    def clean_sentences(self) -> dict[str, str]:
+        """Return language -> text of lines that begin with a code and a colon; other lines go on with the one before."""
+        said: dict[str, str] = {}
+        code = ""
+        for line in self.cleaned_data["sentences"].splitlines():
+            begins = _SENTENCE.fullmatch(line)
+            if begins and begins[1] in said:
+                raise forms.ValidationError(f"“{begins[1]}” is there twice.")
+            code = begins[1] if begins else code
+            if not code and line.strip():
+                raise forms.ValidationError("Begin each sentence with its language and a colon, such as “de: ”.")
+            if code:
+                said[code] = f"{said.get(code, '')} {begins[2] if begins else line}".strip()
+        return said
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for an age where the default is to restrict, and nowhere else."""
+        data = self.cleaned_data
+        if "outcome" in data and "min_age" in data and (data["outcome"] == "restrict") != bool(data["min_age"]):
+            self.add_error("min_age", "Say to whom it is restricted; with any other outcome leave this empty.")
+        return data
 
 
 class WordsForm(RowForm):

@@ -13,6 +13,7 @@ from django.forms.formsets import BaseFormSet
 from console.pages.policies import forms as policy_forms
 from console.pages.policies.forms import RowForm, sentence_of
 from policies.choices import DETECTORS, KIND_KEYS
+from policies.document.clauses import clauses_in
 from policies.document.schema import STANDING_KEYS
 from policies.errors import PolicyError
 
@@ -179,6 +180,24 @@ def _route_value(rows: Rows) -> dict[str, Any]:
     return {"routing": [{k: v for k, v in route.items() if k != "position"} for route in routes]}
 
 
+def _clause_rows(document: Data) -> list[dict[str, Any]]:
+    """Return the clauses of all categories, the gravest first, their sentences a line each."""
+    return [
+        {"category": slug, "position": position, **row, "sentences": _lines_of(row["sentences"])}
+        for slug in document["categories"]
+        for position, row in enumerate(document["clauses"].get(slug, []), start=1)
+    ]
+
+
+def _lines_of(sentences: Mapping[str, str]) -> str:
+    return "\n".join(f"{code}: {sentences[code]}" for code in sorted(sentences))
+
+
+def _clause_value(rows: Rows) -> dict[str, Any]:
+    said = [row.document() for row in rows]
+    return {"clauses": clauses_in({k: v for k, v in row.items() if k != "position"} for row in said)}
+
+
 def _position(form: RowForm) -> float:
     """Return where a routing rule goes; one without a position stays behind."""
     position = getattr(form, "cleaned_data", {}).get("position")
@@ -238,6 +257,12 @@ SECTIONS: tuple[Section, ...] = (
         policy_forms.GuidelineForm,
         lambda document: _category_rows(document, "guideline", {s: row["guideline"] for s, row in document["categories"].items()}),
         lambda rows: {row.cleaned_data["category"]: row.cleaned_data["guideline"] for row in rows}, is_table=False,
+    ),
+    Section(
+        "clauses", "clauses", "Clauses",
+        "What each category forbids, one by one: reviewers choose a clause by its digit, and its creator is told the sentence, in "
+        "their own language where it is written in it. A help message blames nobody, and no decision rests on it.",
+        policy_forms.ClauseForm, _clause_rows, _clause_value, blank=2, order=_position,
     ),
     Section(
         "words", "words", "Title and note",

@@ -1,5 +1,8 @@
 """Reading policy versions: the list, one version with what it changes and what can be done next, its content, two compared."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -19,7 +22,7 @@ from policies.document.stored import as_document, document_of, dump_yaml, line_o
 from policies.document.yaml_form import YamlRefused, read_yaml
 from policies.errors import PolicyError
 from policies.live import version_list
-from policies.models import PolicyVersion
+from policies.models import PolicyVersion, VersionState
 from policies.queries import base_of, term_lists, version_content, version_diff, version_steps, writers_in
 from policies.services.drafts import version_copy
 from policies.services.versions import version_create
@@ -47,9 +50,22 @@ def policy_page(request: HtmxRequest, number: int) -> HttpResponse:
         "groups": in_groups(diff.changes) if diff else [],
         "offers": offers_to(request.user, version, writers_in(steps)),
         "steps": steps,
+        **_way_back(version, versions),
         **rollout_views.standing(request.user, version),
     }
     return render_page(request, "policies/version.html", context)
+
+
+def _way_back(version: PolicyVersion, versions: Sequence[PolicyVersion]) -> dict[str, Any]:
+    """Return the version that the active one can be rolled back to, and what that would change; nothing for any other version."""
+    if version.state != VersionState.ACTIVE:
+        return {}
+    former = [other for other in versions if other.state == VersionState.RETIRED and other.activated_at]
+    if not former:
+        return {"way_back": None}
+    last = max(former, key=lambda other: other.activated_at or other.created_at)
+    diff = version_diff(version, last)
+    return {"way_back": last, "way_back_diff": diff, "way_back_groups": in_groups(diff.changes)}
 
 
 @require_GET

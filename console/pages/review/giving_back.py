@@ -18,7 +18,7 @@ from moderation.models.job_note import SkipReason
 from moderation.review import giving_back, leases
 
 
-def _on_held_job(view: Callable[[HtmxRequest, UUID], HttpResponse]) -> Callable[[HtmxRequest, UUID], HttpResponse]:
+def on_held_job(view: Callable[[HtmxRequest, UUID], HttpResponse]) -> Callable[[HtmxRequest, UUID], HttpResponse]:
     """Ask whether the job is the person's before the view does anything, and tell them where it went if it is not any more."""
 
     @wraps(view)
@@ -27,11 +27,18 @@ def _on_held_job(view: Callable[[HtmxRequest, UUID], HttpResponse]) -> Callable[
             job_mine(request.user, key)
             return view(request, key)
         except JobTaken as taken:
-            return answer_taken(request, taken.job)
+            return _whole(request, answer_taken(request, taken.job))
         except LeaseLost:
-            return answer_after_lost(request, key)
+            return _whole(request, answer_after_lost(request, key))
 
     return answered
+
+
+def _whole(request: HtmxRequest, response: HttpResponse) -> HttpResponse:
+    """Let an answer take the place of the whole job, whatever part of its page asked."""
+    if request.htmx:
+        response["HX-Retarget"] = "#job"
+    return response
 
 
 def _token(request: HtmxRequest) -> str:
@@ -40,7 +47,7 @@ def _token(request: HtmxRequest) -> str:
 
 @require_POST
 @requires(REVIEW)
-@_on_held_job
+@on_held_job
 def job_release(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Give the job back undecided."""
     leases.job_release(actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now())
@@ -50,7 +57,7 @@ def job_release(request: HtmxRequest, key: UUID) -> HttpResponse:
 
 @require_POST
 @requires(REVIEW)
-@_on_held_job
+@on_held_job
 def job_skip(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Skip the job for a reason and go on to the next one."""
     form = SkipForm(request.POST)
@@ -83,7 +90,7 @@ _SKIPPED: dict[str, str] = {
 
 @require_POST
 @requires(REVIEW)
-@_on_held_job
+@on_held_job
 def job_ask(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Pass the job to the seniors with a question and go on to the next one."""
     form = AskForm(request.POST)

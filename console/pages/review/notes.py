@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.contrib.auth.models import User
 from django.utils.dateparse import parse_datetime
 
-from moderation.models import Job, JobNote
+from moderation.models import Job, JobNote, Report
 from moderation.models.job_note import NoteKind
+from moderation.reports.queries import ReporterRecord, reporter_records
+from moderation.review.queries import JobPage
 from moderation.verdict.job_order import Place, say_why
 
 
@@ -38,6 +41,12 @@ def notes_told(notes: Sequence[JobNote], names: Mapping[str, str]) -> list[Told]
         )
         for note in notes
     ]
+
+
+def reports_told(user: User, page: JobPage) -> list[tuple[Report, ReporterRecord | None]]:
+    """Return the reports of a job's item, each with what is known of its reporter."""
+    records = reporter_records(user, page.reports, but=page.item)
+    return [(report, records.get(report.reporter)) for report in page.reports]
 
 
 def say_raised(note: JobNote, names: Mapping[str, str]) -> str:

@@ -1,10 +1,14 @@
 """One job: the page of its reviewer, the decision, giving it back, staying on it."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -15,25 +19,31 @@ from console.access import REVIEW, JobTaken, holds, job_mine, refusal_of_lease, 
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages import evidence, timeline
 from console.pages.changed import Changed, describe_changes
-from console.pages.forms import DecisionForm, categories, category_names
+from console.pages.forms import categories, category_names
 from console.pages.looks import job_looked
 from console.pages.media.panel import media_panel
+from console.pages.review.act_panel import act_panel
 from console.pages.review.drafts import draft_context, keep_refused, typed_on
-from console.pages.review.forms import AskForm, SkipForm
-from console.pages.review.notes import notes_told, say_raised, why_next
+from console.pages.review.forms import AskForm, JobDecisionForm, SkipForm
+from console.pages.review.notes import notes_told, reports_told, say_raised, why_next
+from console.pages.review.reason import Reason, say_reason
+from console.pages.review.undo import say_decided, say_overtaken
 from moderation.decisions.basis import Basis, basis_from, basis_of
 from moderation.exceptions import DecisionChanged, DecisionInvalid, ItemNotOpen, LeaseLost
 from moderation.items.match_words import words_in
 from moderation.items.timeline import timeline as moments_of
+from moderation.items.timeline import worst_moment
 from moderation.items.visibility import category_visible, job_hides_media
-from moderation.models import Decision, Job
+from moderation.models import Decision, Item, Job
 from moderation.models.job_note import NoteKind, SkipReason
-from moderation.review import leases
+from moderation.models.waiting import WaitingState
+from moderation.review import leases, waiting
 from moderation.review import queries as review_queries
 from moderation.review.queries import JobPage, severity_of
+from policies.choices import ItemKind
 from policies.decision.compiled import CompiledPolicy
 from policies.errors import PolicyUnavailable
-from policies.live import compile_version
+from policies.live import active_policy, compile_version
 
 NOTHING_RECORDED = "Nothing from you was recorded."
 
@@ -55,16 +65,18 @@ def job_page(request: HtmxRequest, key: UUID) -> HttpResponse:
 @requires(REVIEW)
 def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
     """Record the holder's decision, then go to the next job, whatever its queue."""
-    form = DecisionForm(request.POST, names=category_names())
+    form = JobDecisionForm(request.POST, names=category_names())
     try:
         basis, page = _read(request, key)
+        offer_clauses(form, page.item)
         if not holds(request.user, page.job, timezone.now()):
             return _answer_lost(request, page.job)
         if not form.is_valid():
             return _again(request, basis, page, form)
-        leases.job_decide(
+        made = waiting.job_send(
             actor=request.user, job_key=str(key), lease_token=_token(request), now=timezone.now(),
-            answer=request.POST.get("answer", "").strip()[:2_000], **form.verdict(),
+            answer=request.POST.get("answer", "").strip()[:2_000], span=form.span,
+            **form.verdict(),
         )  # fmt: skip
     except (DecisionInvalid, ItemNotOpen) as error:
         form.add_error(form.field_of(error), str(error))
@@ -75,7 +87,8 @@ def job_decide(request: HtmxRequest, key: UUID) -> HttpResponse:
         return answer_taken(request, taken.job)
     except LeaseLost:
         return answer_after_lost(request, key)
-    return _next(request, page)
+    messages.success(request, say_decided(made, page.item.external_id))
+    return go_on(request)
 
 
 @require_POST
@@ -94,7 +107,8 @@ def job_heartbeat(request: HtmxRequest, key: UUID) -> HttpResponse:
     basis, sent = basis_of(request.user, jobs__key=key), request.POST.get("expected_decision")
     is_changed = basis is not None and sent is not None and sent != basis.token
     news = _raised_since(key, request.POST.get("last_note", ""))
-    return JsonResponse({"expires_at": until.isoformat(), "is_changed": is_changed, "news": news})
+    said = say_overtaken(request)
+    return JsonResponse({"expires_at": until.isoformat(), "is_changed": is_changed, "news": news, "said": said})
 
 
 def _raised_since(key: UUID, last_note: str) -> str:
@@ -126,7 +140,7 @@ def _job(request: HtmxRequest, basis: Basis, page: JobPage) -> HttpResponse:
 
 
 def _again(
-    request: HtmxRequest, basis: Basis, page: JobPage, form: DecisionForm, *, is_overtaken: bool = False
+    request: HtmxRequest, basis: Basis, page: JobPage, form: JobDecisionForm, *, is_overtaken: bool = False
 ) -> HttpResponse:
     """Show the page with what was typed: 409 and what changed where it was overtaken, 422 where something is missing."""
     job_looked(request.user, page.job)
@@ -136,11 +150,6 @@ def _again(
     return render_page(
         request, "review/job.html", context, fragment="job", status=409 if changed or is_overtaken else 422
     )
-
-
-def _next(request: HtmxRequest, page: JobPage) -> HttpResponse:
-    messages.success(request, f"Decided {page.item.external_id}.")
-    return go_on(request)
 
 
 def go_on(request: HtmxRequest) -> HttpResponse:
@@ -156,9 +165,14 @@ def go_on(request: HtmxRequest) -> HttpResponse:
 
 
 def answer_again(
-    request: HtmxRequest, key: UUID, *, skip: SkipForm | None = None, ask: AskForm | None = None
+    request: HtmxRequest,
+    key: UUID,
+    *,
+    skip: SkipForm | None = None,
+    ask: AskForm | None = None,
+    refused: Mapping[str, Form] | None = None,
 ) -> HttpResponse:
-    """Show the page with what was typed to give the job back, and what is missing.
+    """Show the page with what was typed to give the job back or to act on it, and what is missing.
 
     Raises:
         Http404, JobTaken: as `job_mine`.
@@ -170,6 +184,8 @@ def answer_again(
     page = replace(page, draft=keep_refused(request, page.job))
     sent = {name: form for name, form in (("skip", skip), ("ask", ask)) if form}
     context = job_context(request, basis, page) | sent
+    if refused:
+        context["acts"] = act_panel(page.job, page.item, refused=refused)
     return render_page(request, "review/job.html", context, fragment="job", status=422)
 
 
@@ -201,6 +217,7 @@ def _away(request: HtmxRequest, job: Job) -> dict[str, Any]:
         "is_mine": holds(request.user, job, timezone.now()),
         "has_expired": job.lease_holder_id == request.user.pk,
         "decided_by_me": decision is not None and decision.actor_id == request.user.pk,
+        "waits": job.waiting_decisions.filter(actor=request.user, state=WaitingState.WAITING).first(),
         "typed": typed_on(request, job),
     }
 
@@ -209,7 +226,7 @@ def job_context(
     request: HtmxRequest,
     basis: Basis,
     page: JobPage,
-    form: DecisionForm | None = None,
+    form: JobDecisionForm | None = None,
     changed: Changed | None = None,
 ) -> dict[str, Any]:
     """Return what the job page shows.
@@ -225,18 +242,29 @@ def job_context(
     levels = levels_of(current, policy)
     forms = draft_context(request, page, basis, names, form)
     chosen = forms["form"]["category"].value()
+    offer_clauses(forms["form"], page.item)
     at = timeline.moment_asked(request.GET.get("at"), page.item.lasts_ms)
+    reason = reason_of(page, current, levels, names)
     rows = evidence.rows_of(page.findings, levels, names, changed.known if changed else None)
+    over, under = evidence.split_at_lines(rows)
     return {
         "page": page,
         "job": page.job,
         "item": page.item,
         "media": media_panel(page.item, is_shown=not job_hides_media(page.job), at=at),
-        "chart": timeline.chart_of(moments_of(page.findings), page.item.lasts_ms, levels, names),
+        "chart": timeline.chart_of(
+            moments_of(page.findings), page.item.lasts_ms, levels, names, timeline.spans_of(page.decisions)
+        ),
         "words": words_in(getattr(page.job, "own_words", ())),
         "decision": current,
         "parts": evidence.caption_parts(page.item.caption, page.findings, names),
-        "rows": rows,
+        "reason": reason,
+        "worst_ms": worst_of(reason, page),
+        "viewing": page.viewing,
+        "over": over,
+        "under": under,
+        "is_still": is_still(page.item),
+        "transcript": page.transcript,
         "new_rows": [row for row in rows if row.is_new],
         "missing": evidence.missing_words(current, policy),
         "names": names,
@@ -248,11 +276,49 @@ def job_context(
         "notes": notes_told(page.notes, names),
         "last_raise": next((str(note.key) for note in page.notes if note.kind == NoteKind.RAISED), ""),
         "questions": page.questions,
+        "reports": reports_told(request.user, page),
         "reasons": SkipReason.choices,
+        "acts": act_panel(page.job, page.item),
         **forms,
         **basis_context(request, basis, names),
         "changed": changed,
     }
+
+
+def reason_of(page: JobPage, decision: Decision | None, levels: evidence.Levels, names: dict[str, str]) -> Reason:
+    """Return the one reason of a job in words."""
+    return say_reason(
+        rule=page.job.reason,
+        category=page.job.category,
+        findings=page.findings,
+        reasons=decision.reasons if decision else (),
+        levels=levels,
+        names=names,
+        reports=page.reports,
+        missing=decision.evidence.get("missing", {}) if decision else {},
+        is_still=is_still(page.item),
+    )
+
+
+def worst_of(reason: Reason, page: JobPage) -> int | None:
+    """Return the moment (ms) that a clip is played from: the one that the reason names, else where the strongest finding is."""
+    if reason.at_ms is not None:
+        return reason.at_ms
+    return worst_moment(page.findings)
+
+
+def is_still(item: Item) -> bool:
+    """Return whether nothing of an item has a time: it is a picture, or words alone."""
+    return not item.media.is_video if item.media else item.kind != ItemKind.VIDEO
+
+
+def offer_clauses(form: JobDecisionForm, item: Item) -> None:
+    """Let a form offer the clauses of the policy in force, told in the item's language, else in the deployment's.
+
+    Without a policy that can be read there are none; deciding says so.
+    """
+    with suppress(PolicyUnavailable):
+        form.offer(active_policy().clauses, item.language, settings.LANGUAGE_CODE)
 
 
 def basis_context(request: HtmxRequest, basis: Basis, names: dict[str, str]) -> dict[str, Any]:

@@ -25,9 +25,12 @@ from console.pages.forms import category_names
 from console.pages.policies.context import head, in_groups, percent_of
 from console.pages.policies.forms import CellForm, StepForm, sentence_of
 from console.pages.policies.steps import STEPS, Offer, Step, offer_of
-from moderation.rollout import activation
+from console.pages.rollout.consequences import consequences
+from moderation.exceptions import WideActInvalid
+from moderation.models import WideAct
 from moderation.rollout import queries as rollout_queries
 from moderation.rollout import service as rollout
+from moderation.rollout.requests import activation_ask
 from policies.choices import Outcome
 from policies.errors import PolicyError
 from policies.live import version_list, version_writers
@@ -62,10 +65,16 @@ def policy_step_take(request: HtmxRequest, number: int, step: str) -> HttpRespon
     if not form.is_valid():
         return _page(request, version, found, form, status=422)
     try:
-        _TAKE[found.slug](request.user, version, form.cleaned_data)
+        taken = _TAKE[found.slug](request.user, version, form.cleaned_data)
     except PolicyError as error:
         form.refuse(error)
         return _page(request, version, found, form, status=422)
+    except WideActInvalid as error:
+        form.add_error(None, str(error))
+        return _page(request, version, found, form, status=422)
+    if isinstance(taken, WideAct):
+        messages.success(request, "It reaches far, so a second person has to confirm it; until then nothing changes.")
+        return redirect_to(request, "act_page", taken.key)
     messages.success(request, found.done)
     return redirect_to(request, "policy_page", number)
 
@@ -83,7 +92,7 @@ def _offer(user: User, version: PolicyVersion, step: Step) -> Offer | None:
 
 
 def _page(request: HtmxRequest, version: PolicyVersion, step: Step, form: StepForm, status: int = 200) -> HttpResponse:
-    offer, base = _offer(request.user, version, step), base_of(version, version_list())
+    offer, base = _offer(request.user, version, step), _base(version, step)
     diff = version_diff(base, version) if base else None
     context = head(version, "overview") | {
         "step": step,
@@ -93,7 +102,17 @@ def _page(request: HtmxRequest, version: PolicyVersion, step: Step, form: StepFo
         "diff": diff,
         "groups": in_groups(diff.changes) if diff else [],
     }
+    if offer and not offer.refused:
+        context |= consequences(request.user, version, step)
     return render_page(request, "rollout/step.html", context, status=status)
+
+
+def _base(version: PolicyVersion, step: Step) -> PolicyVersion | None:
+    """Return what a version is compared with before a step: rolling back replaces the active one."""
+    versions = list(version_list())
+    if step.slug == "rollback":
+        return next((other for other in versions if other.state == VersionState.ACTIVE), None)
+    return base_of(version, versions)
 
 
 _Data = dict[str, Any]
@@ -117,10 +136,10 @@ _TAKE: dict[str, Callable[[User, PolicyVersion, _Data], object]] = {
     "adjust": lambda user, version, data: rollout.canary_adjust(
         actor=user, version=version, percent=data["percent"], note=data["note"], now=timezone.now()
     ),
-    "activate": lambda user, version, data: activation.activation_start(
+    "activate": lambda user, version, data: activation_ask(
         actor=user, version=version, note=data["note"], now=timezone.now()
     ),
-    "rollback": lambda user, version, data: activation.activation_start(
+    "rollback": lambda user, version, data: activation_ask(
         actor=user, version=version, note=data["note"], now=timezone.now()
     ),
     "withdraw": lambda user, version, data: rollout.version_withdraw(

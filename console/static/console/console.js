@@ -1,10 +1,10 @@
-// The console's one script: single-key commands, media reveal, lease heartbeat, polling while visible, copy.
+// The console's first script (keyboard.js has the keys): media reveal, lease heartbeat, polling while visible, copy.
 // Every action it offers is also a link, button or form that works without it.
 "use strict";
 
 (() => {
   const typing = (el) => el.isContentEditable || /^(TEXTAREA|SELECT)$/.test(el.tagName)
-    || (el.tagName === "INPUT" && !/^(radio|checkbox|button|submit)$/.test(el.type));
+    || (el.tagName === "INPUT" && !/^(radio|checkbox|button|submit|range)$/.test(el.type));
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const tell = (id, text) => {
     const place = document.getElementById(id);
@@ -14,89 +14,22 @@
   const SAID_MS = 8000;
   let saidUntil = 0;
   const say = (text) => { tell("said", text); saidUntil = Date.now() + SAID_MS; };
+  document.addEventListener("said", (event) => say(event.detail)); // by a page's own script
   const readOut = (text) => tell("live", text);
   setInterval(() => { if (saidUntil && Date.now() > saidUntil) { saidUntil = 0; tell("said", ""); } }, 1000);
 
-  // --- keys: an element names its own with data-key; "g" then a letter goes to a page named by data-goto ---------
-  let goUntil = 0;
-  const press = (el) => {
-    if (el.matches("[type=radio], [type=checkbox]")) {
-      el.checked = el.type === "radio" || !el.checked;
-      el.dispatchEvent(new Event("change", { bubbles: true }));
-      el.focus({ preventScroll: true });
-    } else if (el.matches("input, textarea, select")) {
-      el.focus();
-    } else {
-      el.click();
-      if (el.matches("[data-opens]") && el.parentElement.open) el.parentElement.querySelector("input:not([type=hidden]), textarea")?.focus();
-    }
-  };
-  const visible = (el) => !el.disabled && el.getClientRects().length > 0;
-  const findKey = (key, attribute = "data-key") =>
-    all(`[${attribute}]`).find((el) => el.getAttribute(attribute).split(" ").includes(key) && visible(el));
-
-  document.addEventListener("keydown", (event) => {
-    const target = event.target;
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      if (target.form?.matches("[data-decide]")) submitDecision(event);
-      else if (target.form?.matches("[data-sends]") && !event.repeat) { event.preventDefault(); target.form.requestSubmit(); }
-      return;
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (event.key === "Escape") { target.blur?.(); all("details.menu[open]").forEach((menu) => { menu.open = false; }); return; }
-    if (typing(target)) return;
-    if (event.key === "Enter") {
-      if (!target.matches("a, button, summary") && (!target.form || target.form.matches("[data-decide]"))) submitDecision(event);
-      return;
-    }
-    const key = event.key.toLowerCase();
-    if (event.key === "?") { document.getElementById("shortcuts")?.showModal(); event.preventDefault(); return; }
-    const going = Date.now() < goUntil;
-    goUntil = 0;
-    const found = going ? findKey(key, "data-goto") : findKey(key);
-    if (found) { event.preventDefault(); press(found); return; }
-    if (key === "g") goUntil = Date.now() + 1200;
-    if (key === "n") submitDecision(event);
-  });
-
-  const READING_MS = 1500;
-  let changedAt = Date.now();
-  document.addEventListener("htmx:afterSwap", () => { changedAt = Date.now(); });
-
-  function submitDecision(event) {
-    const form = document.querySelector("form[data-decide]");
-    if (!form) return;
-    event.preventDefault();
-    if (event.repeat) return;
-    // What was typed is kept, so the key that sent it would send it again, before anybody could have read what changed.
-    if (form.hasAttribute("data-changed") && Date.now() - changedAt < READING_MS) { say("Read what changed first; then send it again."); return; }
-    if (!form.querySelector("[name=outcome]:checked")) { say("Choose an outcome first: 1, 2, 3 or 4."); form.querySelector("[name=outcome]")?.focus(); return; }
-    form.requestSubmit();
-  }
+  // What keyboard.js, decide.js and palette.js need of this.
+  window.gatehouse = { all, typing, say, readOut };
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-help]")) document.getElementById("shortcuts")?.showModal();
     const copy = event.target.closest("[data-copy]");
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say("Copied."));
     all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
-
-  // --- decision form: the guideline and the fields follow what was chosen ---------------------------------------
   document.addEventListener("change", (event) => {
     const el = event.target;
-    if (el.name === "category" && el.form?.matches("[data-decide]")) showGuideline(el.value);
-    if (el.name === "outcome" && el.form?.matches("[data-decide]")) afterOutcome(el);
-    if (el.matches(".show-sound")) all("video, audio").forEach((media) => { media.muted = !el.checked; });
     if (el.matches("[data-autosubmit]")) el.form.requestSubmit();
   });
-  function showGuideline(slug) {
-    all("[data-guideline]").forEach((part) => { part.open = part.dataset.guideline === slug; });
-  }
-  function afterOutcome(radio) {
-    if (radio.value === "0") return;
-    const category = radio.form.elements.category;
-    if (!category.value) category.focus();
-  }
   document.addEventListener("submit", (event) => {
     // One press, one request: the button comes back when an answer replaces the form or the page is shown again.
     const button = event.target.querySelector("[data-once]");
@@ -137,20 +70,21 @@
 
   // --- drafts: what is typed on a job is kept by the server; in this tab as well until the server has it ------------
   const DRAFT_MS = 1500;
-  const DRAFTED = ["outcome", "category", "note", "min_age", "territories", "answer", "skip_note", "question", "reason"];
+  const DRAFTED = ["outcome", "category", "clause", "note", "min_age", "territories", "answer", "span_from", "span_until", "skip_note", "question", "reason"];
   const draftForm = () => document.querySelector("form[data-draft]");
+  const draftPart = (form) => form.closest("#job") || form; // on a job, what is typed to give it back is kept as well
   const draftKey = (form) => `draft:${form.dataset.draft}`;
   let draftTimer = 0;
   let draftSays = "";
   let isUnkept = false; // typed, and no request has taken it along yet
   let isWaiting = false; // a request has, and did not get through
   function draftFields(form) {
-    const fields = DRAFTED.map((name) => [name, all(`#job [name=${name}]`).find((el) => el.type !== "radio" || el.checked)?.value]);
+    const fields = DRAFTED.map((name) => [name, all(`[name=${name}]`, draftPart(form)).find((el) => el.type !== "radio" || el.checked)?.value]);
     return fields.filter(([, value]) => value !== undefined);
   }
   document.addEventListener("input", (event) => {
     const form = draftForm();
-    if (!form || !DRAFTED.includes(event.target.name) || !event.target.closest("#job")) return;
+    if (!form || !DRAFTED.includes(event.target.name) || !draftPart(form).contains(event.target)) return;
     isUnkept = true;
     clearTimeout(draftTimer);
     draftTimer = setTimeout(() => keepDraft(form), DRAFT_MS);
@@ -211,7 +145,8 @@
     const held = form && JSON.parse(sessionStorage.getItem(draftKey(form)) || "null");
     if (!held || isUnkept) return;
     if (held.of !== form.dataset.draftOf || held.after !== form.dataset.draftAt) { sessionStorage.removeItem(draftKey(form)); return; }
-    fill(document.getElementById("job"), held.fields);
+    fill(draftPart(form), held.fields);
+    form.closest("details")?.setAttribute("open", "");
     for (const [name, value] of held.fields) {
       if (value && (name === "skip_note" || name === "question")) document.querySelector(`#job [name=${name}]`)?.closest("details")?.setAttribute("open", "");
     }
@@ -231,67 +166,6 @@
     if (slidFrom && event.target.type === "number") slidFrom.value = twin.value;
   }, { capture: true }); // before htmx reads the form
 
-  // --- video by key ---------------------------------------------------------------------------------------------
-  document.addEventListener("click", (event) => {
-    if (!event.target.closest("[data-play]")) return;
-    const video = document.querySelector(".veil video");
-    if (video) (video.paused ? video.play() : video.pause());
-  });
-
-  // --- a moment of the clip: the player goes there, still veiled and muted ------------------------------------------
-  document.addEventListener("click", (event) => {
-    const moment = event.target.closest("[data-seek]");
-    const video = moment && document.querySelector(".veil video");
-    if (video) { video.currentTime = Number(moment.dataset.seek); say(`At ${moment.innerText.replace("Jump to ", "")}.`); }
-  });
-
-  // --- the timeline: a moment is a link that works by itself; here it moves the player that is on the page already ------
-  const player = () => document.querySelector(".veil video");
-  const momentLinks = () => all("[data-timeline] a[data-at]");
-  function seekTo(ms) {
-    const video = player();
-    if (!video) return false;
-    video.currentTime = ms / 1000;
-    follow();
-    return true;
-  }
-  function follow() {
-    const video = player();
-    const chart = document.querySelector("[data-timeline]");
-    if (!video || !chart) return;
-    const now = video.currentTime * 1000;
-    const x = Math.min(now / Number(chart.dataset.duration), 1) * 1000;
-    all("[data-playhead]", chart).forEach((head) => { head.setAttribute("x1", x); head.setAttribute("x2", x); });
-    const passed = momentLinks().filter((link) => Number(link.dataset.at) <= now + 50);
-    const current = passed[passed.length - 1]?.dataset.at;
-    momentLinks().forEach((link) => {
-      const here = link.dataset.at === current;
-      if (here) link.parentElement.setAttribute("aria-current", "true"); else link.parentElement.removeAttribute("aria-current");
-    });
-  }
-  document.addEventListener("click", (event) => {
-    const seek = event.target.closest("[data-timeline] [data-at]");
-    if (seek && seekTo(Number(seek.dataset.at))) {
-      event.preventDefault();
-      say(`At ${(Number(seek.dataset.at) / 1000).toFixed(1)} seconds.`);
-    }
-    const step = event.target.closest("[data-step]");
-    const video = player();
-    if (!step || !video) return;
-    const now = video.currentTime * 1000;
-    const times = momentLinks().map((link) => Number(link.dataset.at));
-    const next = step.dataset.step === "1" ? times.find((ms) => ms > now + 50) : times.reverse().find((ms) => ms < now - 50);
-    if (next === undefined) { say("There is no further moment that way."); return; }
-    seekTo(next);
-    const link = momentLinks().find((one) => Number(one.dataset.at) === next);
-    link?.scrollIntoView({ block: "nearest" });
-    say(link?.parentElement.textContent.replace(/\s+/g, " ").trim());
-  });
-  document.addEventListener("timeupdate", follow, true);
-  const stepsShown = () => all("[data-steps]").forEach((part) => { part.hidden = !player(); });
-  document.addEventListener("htmx:afterSettle", stepsShown);
-  stepsShown();
-
   // --- the lease: counted down every second, renewed each minute while the reviewer is here ----------------------
   let lastSeen = Date.now();
   ["keydown", "pointerdown", "pointermove", "wheel"].forEach((kind) =>
@@ -299,6 +173,7 @@
   const AWAY_MS = 5 * 60 * 1000;
   const BEAT_MS = 20 * 1000;
   let lastBeat = Date.now();
+  let saidOnce = ""; // of a decision that did not take effect: it stays on the home page until it is read
   function tick() {
     const lease = document.querySelector("[data-lease-until]");
     if (!lease) return;
@@ -323,6 +198,7 @@
         const told = await answer.json();
         lease.dataset.leaseUntil = told.expires_at;
         if (told.news) news(lease, told.news);
+        if (told.said && told.said !== saidOnce) { saidOnce = told.said; say(told.said); }
         if (told.is_changed) news(lease, "Something changed on this item after your page was sent. Send your decision to see what; it is not recorded before you have.");
       }
       if (answer.status === 409) lost(lease, (await answer.json()).detail);

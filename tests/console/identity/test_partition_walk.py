@@ -49,7 +49,10 @@ OUTSIDERS = ("reviewer", "policy-editor", "policy-approver", "analyst")
 HIDDEN = "hidden-9"
 
 #: Pages that the walk cannot open: bytes, parts of other pages, and what needs a vision model or a term of a draft.
-_NOT_READ = {"item_media", "policy_live", "item_alike", "prompt_try", "prompt_page", "term_page"}
+_NOT_READ = {
+    "item_media", "policy_live", "item_alike", "prompt_try", "prompt_page", "term_page", "item_translation", "job_similar",
+    "job_match",
+}  # fmt: skip
 #: What differs between any two readings: keys, tokens against forgery, and the clock.
 _CHANGING = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|name=\"csrfmiddlewaretoken\" value=\"\w+\"|nonce=\"[^\"]+\"|\"X-CSRFToken\": *\"\w+\""

@@ -295,12 +295,13 @@ def test_no_other_module_asks_for_the_permission() -> None:
 
 
 #: What acts say in `data` that names nothing which the partition could hide: numbers, outcomes, versions, and things that are
-#: looked up by no item. `decision` and `entry` are keys that no page opens; the object of such an act is asked about.
+#: looked up by no item. `decision` and `entry` are keys that no page opens; the object of such an act is asked about. A `clause`
+#: stands beside its category, which is asked about.
 _SAYS_NOTHING = {
-    "after", "asked_by", "before", "decision", "detector", "digest", "entry", "form", "holder", "is_trusted_flagger", "kind",
-    "languages", "n", "n_creators", "n_done", "n_frames", "n_given", "n_in_all", "n_items", "n_jobs", "n_left_out", "n_new",
+    "act", "after", "again", "asked_by", "before", "call", "clause", "decision", "detector", "digest", "entry", "form", "holder", "is_off", "is_trusted_flagger", "kind",
+    "languages", "n", "n_chosen", "n_creators", "n_done", "n_frames", "n_given", "n_in_all", "n_items", "n_jobs", "n_left_out", "n_new",
     "n_passed_over", "n_queues", "n_total", "new", "note", "numbers", "old_until", "outcome", "per_minute", "prefix", "question",
-    "rate", "ratio", "reason", "scopes", "score", "since", "source", "topic", "version", "via", "why", "window_minutes",
+    "rate", "ratio", "reason", "scopes", "score", "since", "source", "topic", "undone", "version", "via", "waiting", "why", "window_minutes",
 }  # fmt: skip
 _OWN = {"action", "actor", "now", "object_key", "object_type", "seconds", "tells_total"}
 

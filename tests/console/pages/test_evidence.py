@@ -85,7 +85,7 @@ def test_hits_elsewhere_are_not_marked_in_the_caption() -> None:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("missing.history", "history gave no answer, so a machine may not clear it"),
+        ("missing.history", "“Creator’s record” gave no answer, so a machine may not clear it"),
         ("escalate.hate", "The score for Hate reached the threshold to escalate"),
         ("restrict_13.hate", "The score for Hate reached the threshold to restrict to 13"),
         ("hard.hate", "Hard evidence for Hate: a match against a bank, or a word that always counts"),

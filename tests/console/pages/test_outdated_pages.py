@@ -253,7 +253,7 @@ def test_it_says_what_stands_now_and_marks_what_is_new_beside_the_evidence(ready
     assert html.lstrip().startswith('<div id="job"')
     top, rest = html.split('class="pagehead"')
     for words in ("The slow models decided this item again while you looked at it.", "stands now",
-                  "The score for Violence reached", "<strong>Violence</strong> by text", "1 report."):  # fmt: skip
+                  "The score for Violence reached", "<strong>Violence</strong> by Language model", "1 report."):  # fmt: skip
         assert words in top, words
     assert "Harassment" not in top  # that was on the page before
     found = [row.split("</li>")[0] for row in rest.split('<li class="finding')[1:]]

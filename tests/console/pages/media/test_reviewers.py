@@ -23,14 +23,17 @@ from tests.support.scenes import restrict
 from tests.support.sign_in import signed_in
 
 LONG = bytes(range(256)) * 256 * 64  # 4 MiB
-PARTS = {Part.MEDIA: b"the clip as it came", Part.COVER: b"its cover, a still", Part.PREVIEW: b"what browsers play", Part.SHEET: b"RIFF----WEBP"}  # fmt: skip
-MIMES = {Part.MEDIA: "video/x-matroska", Part.COVER: "image/png", Part.PREVIEW: "video/mp4", Part.SHEET: "image/webp"}
+PARTS = {Part.MEDIA: b"the clip as it came", Part.COVER: b"its cover, a still", Part.PREVIEW: b"what browsers play", Part.SHEET: b"RIFF----WEBP", Part.THUMB: b"a small JPEG"}  # fmt: skip
+MIMES = {
+    Part.MEDIA: "video/x-matroska", Part.COVER: "image/png", Part.PREVIEW: "video/mp4", Part.SHEET: "image/webp",
+    Part.THUMB: "image/jpeg",
+}  # fmt: skip
 
 
 def files() -> tuple[MediaFile, MediaFile]:
-    """Return a clip of which a preview and a sheet were made, and a cover."""
+    """Return a clip of which a preview, a sheet and a thumbnail were made, and a cover."""
     clip, cover = (scenes.stored(PARTS[part], mime=MIMES[part]) for part in (Part.MEDIA, Part.COVER))
-    for part in (Part.PREVIEW, Part.SHEET):
+    for part in (Part.PREVIEW, Part.SHEET, Part.THUMB):
         scenes.derived(clip, part.value, PARTS[part], mime=MIMES[part])
     scenes.derived(clip, "samples", b"PK-- frames and sound", mime="application/zip")
     return clip, cover
@@ -84,7 +87,8 @@ def test_restricted_items_are_sent_to_holders_of_their_partition_only(ready: Non
         outsider = signed_in(scenes.person(role))
         assert [answers(outsider, url) for url in urls(item)] == [DEAD] * len(Part), role
     holder = signed_in(scenes.person("senior"))
-    assert [answers(holder, url) for url in urls(item)] == [ALIVE] * len(Part)
+    # Lists show nobody any of it, whoever looks.
+    assert [answers(holder, url) for url in urls(item)] == [DEAD if part is Part.THUMB else ALIVE for part in Part]
 
 
 def test_who_was_sent_bytes_of_a_restricted_item_is_on_record(ready: None) -> None:

@@ -72,6 +72,9 @@ WRONG: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     ("thresholds", {"category": ""}, {"category": "hate", "market": "DE", "block": "0.9"}, "There is a row for this category"),
     ("thresholds", {"category": ""}, {"block": "0.9"}, "This field is required"),
     ("detectors", {"detector": "text"}, {"video": "perhaps"}, "is not one of the available choices"),
+    ("clauses", {"key": "hate-slur"}, {"key": "Hate slur"}, "small letters, digits and hyphens"),
+    ("clauses", {"key": "hate-slur"}, {"key": "hate-attack"}, "There is a clause of this key already"),
+    ("clauses", {"key": "hate-slur"}, {"outcome": "restrict"}, "Say to whom it is restricted"),
     ("ages", {"market": ""}, {"kind": "video", "min_age": "16"}, "Say why; creators are told."),
     ("territories", {"category": "drugs"}, {"regions": "DE, ZZ"}, "is not the code of a country"),
     ("territories", {"category": "drugs"}, {"at": ""}, "This field is required"),
@@ -98,6 +101,25 @@ def test_what_contradicts_itself_is_refused_beside_the_field(
     assert section == "detectors" or all(f'value="{value}"' in page for value in typed.values()), (
         "what was typed is still there"
     )
+    assert document_of(policies.draft()) == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("no language", "Begin each sentence with its language"),
+        ("de: Eins.\nde: Zwei.", "is there twice"),
+        (" ", "Write at least one sentence"),
+    ],
+)
+def test_sentences_that_cannot_be_are_refused_and_stay_typed(editor: Client, typed: str, words: str) -> None:
+    before, data = document_of(policies.draft()), form_of(editor, 2, "clauses")
+    i = row_where(data, key="hate-slur")
+    response = save(editor, 2, "clauses", data | {f"row-{i}-sentences": typed})
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert words in page
+    assert typed in page
     assert document_of(policies.draft()) == before
 
 

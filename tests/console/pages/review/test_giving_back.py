@@ -74,7 +74,11 @@ def test_too_much_is_written_nowhere(browser: Client, reviewer: User) -> None:
     assert claimed == too_much
     _back(browser, "job_skip", claimed, reason="too_much", skip_note="I cannot look at this")
     rows = [
-        list(AuditEvent.objects.filter(object_key=str(job.key)).values_list("action", "data", "actor_name"))
+        list(
+            AuditEvent.objects.filter(object_key=str(job.key))
+            .order_by("pk")
+            .values_list("action", "data", "actor_name")
+        )
         for job in (released, too_much)
     ]
     assert rows[0] == rows[1]

@@ -43,7 +43,7 @@ def test_it_shows_evidence_with_score_against_threshold(browser: Client, reviewe
 def test_it_says_which_detectors_are_missing_and_why(browser: Client, reviewer: User) -> None:
     job = scenes.job_held(reviewer, findings=[], missing=[scenes.Missing("history", "late")])
     page = browser.get(reverse("job_page", args=[job.key])).content.decode()
-    assert "history gave no answer, so a machine may not clear it" in page
+    assert "“Creator’s record” gave no answer, so a machine may not clear it" in page
     assert "it did not answer in time" in page
 
 
