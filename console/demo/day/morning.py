@@ -19,10 +19,13 @@ from moderation.decisions.record import item_overturn
 from moderation.intake.submit import Submission, item_submit
 from moderation.models import Item, Job, Reviewer
 from moderation.models.decision import DecisionStage
+from moderation.models.enforcement import ActKind
 from moderation.models.job_note import SkipReason
 from moderation.models.review import JobState
 from moderation.reports.service import report_file
+from moderation.review.creator_acts import creator_tell
 from moderation.review.giving_back import job_ask, job_skip, shift_end
+from moderation.review.lead_calls import lead_call
 from moderation.review.leases import job_claim
 from policies.choices import ItemKind, Outcome
 
@@ -73,15 +76,38 @@ def _report(slug: str, reporter: str, category: str, text: str, ago: float) -> t
     return ago, act
 
 
-def _decide(slug: str, person: str, ago: float, *, takes: float = 1.5) -> tuple[float, Act]:
-    """Let a person take the job of an upload and decide it `takes` minutes later, which is `ago`."""
+def _decide(
+    slug: str,
+    person: str,
+    ago: float,
+    *,
+    takes: float = 1.5,
+    first: Callable[[User, Job, datetime], None] | None = None,
+) -> tuple[float, Act]:
+    """Let a person take the job of an upload and decide it `takes` minutes later, which is `ago`.
+
+    Args:
+        first: what they do about the job before.
+    """
 
     def act(moment: Moment) -> None:
         actor = User.objects.get(username=person)
         if job := _take(actor, slug, moment.ago(ago + takes)):
+            if first:
+                first(actor, job, moment.ago(ago + takes / 2))
             job_rule(person=actor, job=job, ruling=ruling_for(job), now=moment.ago(ago))
 
     return ago, act
+
+
+def _help(actor: User, job: Job, now: datetime) -> None:
+    """Do what the guideline asks for where somebody may be in danger: a help message, and a call to the duty lead."""
+    token = str(job.lease_token)
+    creator_tell(
+        actor=actor, job_key=str(job.key), lease_token=token, kind=ActKind.HELP, clause="self-harm-help", text="",
+        fallback="en", now=now,
+    )  # fmt: skip
+    lead_call(actor=actor, job_key=str(job.key), lease_token=token, text="She asks for a number, tonight.", now=now)
 
 
 def _ask(slug: str, person: str, question: str, ago: float) -> tuple[float, Act]:
@@ -169,7 +195,7 @@ MORNING: dict[str, float] = {
     "text-012": 88, "text-001": 87, "text-107": 86, "text-102": 84, "text-092": 82, "text-021": 80, "text-100": 78,
     "text-103": 76, "text-025": 74, "text-094": 71, "text-091": 69, "text-093": 66, "text-105": 63, "text-013": 60,
     "text-106": 57, "text-095": 54, "text-039": 51, "text-108": 48, "text-101": 44, "text-109": 40, "text-090": 36,
-    "text-089": 33, "text-096": 28, "text-070": 24,
+    "text-089": 33, "text-096": 30, "text-070": 24,
 }  # fmt: skip
 #: What is reported this morning, and what people do; each is left out where there is no such job.
 _PEOPLE: tuple[tuple[float, Act], ...] = (
@@ -182,16 +208,13 @@ _PEOPLE: tuple[tuple[float, Act], ...] = (
         "text-107", "reviewer",
         "It repeats what was shouted, and tells that three people objected. Is a quotation like this hate?", 75,
     ),
-    _decide("text-092", "reviewer2", 77, takes=0.7),
     _report("text-021", "viewer-09", "harassment", "Rude to bakers.", 76),
     _decide("text-021", "reviewer3", 70, takes=0.5),
     _decide("text-107", "senior", 66, takes=4),
     _overturn("text-102", "senior", KIND_NOTE, 62),
     # Thirty minutes are allowed for somebody who may be in danger; this one was taken with four of them left.
     _report("text-091", "viewer-26", "self_harm", "Bitte schaut schnell nach.", 68),
-    _decide("text-100", "reviewer2", 64),
     _decide("text-103", "reviewer3", 61),
-    _decide("text-094", "reviewer2", 58, takes=0.6),
     _skip("text-093", "reviewer2", SkipReason.TECHNICAL, "Some of the letters are drawn as boxes in my browser.", 55),
     _report("text-013", "viewer-22", "violence", "It says bomb.", 54),
     _decide("text-013", "reviewer", 50, takes=0.8),
@@ -201,9 +224,9 @@ _PEOPLE: tuple[tuple[float, Act], ...] = (
     _report("text-090", "viewer-31", "self_harm", "Please look, she sounds sad.", 35),
     _decide("text-090", "reviewer", 29, takes=2.4),
     _report("text-089", "viewer-44", "self_harm", "Somebody should answer her.", 32),
-    _decide("text-089", "reviewer", 25, takes=3.1),
-    _ask("text-109", "reviewer2", "Nobody is hurt yet and nothing is shown. Is an invitation enough to block?", 22),
-    _hand_over("text-095", "lead", "The shop in the caption had another advert on Monday; see its creator.", 14),
+    _decide("text-089", "reviewer", 25, takes=3.1, first=_help),
+    _ask("text-096", "reviewer2", "Easy money is promised, but nothing is sold and no link is given. Is that enough to block?", 22),
+    _hand_over("text-105", "lead", "The same person was insulted by others on Monday. Look at who else is named.", 14),
 )  # fmt: skip
 
 

@@ -12,9 +12,12 @@ from django.utils import timezone
 from console.demo.catalogue import PREFIX, uploads
 from console.demo.day import cast
 from console.demo.day.morning import KIND_NOTE, MORNING, morning_live
-from moderation.models import AuditEvent, Decision, Item, Job, JobNote, Question
+from moderation.models import AuditEvent, CreatorAct, Decision, Item, Job, JobNote, Question
 from moderation.models.decision import DecisionStage
+from moderation.models.enforcement import ActKind
 from moderation.models.review import JobState
+from moderation.review.feedback import overturns_unread
+from moderation.review.lead_calls import lead_calls_open
 from moderation.review.queries import answers_back
 
 pytestmark = pytest.mark.usefixtures("people")
@@ -75,3 +78,15 @@ def test_a_question_waits_for_seniors_and_a_note_for_the_next_holder(lived: None
     assert Question.objects.filter(answered_at=None, asker__username="reviewer2").exists()
     assert JobNote.objects.filter(author__username="lead", job__state=JobState.OPEN).exists()
     assert AuditEvent.objects.filter(action="shift.ended", actor__username="lead").exists()
+
+
+def test_somebody_who_may_be_in_danger_got_a_help_message_and_the_lead_a_call(lived: None) -> None:
+    act = CreatorAct.objects.get(kind=ActKind.HELP)
+    assert (act.item.external_id, act.clause) == ("demo-text-089", "self-harm-help")
+    [call] = lead_calls_open(User.objects.get(username="lead"))
+    assert call.caller == User.objects.get(username="reviewer")
+
+
+def test_a_changed_decision_waits_to_be_read_by_whom_it_concerns(lived: None) -> None:
+    [overturn] = overturns_unread(User.objects.get(username="reviewer"))
+    assert overturn.decision.item.external_id == "demo-text-102"
