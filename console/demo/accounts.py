@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.utils import timezone
@@ -22,7 +24,9 @@ KEY_NAME = "demo"
 PEOPLE: dict[str, str] = {
     "reviewer": "reviewer",
     "reviewer2": "reviewer",
+    "reviewer3": "reviewer",
     "senior": "senior",
+    "lead": "senior",
     "policy-editor": "policy-editor",
     "policy-approver": "policy-approver",
     "analyst": "analyst",
@@ -58,20 +62,40 @@ def accounts_make(*, url: str, path: Path) -> Accounts:
     before = accounts_read(path)
     roles_sync()
     known = {u["username"]: u["password"] for u in before.users} if before else {}
-    users = [_user(name, role, known.get(name) or secrets.token_urlsafe(12)) for name, role in PEOPLE.items()]
+    users = [
+        {"username": name, "password": known.get(name) or secrets.token_urlsafe(12), "role": role}
+        for name, role in PEOPLE.items()
+    ]
+    _save(users)
     accounts = Accounts(url, _key(before.api_key if before else ""), users)
     _write(path, accounts)
     return accounts
 
 
-def _user(username: str, role: str, password: str) -> dict[str, str]:
+def _save(users: list[dict[str, str]]) -> None:
+    """Make the people, or bring those there are to what the file says.
+
+    Hashing a password takes half a second by design; it lets other threads run, so all are hashed at once.
+    """
+    people = [_person(user["username"], user["role"]) for user in users]
+    with ThreadPoolExecutor() as pool:
+        hashed = list(pool.map(_hash, [person.password for person in people], [user["password"] for user in users]))
+    for person, password in zip(people, hashed, strict=True):
+        if person.password != password:
+            person.password = password
+            person.save(update_fields=["password"])
+
+
+def _person(username: str, role: str) -> User:
     is_admin = role == "admin"
     user, _ = User.objects.get_or_create(username=username, defaults={"is_staff": is_admin, "is_superuser": is_admin})
-    if not user.check_password(password):
-        user.set_password(password)
-        user.save(update_fields=["password"])
     user.groups.set(Group.objects.filter(name=role))
-    return {"username": username, "password": password, "role": role}
+    return user
+
+
+def _hash(stored: str, password: str) -> str:
+    """Return what is stored where it is of this password, else a new hash."""
+    return stored if stored and check_password(password, stored) else make_password(password)
 
 
 def _key(secret: str) -> str:

@@ -1,4 +1,4 @@
-"""The demo's two hundred captions, written for it one by one, and the made-up people who post them."""
+"""The demo's captions, written for it one by one, and the made-up people who post them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ BURNERS: tuple[str, ...] = ("quick.cash.now", "deals4you", "x_dare_x", "anon.9b"
 _BURNER_OF: dict[str, str] = {
     "clip-coins": "quick.cash.now", "clip-giveaway": "deals4you", "clip-pills": "deals4you", "clip-roofs": "x_dare_x",
     "pic-ad-profit": "quick.cash.now", "pic-ad-pills": "deals4you", "pic-ad-followers": "quick.cash.now",
-    "pic-ad-giveaway": "deals4you", "pic-dare-roof": "x_dare_x", "pic-insult-wall": "anon.9b", "text-092": "quick.cash.now",
+    "pic-ad-giveaway": "deals4you", "pic-market-first": "quick.cash.now",
+    "pic-market-again": "deals4you", "pic-dare-roof": "x_dare_x", "pic-insult-wall": "anon.9b", "text-092": "quick.cash.now",
     "text-095": "deals4you", "text-100": "deals4you", "text-103": "anon.9b", "text-104": "anon.9b", "text-108": "x_dare_x",
     "text-109": "x_dare_x", "text-113": "anon.9b",
 }  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from console.demo.captions import Caption, captions
 from console.demo.clips import BANKED_CLIP, CLIPS
+from console.demo.picture_list import BANKED_PICTURE, wave_pictures
 
 PREFIX = "demo-"
 
@@ -21,6 +22,10 @@ class Upload:
     media: Path | None = None
     cover: Path | None = None
     duration_ms: int | None = None
+
+    def by(self, creator: str) -> Upload:
+        """Return the same upload by another creator."""
+        return replace(self, caption=replace(self.caption, creator=creator))
 
     def files(self) -> dict[str, Path]:
         """Return the files by the name of their form field."""
@@ -66,16 +71,51 @@ def _upload(caption: Caption, folder: Path) -> Upload:
     return Upload(external_id, kind, caption, folder / f"{caption.slug}.jpg" if kind == "image" else None)
 
 
-#: Reports of the first day: (upload, reporter, category, words, trusted flagger).
-REPORTS: tuple[tuple[str, str, str, str, bool], ...] = (
-    ("demo-text-012", "viewer-18", "self_harm", "Is this person all right?", False),
-    ("demo-clip-skate", "viewer-03", "dangerous_acts", "My kid wants to copy this.", False),
-    ("demo-clip-chess", "viewer-31", "spam_scam", "That mate does not work.", False),
-    ("demo-text-013", "viewer-22", "violence", "It says bomb.", False),
-    ("demo-text-021", "viewer-09", "harassment", "Rude to bakers.", False),
-    ("demo-pic-chart-coffee", "viewer-14", "spam_scam", "Looks like an advert to me.", False),
-    ("demo-clip-weather", "flagger-metoffice", "spam_scam", "Numbers are not from any forecast we know.", True),
-    ("demo-text-094", "viewer-27", "spam_scam", "Same words under every post.", False),
-    ("demo-text-102", "viewer-05", "drugs", "Not for kids.", False),
-    ("demo-clip-coins", "viewer-11", "spam_scam", "My uncle lost money to this.", False),
+#: What is uploaded last, when reviewers have been at their desks: it waits for whoever opens the demo.
+LATE: frozenset[str] = frozenset({f"{PREFIX}pic-{BANKED_PICTURE}", "demo-clip-bread", "demo-text-104"})
+N_WAVE = 34
+#: What people change of a text that they copy.
+_ENDINGS = ("", "!", "!!", " Hurry", " It works", " Really", " Thank me later", " Go go go")
+
+
+def wave_uploads(folder: Path) -> list[Upload]:
+    """Return a wave of copies: one text with few changes, from many new creators, under one of a few posters."""
+    posters = [folder / f"{picture.slug}.jpg" for picture in wave_pictures()]
+    words = "Free gift cards for the first hundred people, write GIFT to my page before midnight and the code is yours"
+    return [
+        Upload(
+            f"{PREFIX}wave-{n:02d}",
+            "image",
+            Caption(f"wave-{n:02d}", "en", "US", words + _ENDINGS[n % len(_ENDINGS)], f"gift.page.{n % 23:02d}"),
+            posters[n % len(posters)],
+        )
+        for n in range(N_WAVE)
+    ]
+
+
+#: Reports of the first day: (upload, reporter, category, words). A trusted flagger is one whom an administrator has registered.
+REPORTS: tuple[tuple[str, str, str, str], ...] = (
+    ("demo-clip-skate", "viewer-03", "dangerous_acts", "My kid wants to copy this."),
+    ("demo-clip-chess", "viewer-31", "spam_scam", "That mate does not work."),
+    ("demo-pic-chart-coffee", "viewer-14", "spam_scam", "Looks like an advert to me."),
+    ("demo-clip-weather", "flagger-metoffice", "spam_scam", "Numbers are not from any forecast we know."),
+    ("demo-clip-coins", "viewer-11", "spam_scam", "My uncle lost money to this."),
 )
+#: Many people report one text, and a trusted flagger does: it is the first that a reviewer is given.
+PILE: tuple[tuple[str, str, str, str], ...] = (
+    ("demo-text-104", "viewer-51", "harassment", "This is where my friend lives."),
+    ("demo-text-104", "viewer-52", "harassment", "Private address, please take it down."),
+    ("demo-text-104", "viewer-53", "harassment", ""),
+    ("demo-text-104", "viewer-54", "harassment", "People are already going there."),
+    ("demo-text-104", "viewer-55", "violence", "I am afraid for her."),
+    ("demo-text-104", "viewer-56", "harassment", "Doxxing."),
+    (
+        "demo-text-104",
+        "flagger-safe-net",
+        "harassment",
+        "Private data with a call to act on it. The family has called us.",
+    ),
+    ("demo-text-104", "viewer-57", "spam_scam", "Boring."),
+)
+#: The platform's ids of those whose reports are trusted, and who they are.
+FLAGGERS: dict[str, str] = {"flagger-metoffice": "Weather office", "flagger-safe-net": "Safe Net helpline"}

@@ -22,14 +22,13 @@ COVER_AT = 0.62  # share of the clip
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip to make. `title` is drawn over the picture (and so is read by OCR); `words` are spoken."""
+    """One clip to make. `title` is drawn over the picture (and so is read by OCR); what is said lies in assets/speech."""
 
     slug: str
     scene: Callable[[np.random.Generator], Scene]
     title: str
     seconds: float = 5.0
-    words: str = ""
-    voice: str = "en"
+    speaks: bool = False
     seed: int = 0
     plate: str = ""  # a second, smaller line on a plate
     top: float = 92  # where the title stands, pixels from the top
@@ -37,27 +36,27 @@ class Clip:
 
 nature, city, things = scenes_nature, scenes_city, scenes_things
 CLIPS: tuple[Clip, ...] = (
-    Clip("waves", nature.waves, "Golden hour", 6, "Listen to the waves. Breathe in, breathe out."),
+    Clip("waves", nature.waves, "Golden hour", 6, speaks=True),
     Clip("skate", city.skate, "First drop-in\nof the summer", 5),
-    Clip("pancakes", things.kitchen, "Pancakes in\nfour steps", 6.4, "Mix, pour, flip, and enjoy."),
+    Clip("pancakes", things.kitchen, "Pancakes in\nfour steps", 6.4, speaks=True),
     Clip("cat", city.cat, "Every evening at six", 5, top=70),
     Clip("citylights", city.city, "Tokyo, 23:40", 6),
-    Clip("counter", things.football, "", 5.2, "Four passes, and the whole side is open."),
+    Clip("counter", things.football, "", 5.2, speaks=True),
     Clip("bean", nature.plant, "30 days in\n6 seconds", 6),
     Clip("chess", things.chess, "White to move.\nMate in two.", 5),
     Clip("fireworks", nature.fireworks, "Buenas noches,\nValencia", 6),
-    Clip("weather", nature.weather, "", 5, "Sunny on Saturday, rain from Monday."),
+    Clip("weather", nature.weather, "", 5, speaks=True),
     Clip("dance", city.dance, "Tag your\ndance partner", 5),
     Clip("latte", things.coffee, "Latte art, slowly", 5),
     Clip("train", city.train, "Window seat", 6, top=68),
-    Clip("saturn", nature.planet, "Saturn would float\nin a bathtub", 5, "Saturn is less dense than water."),
+    Clip("saturn", nature.planet, "Saturn would float\nin a bathtub", 5, speaks=True),
     Clip("reef", things.aquarium, "Three minutes\nof quiet", 6),
-    Clip("snow", nature.snowfall, "Erster Schnee", 5, "Der erste Schnee in diesem Jahr.", "de", top=190),
+    Clip("snow", nature.snowfall, "Erster Schnee", 5, speaks=True, top=190),
     Clip("bicycle", city.bicycle, "12 km before work", 5),
     Clip("bloom", things.spirograph, "One line,\nno lifting", 5),
     Clip("rain", city.rain, "Rain sounds\nfor studying", 6),
     Clip("balloons", nature.balloons, "Cappadocia\nat 5 a.m.", 5),
-    Clip("dunes", nature.dunes, "Un soir\nau Sahara", 5, "Le désert, à la fin du jour.", "fr"),
+    Clip("dunes", nature.dunes, "Un soir\nau Sahara", 5, speaks=True),
     Clip("lanterns", things.lanterns, "A thousand\nwishes", 5),
     Clip("ridge", nature.hike, "Above the fog", 5),
     # These break a rule by what is written in the picture; only the deep pass can read it.
@@ -65,13 +64,15 @@ CLIPS: tuple[Clip, ...] = (
         "coins",
         city.promo,
         "DOUBLE YOUR BITCOIN",
-        4,
-        "Send money now.",
+        4.4,
+        speaks=True,
         seed=1,
         plate="in one hour",
     ),
     Clip("pills", city.rain, "DM ME FOR PILLS", 4, seed=7, plate="any time"),
     Clip("roofs", city.city, "TRAIN SURFING", 4, seed=9, plate="try this tonight"),
+    # And this one by what is said in its second half: nothing in the picture, the title or the caption tells it.
+    Clip("bread", things.kitchen, "Bread, the easy way", 9, speaks=True, seed=21),
     # The bank knows the first of these two; the second is the same clip, cut and encoded again.
     Clip("giveaway", city.promo, "FREE PHONES TODAY", 5, seed=3, plate="first 100 only"),
 )
@@ -116,9 +117,8 @@ def clip_write(clip: Clip, path: Path, *, crf: int = 25, start: float = 0.0) -> 
         start: seconds to leave out at the front, for a second upload of the same clip.
     """
     scene, titles = clip.scene(np.random.default_rng(SEED + clip.seed)), _titles(clip)
-    sound = soundtrack(
-        clip.seconds - start, np.random.default_rng(SEED + clip.seed), words=clip.words, voice=clip.voice
-    )
+    rng, voice = np.random.default_rng(SEED + clip.seed), clip.slug if clip.speaks else ""
+    sound = soundtrack(clip.seconds - start, rng, voice=voice, start=start)
     partial = path.with_suffix(".part")
     with av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as out:
         video = out.add_stream("libx264", rate=FPS)

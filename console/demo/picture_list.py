@@ -1,4 +1,4 @@
-"""What the demo's sixty pictures show: a row each of slug, drawing and its options."""
+"""What the demo's pictures show: a row each of slug, drawing and its options."""
 
 from __future__ import annotations
 
@@ -384,17 +384,41 @@ BROKEN: tuple[Row, ...] = (
             "tones": "1a1a1a 3a2a3f 8a5a8a 5a6a8a",
         },
     ),
-    # The bank knows another copy of this one: larger, and saved with other settings.
     (
         "ad-giveaway",
         event,
         {"title": "FREE\nPHONES\nTODAY", "when": "first 100 only", "tones": "7b2d26 ffd166 f4a261 2f1b41 e76f51"},
     ),
 )
-BANKED_PICTURE = "ad-giveaway"
+#: Two copies of a poster in which nothing is wrong to read: only a bank can tell it. The bank has the first one's hash.
+_MARKET = {"title": "SUMMER\nMARKET", "tones": "1d3557 e63946 f1faee a8dadc 457b9d"}
+FIRST_COPY, BANKED_PICTURE = "market-first", "market-again"
+COPIES: tuple[Row, ...] = (
+    (FIRST_COPY, event, {**_MARKET, "when": "book your stall"}),
+    (BANKED_PICTURE, event, {**_MARKET, "when": "last two stalls"}),
+)
 SPECS: tuple[Row, ...] = (*LANDSCAPES, *QUOTES, *RECIPES, *CHARTS, *POSTERS, *BROKEN)
+#: Different posters for one text: what a wave of copies looks like.
+WAVE: tuple[Row, ...] = tuple(
+    (f"wave-{n}", event, {"title": title, "when": when, "tones": tones})
+    for n, (title, when, tones) in enumerate(
+        (
+            ("GIFT\nCARDS", "for the first hundred", "31572c ecf39e 90a955 4f772d f2e8cf"),
+            ("500 FOR\nYOU", "write GIFT to me", "4a1942 f6aa1c bc3908 ffe1a8 941b0c"),
+            ("YOUR\nGIFT", "today only", "0b3954 bfd7ea ff6663 e0ff4f fefffe"),
+            ("GIFT\nDAY", "claim it now", "2b2d42 edf2f4 ef233c d90429 8d99ae"),
+        )
+    )
+)
 
 
 def pictures() -> tuple[Picture, ...]:
-    """Return every picture of the demo, in a fixed order."""
-    return tuple(Picture(slug, partial(draw, **options)) for slug, draw, options in SPECS)
+    """Return every picture of the demo's catalogue, in a fixed order."""
+    drawn = [Picture(slug, partial(draw, **options)) for slug, draw, options in SPECS]
+    copies = [Picture(slug, partial(draw, **options), drawn_as=FIRST_COPY) for slug, draw, options in COPIES]
+    return (*drawn, *copies)
+
+
+def wave_pictures() -> tuple[Picture, ...]:
+    """Return the pictures that the demo's wave of copies goes around with."""
+    return tuple(Picture(slug, partial(draw, **options)) for slug, draw, options in WAVE)

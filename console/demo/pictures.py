@@ -1,4 +1,4 @@
-"""Draws the demo's sixty pictures: landscapes, quotes, recipes, charts, posters and patterns, 720 x 1280."""
+"""Draws the demo's pictures: landscapes, quotes, recipes, charts, posters and patterns, 720 x 1280."""
 
 from __future__ import annotations
 
@@ -35,10 +35,15 @@ Draw = Callable[[np.random.Generator], Image.Image]
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture to make."""
+    """One picture to make.
+
+    Attributes:
+        drawn_as: slug of the picture that this one is a copy of; "" where it is none.
+    """
 
     slug: str
     draw: Draw
+    drawn_as: str = ""
 
 
 def _ridge(rng: np.random.Generator, base: float, swing: float, rough: float = 0.55) -> npt.NDArray[np.float64]:
@@ -316,9 +321,9 @@ def tiles(rng: np.random.Generator, *, tones: str) -> Image.Image:
     return image
 
 
-def picture_write(picture: Picture, path: Path, *, quality: int = 84) -> None:
+def picture_write(picture: Picture, path: Path) -> None:
     """Draw a picture and write it as JPEG; the same picture gives the same bytes."""
-    image = picture.draw(np.random.default_rng([SEED, *picture.slug.encode()]))
+    image = picture.draw(np.random.default_rng([SEED, *(picture.drawn_as or picture.slug).encode()]))
     partial_path = path.with_suffix(".part")
-    image.save(partial_path, "JPEG", quality=quality)
+    image.save(partial_path, "JPEG", quality=84)
     partial_path.replace(path)

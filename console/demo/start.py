@@ -27,6 +27,8 @@ from typing import Any, NoReturn
 
 from console.command_line import DEMO_SETTINGS
 from console.demo.embedded import EmbeddedError, Servers, servers_in
+from console.demo.progress import stage
+from console.demo.screen import RUNS_AS, screen
 from console.demo.supervisor import Program, Supervisor, die_with_parent, end_process, private_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,12 +38,18 @@ WORKERS = {
     "deep": "deep.io,deep.cpu,deep.gpu,deep.rerun",
     "housekeeping": "housekeeping",
 }
+#: Folder of the demo's files, below the data directory.
+CONTENT = "demo-content"
+#: File there that says that the demo was filled, and with what.
+FILLED = "demo-filled.json"
+#: Processes that draw or examine at once, whatever the machine has.
+_MOST_AT_ONCE = 4
+#: While the demo is filled nobody waits for an upload, so that what is late on a busy machine is waited for.
+_UNHURRIED = {"ONPATH_DEADLINE_MS": "5000", "LOG_LEVEL": "WARNING"}
 _DISK_MB = 1024
 _FIRST_PORT = 8000
 _N_PORTS = 20
 _READY_SECONDS = 90
-#: Where demo_prepare says what the demo runs as.
-_RUNS_AS = "runs-as.txt"
 #: How often the processes are looked at; a look costs microseconds.
 _LOOK_SECONDS = 0.5
 
@@ -212,9 +220,11 @@ def _is_free(port: int) -> bool:
 
 def _serve(options: argparse.Namespace, place: Place) -> int:
     """Start everything, wait, stop everything; the order of stopping is the reverse of need."""
-    servers = _servers(place.var)
+    drawing = [] if options.no_fill or _is_filled(place) else _draw(place)
+    servers: Servers | None = None
     supervisor: Supervisor | None = None
     try:
+        servers = _servers(place.var)
         environment = _environment(place, servers)
         _leave_settings(place.var, environment)
         _prepare(place, environment)
@@ -225,13 +235,25 @@ def _serve(options: argparse.Namespace, place: Place) -> int:
         _wait_ready(place, supervisor)
         status = 0 if options.no_fill else _fill(place, supervisor, running)
         if not options.exit_after_fill:
-            _say(screen(place, supervisor, servers))
+            _say(_screen(place, supervisor, servers))
             _watch(supervisor)
         return status
     except KeyboardInterrupt:
         return 0
     finally:
+        for process in drawing:
+            process.terminate()
         _stop(supervisor, servers)
+
+
+def _screen(place: Place, supervisor: Supervisor, servers: Servers | None) -> str:
+    return screen(
+        url=place.url,
+        var=place.var,
+        log_dir=supervisor.log_dir,
+        pids=supervisor.pids(),
+        server_pids=servers.pids() if servers else {},
+    )
 
 
 def _watch(supervisor: Supervisor) -> NoReturn:
@@ -255,9 +277,8 @@ def _servers(var: Path) -> Servers | None:
     """Start the embedded servers, unless the environment names others for both."""
     if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         return None
-    _say("Starting PostgreSQL and Redis")
     servers = servers_in(var)
-    with _defer_interrupts():
+    with stage("Starting PostgreSQL and Redis"), _defer_interrupts():
         servers.start(postgres="DATABASE_URL" not in os.environ, redis="REDIS_URL" not in os.environ)
     return servers
 
@@ -275,6 +296,28 @@ def _defer_interrupts() -> Iterator[None]:
             signal.signal(signum, handler)
     if asked:
         raise KeyboardInterrupt
+
+
+def _is_filled(place: Place) -> bool:
+    """Return whether an earlier start says so; demo_fill looks whether it is true of this database."""
+    return (place.var / FILLED).exists()
+
+
+def _draw(place: Place) -> list[subprocess.Popen[bytes]]:
+    """Begin to make the demo's files, beside all that starts meanwhile; what is there already is made by nobody again."""
+    return [
+        subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "console.demo.content", str(place.var / CONTENT)],
+            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+        for _ in range(_n_cpus())
+    ]  # fmt: skip
+
+
+def _n_cpus() -> int:
+    """Return how many processes may work at once here, a few at most."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, _MOST_AT_ONCE)
 
 
 def _environment(place: Place, servers: Servers | None) -> dict[str, str]:
@@ -316,12 +359,11 @@ def _manage(*arguments: str) -> list[str]:
 
 
 def _prepare(place: Place, environment: dict[str, str]) -> None:
-    _say("Preparing the database")
     log = place.var / "log" / "prepare.log"
     log.parent.mkdir(exist_ok=True)
-    with private_file(log, "wb") as out:
+    with stage("Preparing the database"), private_file(log, "wb") as out:
         done = subprocess.run(  # noqa: S603 - our own command
-            _manage("demo_prepare", "--url", place.url, "--runs-as", str(place.var / _RUNS_AS)),
+            _manage("demo_prepare", "--url", place.url, "--runs-as", str(place.var / RUNS_AS)),
             env=environment, cwd=ROOT, stdout=out, stderr=out,
             stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
@@ -337,16 +379,9 @@ def _tail(log: Path, n_lines: int = 12) -> str:
 
 def programs(place: Place) -> list[Program]:
     """Return what runs, in the order in which it is stopped: the door first, then what works behind it."""
-    celery = [sys.executable, "-m", "celery", "-A", "console"]
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
     web = [sys.executable, "-m", "console.server", "--host", place.host, "--port", str(place.port)]
-    workers = [
-        Program(
-            f"worker-{name}", [*celery, "worker", "-Q", queues, "-n", f"{name}@%h", "--concurrency", "1", *quiet], 2
-        )
-        for name, queues in WORKERS.items()
-    ]
-    schedule = [*celery, "beat", "--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile", ""]
+    workers = [_worker(name, queues) for name, queues in WORKERS.items()]
+    schedule = [*_CELERY, "beat", "--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile", ""]
     return [
         Program("web", web, 0),
         Program("outbox", _manage("outbox_relay"), 1),
@@ -355,23 +390,45 @@ def programs(place: Place) -> list[Program]:
     ]
 
 
+def helping() -> list[Program]:
+    """Return what helps to examine while the demo is filled, where the machine has room for it."""
+    return [_worker(f"deep-{n}", WORKERS["deep"]) for n in range(2, _n_cpus() + 1)]
+
+
+_CELERY = [sys.executable, "-m", "celery", "-A", "console"]
+
+
+def _worker(name: str, queues: str) -> Program:
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
+    command = [*_CELERY, "worker", "-Q", queues, "-n", f"{name}@%h", "--concurrency", "1", *quiet]
+    return Program(f"worker-{name}", command, 2)
+
+
 def _wait_ready(place: Place, supervisor: Supervisor) -> None:
     """Wait until uploads can be judged and feeds served.
 
     Raises:
         StartError: the web process keeps dying, or says after a long wait that it is not ready.
     """
-    _say("Starting web, workers, schedule and relay")
+    with stage("Starting web, workers, schedule and relay"):
+        answer = _answer_of(place, supervisor)
+    if answer == "ready":
+        return
+    log = supervisor.log_of("web")
+    raise StartError(f"The console does not become ready ({answer}). The end of {log}:\n\n{_tail(log)}")
+
+
+def _answer_of(place: Place, supervisor: Supervisor) -> str:
+    """Ask until the web process is ready, dies again and again, or the time is up; return its last answer."""
     answer = "no answer"
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and supervisor.n_deaths("web") < 3:
         answer = _ready_answer(place)
         if answer == "ready":
-            return
+            break
         time.sleep(0.2)
         supervisor.tick()
-    log = supervisor.log_of("web")
-    raise StartError(f"The console does not become ready ({answer}). The end of {log}:\n\n{_tail(log)}")
+    return answer
 
 
 def _ready_answer(place: Place) -> str:
@@ -386,89 +443,25 @@ def _ready_answer(place: Place) -> str:
 
 def _fill(place: Place, supervisor: Supervisor, environment: dict[str, str]) -> int:
     """Run the filling while the processes are looked after; a demo that is filled says so in a moment."""
+    helpers = Supervisor([] if _is_filled(place) else helping(), environment, place.var / "log", _say)
+    helpers.start()
     filling = subprocess.Popen(  # noqa: S603 - our own command
-        _manage("demo_fill", "--url", place.url), env=environment, cwd=ROOT, stdin=subprocess.DEVNULL,
+        _manage("demo_fill", "--url", place.url), env={**environment, **_UNHURRIED}, cwd=ROOT, stdin=subprocess.DEVNULL,
         start_new_session=True, preexec_fn=die_with_parent,
     )  # fmt: skip
     try:
         while filling.poll() is None:
             time.sleep(0.1)
             supervisor.tick()
+            helpers.tick()
     finally:
+        helpers.stop()
         if filling.poll() is None:
             filling.terminate()
             filling.wait()
     if filling.returncode:
         _say("The demo content is not complete; what went wrong stands above. Gatehouse runs all the same.")
     return filling.returncode
-
-
-# --- the screen ----------------------------------------------------------------------------------------------------
-
-
-def screen(place: Place, supervisor: Supervisor, servers: Servers | None) -> str:
-    """Return the one page that a newcomer needs."""
-    pids = supervisor.pids()
-    log_dir = _short(supervisor.log_dir)
-    rows = [f"  {name:<20} process {pid:<8} {log_dir}/{name}.log" for name, pid in pids.items()]
-    if servers:
-        rows += [f"  {name:<20} process {pid}" for name, pid in servers.pids().items()]
-    return "\n".join(
-        [
-            *_head(place),
-            *_people(place.var),
-            *_to_try(place),
-            *_runs_as(place.var),
-            _bold("What runs"),
-            *rows,
-            "",
-            "Ctrl-C stops all.",
-        ]
-    )
-
-
-def _runs_as(var: Path) -> list[str]:
-    lines = (var / _RUNS_AS).read_text().splitlines()
-    return [_bold("What it runs as"), *(f"  {line}" for line in lines), ""]
-
-
-def _short(path: Path) -> str:
-    """Return a path as seen from here, where that is shorter."""
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _bold(text: str) -> str:
-    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
-
-
-def _head(place: Place) -> list[str]:
-    rows = {"Console": "/", "Demo feed": "/demo/feed", "API": "/api/v1/docs/", "Admin": "/admin/"}
-    lines = [f"  {name:<11} {place.url}{path}" for name, path in rows.items()]
-    return ["", _bold("Gatehouse is running"), *lines, ""]
-
-
-def _accounts(var: Path) -> dict[str, Any]:
-    """Return what demo_users wrote, as docs/api.md describes it."""
-    accounts: dict[str, Any] = json.loads((var / "demo.json").read_text())
-    return accounts
-
-
-def _people(var: Path) -> list[str]:
-    lines = [f"  {user['username']:<17} {user['password']}" for user in _accounts(var)["users"]]
-    return [_bold("Who can log in"), *lines, ""]
-
-
-def _to_try(place: Place) -> list[str]:
-    key = _accounts(place.var)["api_key"]
-    return [
-        _bold("Three things to try"),
-        "  1. Log in as reviewer, open a queue and decide a job.",
-        "  2. Open the demo feed beside it, find one of its items in the console as senior and block it: it leaves the feed.",
-        "  3. Submit something of your own and see it judged (-F kind=video -F media=@FILE for a clip):",
-        f"     curl -H 'Authorization: Api-Key {key}' \\",
-        f"       -F external_id=mine-1 -F kind=text -F creator=me -F caption='Hello, Gatehouse' {place.url}/api/v1/items",
-        "",
-    ]
 
 
 # --- starting over -------------------------------------------------------------------------------------------------

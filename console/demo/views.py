@@ -1,15 +1,17 @@
 """The demo's feed as a phone would play it. It asks the same feed function and the same gate as the public API."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_GET
 
-from console.access import requires
+from console.access import EXPLORE, may, requires
 from console.http import HtmxRequest, render_page
 from feed import home, params
 from feed.viewers import band_of_claim
@@ -73,13 +75,23 @@ def demo_feed(request: HtmxRequest) -> HttpResponse:
     )  # fmt: skip
     context = {
         "audience": audience, "regions": REGIONS, "ages": AGES, "band_words": band_of_claim(audience.age or None).label,
-        "cards": [_card(entry) for entry in slate.entries], "rung": slate.rung.value, "rung_means": RUNGS[slate.rung.value],
+        "cards": _cards(request.user, slate.entries), "rung": slate.rung.value, "rung_means": RUNGS[slate.rung.value],
         "rung_words": RUNG_WORDS[slate.rung.value],
         "trace_id": slate.trace.trace_id,
     }  # fmt: skip
     response = render_page(request, "demo/feed.html", context)
     add_never_cache_headers(response)
     return response
+
+
+def _cards(user: User, entries: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the cards, with the key of the item's page for those who may open it."""
+    cards = [_card(entry) for entry in entries]
+    if may(user, EXPLORE):
+        shown = queries.items_search(user).filter(external_id__in=[card["external_id"] for card in cards])
+        keys = dict(shown.order_by().values_list("external_id", "key"))
+        cards = [card | {"item_key": keys.get(card["external_id"])} for card in cards]
+    return cards
 
 
 def _card(entry: Any) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from console.identity.roles import roles_sync
 from moderation.gate import door as gate
 from moderation.gate.door import Gate
+from tests.support import scenes
 from tests.support.clearances import cleared, revoke
 from tests.support.sign_in import signed_in
 
@@ -59,6 +61,18 @@ def test_it_says_why_it_is_empty(browser: Client) -> None:
     assert answer.context["cards"] == []
     assert b"Nothing to show" in answer.content
     assert b'id="nothing" hidden' not in answer.content
+
+
+def test_cards_link_to_their_items_for_those_who_may_see_them_and_for_nobody_else(
+    browser: Client, follow: Follow
+) -> None:
+    item = cleared("one")
+    follow()
+    address = f"/items/{item.key}/"
+    assert address not in browser.get("/demo/feed").content.decode()
+    roles_sync()
+    reviewer = signed_in(scenes.person("reviewer"))
+    assert address in reviewer.get("/demo/feed").content.decode()
 
 
 def test_it_needs_no_inline_script_and_no_inline_style(browser: Client, follow: Follow) -> None:

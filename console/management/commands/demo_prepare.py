@@ -1,5 +1,6 @@
 """`manage.py demo_prepare`: all that the demo's database and files need before its processes start, in one process."""
 
+import gc
 import hashlib
 from argparse import ArgumentParser
 from pathlib import Path
@@ -27,6 +28,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "This prepares a demo. In production run migrate, collectstatic and policy_seed yourself."
             )
+        _collect_garbage_seldom()
         call_command("migrate", interactive=False, stdout=self.stdout)
         self._collect()
         # People before policy: policy_seed makes an approver who cannot sign in where there is none.
@@ -44,6 +46,12 @@ class Command(BaseCommand):
             return
         call_command("collectstatic", interactive=False, verbosity=0)
         stamp.write_text(digest)
+
+
+def _collect_garbage_seldom() -> None:
+    """Let a hundred migrations make their thousands of classes without looking for garbage all the while: a sixth of their time."""
+    gc.freeze()
+    gc.set_threshold(300_000, 20, 100)
 
 
 def _static_digest() -> str:

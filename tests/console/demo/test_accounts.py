@@ -30,7 +30,7 @@ def test_it_makes_a_person_for_every_role_and_a_key_with_every_scope(file: Path)
     document = json.loads(file.read_text())
     assert set(document) == {"url", "api_key", "users"}
     assert {u["role"] for u in document["users"]} == set(ROLES)
-    assert sum(u["role"] == "reviewer" for u in document["users"]) == 2
+    assert sum(u["role"] == "reviewer" for u in document["users"]) == 3
     for user in document["users"]:
         assert set(user) == {"username", "password", "role"}
         request = RequestFactory().get("/")

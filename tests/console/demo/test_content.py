@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
-import shutil
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import av
@@ -15,11 +17,12 @@ from PIL import Image
 
 from console.demo import content, sound
 from console.demo.captions import BURNERS, CREATORS, captions
-from console.demo.catalogue import PREFIX, REPORTS, uploads
-from console.demo.clips import BANKED_CLIP, CLIPS, clip_write, cover_frame
-from console.demo.content import bank_file, content_make, frame_hashes, pdq_hex
-from console.demo.day import RULINGS
-from console.demo.picture_list import BANKED_PICTURE, pictures
+from console.demo.catalogue import LATE, PILE, PREFIX, REPORTS, uploads, wave_uploads
+from console.demo.clips import BANKED_CLIP, CLIPS, Clip, clip_write, cover_frame
+from console.demo.content import bank_file, content_make, first_copy, frame_hashes, pdq_hex
+from console.demo.day.morning import MORNING
+from console.demo.day.rulings import RULINGS
+from console.demo.picture_list import BANKED_PICTURE, pictures, wave_pictures
 from console.demo.pictures import picture_write
 
 SHORT = replace(CLIPS[0], seconds=1.0)
@@ -43,7 +46,12 @@ def still(path: Path) -> Image.Image:
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the bank's file and the two uploads that it should find."""
     folder = tmp_path_factory.mktemp("bank")
-    wanted = [bank_file(folder), folder / f"clip-{BANKED_CLIP}.mp4", folder / f"pic-{BANKED_PICTURE}.jpg"]
+    wanted = [
+        bank_file(folder),
+        first_copy(folder),
+        folder / f"clip-{BANKED_CLIP}.mp4",
+        folder / f"pic-{BANKED_PICTURE}.jpg",
+    ]
     content_make(folder, wanted)
     assert all(path.exists() for path in wanted)
     assert not (folder / "clip-waves.mp4").exists()
@@ -55,12 +63,12 @@ def known(folder: Path) -> list[str]:
         return [row["value"] for row in csv.DictReader(lines)]
 
 
-def test_there_are_two_hundred_uploads_of_three_kinds_in_many_languages(tmp_path: Path) -> None:
+def test_there_are_two_hundred_and_three_uploads_of_three_kinds_in_many_languages(tmp_path: Path) -> None:
     everything = uploads(tmp_path)
     kinds = Counter(u.kind for u in everything)
-    assert len(everything) == len({u.external_id for u in everything}) == 200
-    assert kinds["image"] == 60
-    assert kinds["video"] >= 24
+    assert len(everything) == len({u.external_id for u in everything}) == 203
+    assert kinds["image"] == 62
+    assert kinds["video"] >= 25
     assert len({u.caption.language for u in everything}) >= 8
     assert len({u.caption.creator for u in everything}) >= 25
 
@@ -81,7 +89,9 @@ def test_every_caption_has_a_known_creator_and_a_region() -> None:
 
 
 def test_reports_and_rulings_name_uploads_that_exist() -> None:
-    assert {external_id.removeprefix(PREFIX) for external_id, *_ in REPORTS} <= set(captions())
+    assert {external_id.removeprefix(PREFIX) for external_id, *_ in (*REPORTS, *PILE)} <= set(captions())
+    assert set(MORNING) <= set(captions())
+    assert {external_id.removeprefix(PREFIX) for external_id in LATE} <= set(captions()) - set(MORNING)
     assert set(RULINGS) <= set(captions())
 
 
@@ -123,19 +133,20 @@ def test_the_same_picture_is_the_same_file_every_time(tmp_path: Path) -> None:
         assert still(tmp_path / "a.jpg").size == (720, 1280)
 
 
-def test_without_espeak_the_committed_sample_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    spoken = sound.speech("Any words at all", "en")
-    assert len(spoken) > sound.RATE
+@pytest.mark.parametrize("clip", [c for c in CLIPS if c.speaks], ids=lambda c: c.slug)
+def test_what_is_said_in_a_clip_is_committed_small_and_ends_before_the_clip(clip: Clip) -> None:
+    spoken = sound.speech(clip.slug)
+    assert sound.RATE < len(spoken) <= clip.seconds * sound.RATE
     assert 0.05 < float(np.abs(spoken).max()) <= 1.0
+    assert (sound.VOICES / f"{clip.slug}.opus").stat().st_size <= 20 * 1024
 
 
-def test_the_committed_speech_is_small() -> None:
-    assert sound.SAMPLE.stat().st_size <= 20 * 1024
+def test_nobody_speaks_of_whom_no_clip_knows() -> None:
+    assert {file.stem for file in sound.VOICES.iterdir()} == {clip.slug for clip in CLIPS if clip.speaks}
 
 
 def test_sound_is_as_long_as_asked_and_stays_in_range() -> None:
-    track = sound.soundtrack(2.0, np.random.default_rng(1), words="Hello")
+    track = sound.soundtrack(2.0, np.random.default_rng(1), voice="waves")
     assert len(track) == 2 * sound.RATE
     assert float(np.abs(track).max()) <= 1.0
 
@@ -149,10 +160,41 @@ def test_the_bank_finds_the_clip_that_was_cut_and_encoded_again(bank: Path) -> N
     assert sum(d <= 31 for d in found) >= 5
 
 
-def test_the_bank_finds_the_picture_although_its_bytes_differ(bank: Path) -> None:
+def test_the_later_copy_of_a_picture_is_near_the_first_one_although_its_bytes_differ(bank: Path) -> None:
     upload = bank / f"pic-{BANKED_PICTURE}.jpg"
-    assert upload.read_bytes() != (bank / "bank-original.jpg").read_bytes()
-    assert min(distance(pdq_hex(still(upload))[0], entry) for entry in known(bank)) <= 31
+    assert upload.read_bytes() != first_copy(bank).read_bytes()
+    assert distance(pdq_hex(still(upload))[0], pdq_hex(still(first_copy(bank)))[0]) <= 31
+
+
+def test_a_wave_is_one_text_with_few_changes_from_many_creators_under_pictures_that_are_made(tmp_path: Path) -> None:
+    wave = wave_uploads(tmp_path)
+    assert len({u.external_id for u in wave}) == len(wave) >= 30
+    assert len({u.caption.creator for u in wave}) >= 15
+    assert len({u.caption.words for u in wave}) > 1
+    assert {u.media for u in wave} == {tmp_path / f"{p.slug}.jpg" for p in wave_pictures()}
+
+
+def test_several_who_make_the_content_share_the_work_and_all_wait_for_its_end(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make(path: Path) -> None:
+        time.sleep(0.02)
+        made.append(path.name)
+        path.write_text("made")
+
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        patched.setattr(content, "_work", lambda folder: {folder / name: make for name in "abcdefgh"})
+        patched.setattr(content, "_LOOK_SECONDS", 0.01)
+        seen: list[tuple[int, int]] = []
+        tell = partial(lambda n, of: seen.append((n, of)))
+        for done in [pool.submit(content_make, tmp_path, seen=tell) for _ in range(3)]:
+            done.result()
+    assert sorted(made) == list("abcdefgh")
+    assert seen[-1] == (8, 8)
+    assert sorted(path.name for path in tmp_path.iterdir()) == list("abcdefgh")
 
 
 def test_the_bank_finds_no_other_cover(bank: Path) -> None:

@@ -9,22 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 from pytest_django import Settings
 
-from console.demo import day
 from console.demo.accounts import accounts_make
 from console.demo.captions import Caption
 from console.demo.catalogue import Upload
 from console.demo.client import Answer
-from console.demo.day import RULINGS, reviewers_decide
 from console.management.commands import demo_fill
-from moderation.models import Decision, Item, Job
-from moderation.models.decision import DecisionStage
+from moderation.models import Decision, Item
 from policies.choices import Outcome
-from tests.support import scenes
 
 
 class InProcess:
@@ -77,9 +72,11 @@ def filled(ready: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.
         f"bank,category,outcome,algorithm,value,note\nknown-scams,spam_scam,BLOCK,pdq,{'ab' * 32},x\n"
     )
     monkeypatch.setattr(demo_fill, "Client", InProcess)
-    monkeypatch.setattr(demo_fill, "content_make", lambda folder, wanted: None)
+    monkeypatch.setattr(demo_fill, "content_make", lambda folder, wanted, **_: None)
+    monkeypatch.setattr(demo_fill, "wave_uploads", lambda folder: [])
+    monkeypatch.setattr(demo_fill.cast, "first_copy_bank", lambda folder: 0)
     monkeypatch.setattr(demo_fill, "uploads", lambda folder: catalogue)
-    monkeypatch.setattr(demo_fill, "reports_send", lambda client: [])
+    monkeypatch.setattr(demo_fill, "reports_send", lambda client, reports: [])
     monkeypatch.setattr(demo_fill, "viewers_watch", lambda client, now: (0, []))
     return catalogue
 
@@ -127,7 +124,7 @@ def test_an_interrupted_run_is_gone_through_again(
     assert Item.objects.count() == len(filled)
 
 
-def _interrupt(client: object) -> list[str]:
+def _interrupt(client: object, reports: object) -> list[str]:
     raise KeyboardInterrupt
 
 
@@ -163,26 +160,3 @@ def test_it_refuses_outside_the_demo(settings: Settings) -> None:
     settings.DEMO_ENABLED = False
     with pytest.raises(CommandError, match="DEMO_ENABLED"):
         call_command("demo_fill")
-
-
-@pytest.mark.usefixtures("ready")
-def test_reviewers_decide_some_of_the_work_and_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    for n in range(10):
-        scenes.job_open(f"demo-waits-{n}", creator=f"c-{n}")
-    names = [scenes.person("reviewer", f"reviewer-{n}").username for n in range(2)]
-    made = reviewers_decide(names)
-    assert made.total() == Decision.objects.filter(stage=DecisionStage.REVIEW).count() == round(10 * day.DECIDED_SHARE)
-    assert Job.objects.filter(state="open").count() == 10 - made.total()
-    assert not Job.objects.filter(state="leased").exists()
-    assert reviewers_decide(names).total() == 0
-
-
-@pytest.mark.usefixtures("ready")
-def test_every_ruling_is_one_that_the_services_accept() -> None:
-    person = scenes.person("reviewer")
-    for slug, ruling in RULINGS.items():
-        scenes.job_open(f"demo-{slug}", creator=f"c-{slug}")
-        assert day._decide_next(User.objects.get(pk=person.pk), Job.objects.get(state="open").queue.slug) == (
-            ruling.outcome.label
-        )
-        Job.objects.filter(state="open").update(state="closed")
