@@ -32,6 +32,7 @@ from moderation.models import Campaign, HashBank, HashEntry, Item, Job, OutboxMe
 from moderation.prompts import queries as prompt_queries
 from moderation.reports import reporters
 from moderation.review import queries as review_queries
+from moderation.review.drafts import draft_column
 from moderation.simulation.queries import simulation_get
 from moderation.wide.queries import act_of
 from policies import queries as version_queries
@@ -212,6 +213,7 @@ def campaign_visible(user: User, key: UUID) -> Campaign:
     campaign = (
         campaigns_with_basis(user)
         .select_related("decided_by", "undone_by", "lease_holder", "first_item")
+        .annotate(own_draft=draft_column(user.pk, "campaign"))
         .filter(key=key)
         .first()
     )

@@ -49,7 +49,7 @@ ANSWERS: Final[dict[str, Any]] = {
                 "findings": [
                     {"detector": "text", "version": "7", "category": "harassment", "score": 0.02, "where": {"span": [0, 22]}}
                 ],
-                "policy_version": 2, "supersedes": None,
+                "policy_version": 2, "span_ms": None, "supersedes": None,
             }
         ],
     },

@@ -196,9 +196,13 @@ def _beside_columns(user: AbstractUser) -> dict[str, Subquery]:
     }
 
 
-def made_column() -> ArraySubquery:
-    """Return what was made of an item's media for people, as a column: kind and data of each, the newest last."""
-    made = DerivedFile.objects.filter(file=OuterRef("media")).exclude(kind=DerivedFile.Kind.SAMPLES).order_by("pk")
+def made_column(media: str = "media") -> ArraySubquery:
+    """Return what was made of an item's media for people, as a column: kind and data of each, the newest last.
+
+    Args:
+        media: where the media is, from the rows that get the column.
+    """
+    made = DerivedFile.objects.filter(file=OuterRef(media)).exclude(kind=DerivedFile.Kind.SAMPLES).order_by("pk")
     return ArraySubquery(made.values_list(JSONObject(kind="kind", data="data")))
 
 

@@ -169,9 +169,9 @@ def draft_drop_beside(*, actor: AbstractUser, on: Campaign | Item) -> bool:
     return bool(DecisionDraft.objects.filter(person_id=actor.pk, **of).delete()[0])
 
 
-def draft_column(person_id: int) -> Subquery:
-    """Return a person's own draft as a column of jobs, for pages whose queries are counted; `draft_in` reads it."""
-    own = DecisionDraft.objects.filter(person_id=person_id, job=OuterRef("pk"))
+def draft_column(person_id: int, of: str = "job") -> Subquery:
+    """Return a person's own draft as a column of jobs or campaigns, for pages whose queries are counted; `draft_in` reads it."""
+    own = DecisionDraft.objects.filter(person_id=person_id, **{of: OuterRef("pk")})
     return Subquery(own.values(json=JSONObject(fields="fields", basis="basis", updated_at="updated_at")))
 
 

@@ -57,8 +57,12 @@ def lead_call_see(*, actor: User, call_key: str, now: datetime) -> LeadCall:
 
 def lead_calls_open(user: User) -> list[LeadCall]:
     """Return the calls that nobody has seen to yet, the oldest first, as far as the person may know of their jobs."""
-    calls = _visible(user).filter(seen_at__isnull=True)
-    return list(calls.select_related("caller", "job__queue", "job__item").order_by("created_at"))
+    return list(lead_calls_waiting(user).select_related("caller", "job__queue", "job__item").order_by("created_at"))
+
+
+def lead_calls_waiting(user: User) -> QuerySet[LeadCall]:
+    """Return these calls in no order."""
+    return _visible(user).filter(seen_at__isnull=True)
 
 
 def _visible(user: User) -> QuerySet[LeadCall]:

@@ -10,7 +10,14 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Value, Window
 
 from moderation.items.match_words import own_words_column
-from moderation.items.queries import BASIS_RELATIONS, basis_columns, decision_trail, items_search, latest_findings
+from moderation.items.queries import (
+    BASIS_RELATIONS,
+    basis_columns,
+    decision_trail,
+    items_search,
+    latest_findings,
+    made_column,
+)
 from moderation.items.transcript import Transcript, transcript_column, transcript_in
 from moderation.items.viewing import viewing_column, viewing_in
 from moderation.items.visibility import (
@@ -146,13 +153,13 @@ def job_page(job_key: str, user: AbstractUser) -> JobPage | None:
         .select_related("item__current_decision__policy_version", *(f"item__{name}" for name in BASIS_RELATIONS))
         .annotate(own_words=own_words_column(user.pk, "item_id"), own_draft=draft_column(user.pk), **basis)
         .annotate(own_viewing=viewing_column(user.pk, "category"), heard=transcript_column("item__media__sha256"))
-        .annotate(told_kinds=_told_kinds(), is_lead_called=_is_lead_called())
+        .annotate(told_kinds=_told_kinds(), is_lead_called=_is_lead_called(), made=made_column("item__media"))
         .filter(key=job_key)
         .first()
     )
     if job is None:
         return None
-    for name in basis:  # the item is read with the job, in one look
+    for name in (*basis, "made"):  # the item is read with the job, in one look
         setattr(job.item, name, getattr(job, name))
     decisions = list(decision_trail(job.item))
     n_blocked = Window(Count("pk", filter=Q(state="blocked")))  # over all of them, though only the latest are read

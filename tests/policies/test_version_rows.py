@@ -196,7 +196,7 @@ BROKEN: list[tuple[str, str, dict[str, object]]] = [
     ("policies_standingrule_once", "policies_standingrule", {}),
     ("policies_standingrule_outcome_acts", "policies_standingrule", {"standing": 9, "outcome": 1}),
     ("policies_termlist_once", "policies_termlist", {}),
-    ("policies_term_once_per_list", "policies_term", {}),
+    ("policies_term_once_per_list", "policies_term", {"key": "22222222-2222-2222-2222-222222222222"}),
     ("policies_term_text_not_blank", "policies_term", {"text": " "}),
     ("policies_term_score_range", "policies_term", {"text": "new", "score": -0.1}),
     ("policies_term_one_consequence", "policies_term", {"text": "new", "score": 0.5, "outcome": 4}),

@@ -165,7 +165,7 @@ BODIES = [
         "too-large",
         type=FORM_TYPE,
     ),
-    _raw("a form of 300 fields", form(*(part(f"f{i}", "x") for i in range(300))), 413, "too-large", type=FORM_TYPE),
+    _raw("a form of 1,100 fields", form(*(part(f"f{i}", "x") for i in range(1_100))), 413, "too-large", type=FORM_TYPE),
     _raw(
         "a form of 9 files",
         form(*(part(f"f{i}", "x", filename="x") for i in range(9))),

@@ -322,6 +322,8 @@ _DERIVED = "files and numbers worked out from what is stored; they can be made a
 
 #: `module.function` -> why it writes rows of its own and none of the audit log.
 WITHOUT_ROW: dict[str, str] = {
+    "files.thumbs.thumb_make": "makes a small picture of a file that is stored; who is shown it is another act's row",
+    "files.thumbs.sheet_thumb_keep": "keeps a small picture of a file that is stored",
     "rollout.activation.activations_resume": "writes activation.done at the end, which needs real transactions: test_activation.py",
     "banks.matches.matches_collect": _DERIVED,
     "calibration.service.scores_summarise": _DERIVED,
@@ -403,6 +405,10 @@ WITHOUT_ROW: dict[str, str] = {
 
 #: `module.function` -> what it reads or works out.
 READS: dict[str, str] = {
+    "files.thumbs.thumb_fetch": "finds the small picture of a file",
+    "review.lead_calls.lead_calls_waiting": "lists calls",
+    "review.kept_counts.count_kept": "keeps a large count for a moment",
+    "review.waiting.verdict_of": "gives back what a decision that waits will say",
     "decisions.record.verdict_check": "refuses what a decision lacks",
     "review.acts.acts_of": "lists what somebody decided",
     "review.acts.first_words": "names an item",

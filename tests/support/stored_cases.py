@@ -50,6 +50,7 @@ def policies() -> list[CompiledPolicy]:
 def _forget_category(document: dict[str, Any], category: str) -> None:
     del document["categories"][category]
     document["banks"].pop(category, None)
+    document["clauses"] = {key: row for key, row in document["clauses"].items() if key != category}
     for section in ("thresholds", "territories", "routing"):
         document[section] = [row for row in document[section] if row.get("category") != category]
     document["terms"] = {}

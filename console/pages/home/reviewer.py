@@ -16,7 +16,6 @@ def section(user: User, now: datetime) -> dict[str, Any]:
     return {
         "today": today(user, now),
         "depths": [d for d in depths if d.n_open or d.n_leased],
-        "answers": review_queries.answers_back(user),
         "n_acts": acts_waiting(user).exclude(asked_by=user).count(),
         "n_open": sum(d.n_open for d in depths),
         "n_overdue": sum(d.n_overdue for d in depths),

@@ -14,12 +14,11 @@ from django.views.decorators.http import require_GET, require_POST
 from console.access import DASHBOARDS, EDIT_POLICIES, MANAGE_PEOPLE, OVERTURN, REDRIVE, REVIEW, may, requires
 from console.http import HtmxRequest, redirect_to, render_page
 from console.pages.home import admin, analyst, lead, policy, reviewer, senior
-from console.pages.review.undo import feedback_context
+from console.pages.home.waits import waits_context
 from moderation.exceptions import ModerationError
-from moderation.items.visibility import dead_letters_visible, messages_visible
+from moderation.items.visibility import messages_visible
 from moderation.outbox.backpressure import is_pressed
 from moderation.outbox.queries import deep_queues
-from moderation.review.lead_calls import lead_calls_open
 from moderation.review.moving import jobs_move
 
 
@@ -60,12 +59,7 @@ def home(request: HtmxRequest) -> HttpResponse:
     context: dict[str, Any] = {"now": now, "homes": theirs, "chosen": chosen}
     if chosen:
         context |= chosen.section(request.user, now)
-    if may(request.user, REVIEW):
-        context |= feedback_context(request)
-    if may(request.user, OVERTURN):
-        context["calls"] = lead_calls_open(request.user)
-    if may(request.user, REDRIVE):
-        context["n_dead"] = dead_letters_visible(request.user).count()
+    context |= waits_context(request)
     if may(request.user, REDRIVE) or may(request.user, DASHBOARDS):
         context["is_pressed"] = _is_late(request.user, now)
     return render_page(request, "home/home.html", context, fragment="live")

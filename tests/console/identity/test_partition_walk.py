@@ -53,7 +53,7 @@ HIDDEN = "hidden-9"
 #: Pages that the walk cannot open: bytes, parts of other pages, and what needs a vision model or a term of a draft.
 _NOT_READ = {
     "item_media", "policy_live", "item_alike", "prompt_try", "prompt_page", "term_page", "item_translation", "job_similar",
-    "job_match",
+    "job_match", "act_page",
 }  # fmt: skip
 #: What differs between any two readings: keys, tokens against forgery, and the clock.
 _CHANGING = re.compile(

@@ -114,7 +114,10 @@ def test_thresholds_come_from_reasons_where_the_policy_cannot_be_read() -> None:
 
 def test_missing_detectors_say_why() -> None:
     decision = Decision(evidence={"missing": {"text": "not_configured", "ocr": "made-up"}})
-    assert missing_words(decision, None) == [("ocr", "made-up"), ("text", "no model is set up for it")]
+    assert missing_words(decision, None) == [
+        ("Text in pictures", "made-up"),
+        ("Language model", "no model is set up for it"),
+    ]
     assert missing_words(None, None) == []
 
 

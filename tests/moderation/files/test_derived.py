@@ -155,7 +155,7 @@ def test_the_deep_pass_keeps_sheet_and_waveform_under_their_own_hash(good: Path)
     item = upload(good)
     work_off(item)
     made = {d.kind: d for d in DerivedFile.objects.filter(file=item.media)}
-    assert set(made) == {"sheet", "waveform"}
+    assert set(made) == {"sheet", "waveform", "thumb"}
     assert made["sheet"].storage_key.startswith("derived/")
     assert made["sheet"].sha256 in made["sheet"].storage_key
     assert default_storage.size(made["sheet"].storage_key) == made["sheet"].n_bytes
