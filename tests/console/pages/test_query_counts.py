@@ -22,6 +22,7 @@ from policies.services.drafts import version_copy
 from policies.services.versions import version_approve, version_stage, version_submit
 from tests.support import acts, scenes
 from tests.support.console_pages import page_addresses
+from tests.support.query_counts import fewest_queries
 from tests.support.sign_in import signed_in
 
 MOST = 12
