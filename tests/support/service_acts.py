@@ -406,7 +406,7 @@ WITHOUT_ROW: dict[str, str] = {
 #: `module.function` -> what it reads or works out.
 READS: dict[str, str] = {
     "files.thumbs.thumb_fetch": "finds the small picture of a file",
-    "review.lead_calls.lead_calls_waiting": "lists calls",
+    "review.lead_calls.lead_calls_waiting": "finds the calls that nobody has seen to",
     "review.kept_counts.count_kept": "keeps a large count for a moment",
     "review.waiting.verdict_of": "gives back what a decision that waits will say",
     "decisions.record.verdict_check": "refuses what a decision lacks",
