@@ -22,7 +22,7 @@ from tests.support.clearances import cleared
 ENOUGH = 4.5
 #: Whatever shows words on a card, with the colour that they are written in, and where.
 _WORDS = """
-    card => [...card.querySelectorAll('.words, .chip, .legend strong, .legend p, .proof, .legend a')].map(element => {
+    card => [...card.querySelectorAll('.words, .chip, .byline strong, .byline p, .proof, .byline a')].map(element => {
         const range = document.createRange();
         range.selectNodeContents(element);
         const { x, y, width, height } = range.getBoundingClientRect();

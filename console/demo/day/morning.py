@@ -212,7 +212,7 @@ _PEOPLE: tuple[tuple[float, Act], ...] = (
     _decide("text-021", "reviewer3", 70, takes=0.5),
     _decide("text-107", "senior", 66, takes=4),
     _overturn("text-102", "senior", KIND_NOTE, 62),
-    # Thirty minutes are allowed for somebody who may be in danger; this one was taken with four of them left.
+    # Thirty minutes are allowed for somebody who may be in danger; this one was taken with three of them left.
     _report("text-091", "viewer-26", "self_harm", "Bitte schaut schnell nach.", 68),
     _decide("text-103", "reviewer3", 61),
     _skip("text-093", "reviewer2", SkipReason.TECHNICAL, "Some of the letters are drawn as boxes in my browser.", 55),

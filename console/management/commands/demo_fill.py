@@ -77,9 +77,9 @@ class Command(BaseCommand):
     def _fill(self, folder: Path) -> None:
         everything = uploads(folder)
         self._before_all(folder)
-        with stage("This morning: uploads, and what people did with them", out=self.stdout) as told:
+        with stage("This morning: uploads, and what people did with them") as told:
             told.result = f"{morning_live(uploads=everything, now=timezone.now(), seen=told.at)} uploads"
-        with stage("Drawing pictures and clips", out=self.stdout) as told:
+        with stage("Drawing pictures and clips") as told:
             content_make(folder, None, seen=told.at)
             told.result = f"{told.of} files"
         everything = cast.with_creator_in_canary(everything, "demo-clip-bread")
@@ -88,7 +88,7 @@ class Command(BaseCommand):
         self._submit("Uploading, a wave of copies first", early)
         self.refused += reports_send(self.client, REPORTS)
         self._wait("Examining pictures and clips", early)
-        with stage("Reviewers at their desks", out=self.stdout) as told:
+        with stage("Reviewers at their desks") as told:
             made = desk.reviewers_decide([name for name, role in PEOPLE.items() if role == "reviewer"])
             desk.first_copy_block()
             told.result = ", ".join(f"{n} {what.lower()}" for what, n in made.items()) or "as before"
@@ -105,7 +105,7 @@ class Command(BaseCommand):
             )
 
     def _before_all(self, folder: Path) -> None:
-        with stage("People, languages, versions and banks", out=self.stdout) as told:
+        with stage("People, languages, versions and banks") as told:
             now = timezone.now()
             n_seats = cast.seats_take(now)
             cast.flaggers_register(now)
@@ -116,7 +116,7 @@ class Command(BaseCommand):
             told.result = f"{len(PEOPLE)} people, {n_seats} of them at desks"
 
     def _submit(self, what: str, wanted: Sequence[Upload]) -> None:
-        with stage(what, out=self.stdout) as told:
+        with stage(what) as told:
             for n, upload in enumerate(wanted, start=1):
                 self._send(upload)
                 told.at(n, len(wanted))
@@ -134,7 +134,7 @@ class Command(BaseCommand):
         """Wait until the slow models have looked at what they were given, or the time is up."""
         ids = [u.external_id for u in everything if u.kind != "text"]
         waiting, end = len(ids), time.monotonic() + DEEP_WAIT_SECONDS
-        with stage(what, out=self.stdout) as told:
+        with stage(what) as told:
             while waiting and time.monotonic() < end:
                 waiting = Item.objects.filter(external_id__in=ids, deep_state=DeepState.QUEUED).count()
                 told.at(len(ids) - waiting, len(ids))
@@ -145,11 +145,11 @@ class Command(BaseCommand):
             self.stdout.write(f"{waiting} are still queued; they go on in the background.")
 
     def _after_all(self) -> None:
-        with stage("Viewers scroll and react", out=self.stdout) as told:
+        with stage("Viewers scroll and react") as told:
             n_events, refused = viewers_watch(self.client, timezone.now())
             self.refused += refused
             told.result = f"{n_events} events"
-        with stage("Counting what was found, and going back to work", out=self.stdout) as told:
+        with stage("Counting what was found, and going back to work") as told:
             now = timezone.now()
             matches_collect(now=now)
             scores_summarise(now=now)
