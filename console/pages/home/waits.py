@@ -39,4 +39,4 @@ def _look(user: User) -> dict[str, bool]:
     if may(user, REDRIVE):
         looks["dead"] = Exists(dead_letters_visible(user))
     found = User.objects.filter(pk=user.pk).values(**looks).first() if looks else None
-    return {"answers": False, "feedback": False, "calls": False, "dead": False} | (found or {})
+    return {name: bool(found and found.get(name)) for name in ("answers", "feedback", "calls", "dead")}

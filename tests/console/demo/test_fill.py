@@ -17,6 +17,8 @@ from console.demo.accounts import accounts_make
 from console.demo.captions import Caption
 from console.demo.catalogue import Upload
 from console.demo.client import Answer
+from console.demo.day import cast
+from console.demo.start import FILLED
 from console.management.commands import demo_fill
 from moderation.models import Decision, Item
 from policies.choices import Outcome
@@ -74,7 +76,7 @@ def filled(ready: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(demo_fill, "Client", InProcess)
     monkeypatch.setattr(demo_fill, "content_make", lambda folder, wanted, **_: None)
     monkeypatch.setattr(demo_fill, "wave_uploads", lambda folder: [])
-    monkeypatch.setattr(demo_fill.cast, "first_copy_bank", lambda folder: 0)
+    monkeypatch.setattr(cast, "first_copy_bank", lambda folder: 0)
     monkeypatch.setattr(demo_fill, "uploads", lambda folder: catalogue)
     monkeypatch.setattr(demo_fill, "reports_send", lambda client, reports: [])
     monkeypatch.setattr(demo_fill, "viewers_watch", lambda client, now: (0, []))
@@ -118,9 +120,9 @@ def test_an_interrupted_run_is_gone_through_again(
         patched.setattr(demo_fill, "reports_send", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             call_command("demo_fill")
-    assert not (tmp_path / demo_fill.MARKER).exists()
+    assert not (tmp_path / FILLED).exists()
     call_command("demo_fill")
-    assert (tmp_path / demo_fill.MARKER).exists()
+    assert (tmp_path / FILLED).exists()
     assert Item.objects.count() == len(filled)
 
 
@@ -134,7 +136,7 @@ def test_a_refused_upload_is_named_and_the_rest_goes_on(filled: list[Upload], tm
         call_command("demo_fill")
     assert refusal.value.returncode == 1
     assert Item.objects.count() == len(TEXTS)
-    assert not (tmp_path / demo_fill.MARKER).exists()
+    assert not (tmp_path / FILLED).exists()
 
 
 def test_other_content_under_a_known_id_is_named(filled: list[Upload]) -> None:
@@ -145,7 +147,7 @@ def test_other_content_under_a_known_id_is_named(filled: list[Upload]) -> None:
 
 
 def test_a_marker_of_another_database_is_not_believed(filled: list[Upload], tmp_path: Path) -> None:
-    (tmp_path / demo_fill.MARKER).write_text(json.dumps({"last": "demo-text-3", "summary": "made up"}))
+    (tmp_path / FILLED).write_text(json.dumps({"last": "demo-text-3", "summary": "made up"}))
     call_command("demo_fill")
     assert Item.objects.count() == len(filled)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_while_it_is_filled_as_many_examine_as_there_are_processors(monkeypatch:
 
 
 def test_processes_that_work_at_once_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start.os, "sched_getaffinity", lambda _: range(64), raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
     assert start._n_cpus() == start._MOST_AT_ONCE
 
 
