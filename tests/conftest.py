@@ -59,6 +59,18 @@ def django_db_setup(django_db_setup: None, django_db_modify_db_settings: ExitSta
     django_db_modify_db_settings.close()
     yield
     django_db_modify_db_settings.enter_context(as_owner())
+    _end_sessions()
+
+
+def _end_sessions() -> None:
+    """End the sessions of threads that a test left: the database cannot be removed while one is open."""
+    import psycopg
+    from django.db import connection
+
+    if owner_url := os.environ.get("DATABASE_OWNER_URL"):
+        left = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        with psycopg.connect(owner_url, autocommit=True) as other:
+            other.execute(left, [connection.settings_dict["NAME"]])
 
 
 @pytest.fixture(autouse=True)

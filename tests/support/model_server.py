@@ -57,6 +57,11 @@ def model_server(files: dict[str, bytes]) -> Iterator[ModelServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = urlsplit(self.path).path
+            if path.startswith(
+                ("/api/v1/", "/media/", "/livez", "/readyz")
+            ):  # meant for a service that had the port before
+                self.send_error(404)
+                return
             held.tokens.add(self.headers.get("Authorization") or "")
             if path.startswith("/api/models/"):
                 self._send(200, json.dumps(held.listing()).encode(), kind="application/json")

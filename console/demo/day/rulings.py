@@ -39,7 +39,9 @@ RULINGS: dict[str, Ruling] = {
     "text-012": Ruling(Outcome.CLEAR, "", "About a workout."),
     "text-013": Ruling(Outcome.CLEAR, "", "A volcano at a science fair."),
     "text-021": Ruling(Outcome.CLEAR, "", "A joke about sourdough."),
-    "clip-skate": Ruling(Outcome.RESTRICT, "dangerous_acts", "Wears protection, but young children may copy it.", 13, clause="dangerous-stunt"),
+    "clip-skate": Ruling(
+        Outcome.RESTRICT, "dangerous_acts", "Wears protection, but young children may copy it.", 13, clause="dangerous-stunt"
+    ),
     "clip-chess": Ruling(
         Outcome.RESTRICT, "spam_scam", "No advert. The report is about chess; ages stay as they were.", 13
     ),

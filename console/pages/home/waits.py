@@ -38,5 +38,6 @@ def _look(user: User) -> dict[str, bool]:
         looks["calls"] = Exists(lead_calls_waiting(user))
     if may(user, REDRIVE):
         looks["dead"] = Exists(dead_letters_visible(user))
-    found = User.objects.filter(pk=user.pk).values(**looks).first() if looks else None
-    return {name: bool(found and found.get(name)) for name in ("answers", "feedback", "calls", "dead")}
+    rows = list(User.objects.filter(pk=user.pk).values(**looks)) if looks else []
+    found: dict[str, Any] = dict(rows[0]) if rows else {}
+    return {name: bool(found.get(name)) for name in ("answers", "feedback", "calls", "dead")}
