@@ -38,3 +38,8 @@ def min_age_check(name: str) -> models.CheckConstraint:
 def territories_field() -> "ArrayField[list[str], list[str]]":
     """Return a column of ISO 3166-1 alpha-2 codes where an item must not be shown."""
     return ArrayField(models.CharField(max_length=2), default=list, blank=True)
+
+
+def span_of(begins: int | None, ends: int | None) -> tuple[int, int] | None:
+    """Return the part of a clip (ms) that two columns hold; None where it was not marked, or not whole."""
+    return None if begins is None or ends is None else (begins, ends)

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, territories_field
+from moderation.models.base import PublicKeyModel, append_only, min_age_check, min_age_field, span_of, territories_field
 from policies.choices import Outcome
 from policies.document.rows import SLUG_CHARS
 from policies.triggers import no_truncate
@@ -227,9 +227,7 @@ class Decision(PublicKeyModel):
     @property
     def span_ms(self) -> tuple[int, int] | None:
         """The part of the clip that breaks the rule (ms); None where nobody marked one."""
-        if self.span_from_ms is None or self.span_until_ms is None:
-            return None
-        return self.span_from_ms, self.span_until_ms
+        return span_of(self.span_from_ms, self.span_until_ms)
 
     @property
     def is_by_person(self) -> bool:

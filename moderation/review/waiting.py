@@ -27,7 +27,7 @@ from moderation.models.waiting import WaitingState
 from moderation.rejudge.service import items_judge_again
 from moderation.review.drafts import draft_drop_beside, draft_restore, drafts_settle
 from moderation.review.held import item_under_lease, job_keep, job_under_lease, unlease
-from moderation.review.leases import job_decide, job_end
+from moderation.review.leases import job_end
 from moderation.verdict.lists_mark import ListsMark
 from policies.choices import Outcome
 from policies.live import active_policy
@@ -72,7 +72,7 @@ def job_send(
     """Decide a job that the actor holds: at once, or a moment later where it lets somebody see more.
 
     1. lock the item, then the job, and check the lease,
-    2. what narrows, and all where nothing waits by setting, is `job_decide`,
+    2. what narrows, and all where nothing waits by setting, is recorded and ends the job as in `job_decide`,
     3. check all that `job_decide` checks, write down what is to be decided, end the lease. Nobody gets the job meanwhile,
     4. audit.
 
@@ -84,11 +84,15 @@ def job_send(
     job = job_under_lease(job_key, actor, lease_token, now)
     verdict = PersonVerdict(outcome, category, note, min_age, tuple(territories), span, clause)
     if not settings.CLEARING_WAITS_SECONDS or not widens(item, verdict, now):
-        return job_decide(
-            actor=actor, job_key=job_key, lease_token=lease_token, expected_decision=expected_decision, outcome=outcome,
-            category=category, note=note, min_age=min_age, territories=territories, now=now, answer=answer,
-            span=span, clause=clause,
-        )  # fmt: skip
+        return job_end(
+            actor=actor,
+            job=job,
+            item=item,
+            expected_decision=expected_decision,
+            verdict=verdict,
+            answer=answer,
+            now=now,
+        )
     waiting = _wait(actor, item, job, expected_decision, verdict, answer, DecisionStage.REVIEW, now)
     unlease(job, JobState.OPEN)
     job.kept_until = waiting.due_at + GRACE
